@@ -1,0 +1,97 @@
+"""Every setting of django-wfe, read from Django's settings at each access."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+
+DATABASE = "default"
+"""The alias of the database that holds the jobs."""
+
+
+class Settings:
+    """The ``WFE_*`` settings, typed. An attribute raises ImproperlyConfigured where the value is of the wrong kind."""
+
+    @property
+    def workflows(self) -> tuple[str, ...]:
+        """``WFE_WORKFLOWS``: a dotted module path, or an iterable of them. Default: none."""
+        value = getattr(django_settings, "WFE_WORKFLOWS", ())
+        modules = (value,) if isinstance(value, str) else value
+        if not isinstance(modules, Iterable) or isinstance(modules, bytes):
+            raise ImproperlyConfigured(f"WFE_WORKFLOWS = {value!r}: give a dotted module path, or a list of them.")
+        modules = tuple(modules)
+        for module in modules:
+            if not isinstance(module, str) or not module:
+                raise ImproperlyConfigured(f"WFE_WORKFLOWS holds {module!r}: give dotted module paths.")
+        return modules
+
+    @property
+    def watchdog_interval(self) -> float:
+        """``WFE_WATCHDOG_INTERVAL``: seconds between looks at the definitions. Default 5; zero or less: off."""
+        return self._read_number("WFE_WATCHDOG_INTERVAL", 5.0)
+
+    @property
+    def recovery_interval(self) -> float:
+        """``WFE_RECOVERY_INTERVAL``: seconds between sweeps for lost runs and messages. Default 5."""
+        return self._read_number("WFE_RECOVERY_INTERVAL", 5.0, above=0)
+
+    @property
+    def worker_timeout(self) -> float:
+        """``WFE_WORKER_TIMEOUT``: seconds after which a silent worker counts as dead. Default 30."""
+        return self._read_number("WFE_WORKER_TIMEOUT", 30.0, above=0)
+
+    @property
+    def redispatch_after(self) -> float:
+        """``WFE_REDISPATCH_AFTER``: seconds after which an unclaimed step run's message is sent again. Default 10.
+
+        It doubles with each message sent for the same step run, up to 16 times this value.
+        """
+        return self._read_number("WFE_REDISPATCH_AFTER", 10.0, above=0)
+
+    @property
+    def max_lost_runs(self) -> int:
+        """``WFE_MAX_LOST_RUNS``: how many workers one node of a Job may lose before the Job fails. Default 3."""
+        return int(self._read_number("WFE_MAX_LOST_RUNS", 3, above=0))
+
+    @property
+    def max_steps_per_job(self) -> int:
+        """``WFE_MAX_STEPS_PER_JOB``: how many steps one Job may take, loops included. Default 100,000."""
+        return int(self._read_number("WFE_MAX_STEPS_PER_JOB", 100_000, above=0))
+
+    @property
+    def max_result_bytes(self) -> int:
+        """``WFE_MAX_RESULT_BYTES``: the largest result or input, as JSON, in bytes. Default 1 MiB."""
+        return int(self._read_number("WFE_MAX_RESULT_BYTES", 1_048_576, above=0))
+
+    @property
+    def max_log_bytes(self) -> int:
+        """``WFE_MAX_LOG_BYTES``: how much of one step run's output is kept, in bytes. Default 1 MiB."""
+        return int(self._read_number("WFE_MAX_LOG_BYTES", 1_048_576, above=0))
+
+    @property
+    def slice_seconds(self) -> float:
+        """``WFE_SLICE_SECONDS``: how long a worker stays with one Job before others get their turn. Default 5."""
+        return self._read_number("WFE_SLICE_SECONDS", 5.0, above=0)
+
+    @property
+    def queue(self) -> str:
+        """``WFE_QUEUE``: the Dramatiq queue of the engine's messages. Default "wfe"."""
+        return str(getattr(django_settings, "WFE_QUEUE", "wfe"))
+
+    @property
+    def log_dir(self) -> str:
+        """``WFE_LOG_DIR``: a folder where each Job's log is also written as a file. Default "": none."""
+        return str(getattr(django_settings, "WFE_LOG_DIR", "") or "")
+
+    def _read_number(self, name: str, default: float, *, above: float | None = None) -> float:
+        value: Any = getattr(django_settings, name, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or (above is not None and value <= above):
+            bound = "" if above is None else f" above {above}"
+            raise ImproperlyConfigured(f"{name} = {value!r}: give a number{bound}.")
+        return value
+
+
+settings = Settings()

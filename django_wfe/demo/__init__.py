@@ -1,0 +1,1 @@
+"""The demo: a whole installation (PostgreSQL, broker, web, workers, watchdog) that one command starts and stops."""

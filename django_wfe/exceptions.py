@@ -1,0 +1,75 @@
+"""Every exception that django-wfe raises. The docstring of a class is its default message."""
+
+from __future__ import annotations
+
+import inspect
+
+
+class WFEException(Exception):
+    """django-wfe could not do what was asked."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or inspect.getdoc(type(self)) or type(self).__name__)
+
+
+class WrongState(WFEException):
+    """The job or step run is not in a state that allows this."""
+
+
+class WorkflowDeleted(WFEException):
+    """The workflow is no longer declared in WFE_WORKFLOWS, so no new job of it can start."""
+
+
+class InputRequired(WrongState):
+    """The job waits for external input; provide it with provide_external_input()."""
+
+
+class FinishedWorkflow(WrongState):
+    """The job has ended; nothing further can be done with it."""
+
+
+class UnknownWorkflow(WFEException):
+    """No workflow answers to this id, class or dotted path."""
+
+
+class UnknownJob(WFEException):
+    """No job has this id."""
+
+
+class InvalidWorkflow(WFEException):
+    """The workflow's declaration has problems; run "manage.py wfe_check" to see them."""
+
+
+class CodeNotLoaded(WFEException):
+    """A class named by a definition cannot be imported by this process."""
+
+
+class NotEncodable(WFEException):
+    """A value cannot be stored as JSON."""
+
+
+class InvalidTransition(WFEException):
+    """The value that transition() returned does not name an edge of the node."""
+
+
+class PermissionRequired(WFEException):
+    """The user does not have the permission that this action needs."""
+
+    def __init__(self, message: str = "", *, permission: str = "") -> None:
+        super().__init__(message)
+        self.permission = permission
+
+
+class Interrupt(BaseException):
+    """Raised inside a running step from outside.
+
+    It is no Exception, so that a step's own ``except Exception`` does not swallow it. Let it pass through.
+    """
+
+
+class StepTimeout(Interrupt):
+    """The step ran longer than its timeout."""
+
+
+class StepCanceled(Interrupt):
+    """The step's job was canceled while it ran."""

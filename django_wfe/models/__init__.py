@@ -1,0 +1,20 @@
+"""The tables. ``django_wfe.engine`` is the only one that writes jobs and step runs."""
+
+from django_wfe.models.events import JobEvent, JobLog
+from django_wfe.models.jobs import Job, StepRun
+from django_wfe.models.workers import Worker
+from django_wfe.models.workflows import Definition, Step, Workflow
+from django_wfe.states import JobState, StepRunState
+
+__all__ = [
+    "Definition",
+    "Job",
+    "JobEvent",
+    "JobLog",
+    "JobState",
+    "Step",
+    "StepRun",
+    "StepRunState",
+    "Worker",
+    "Workflow",
+]

@@ -1,0 +1,96 @@
+"""A Job's history: who did what, when; and what its steps printed."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings as django_settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from django_wfe.models.jobs import Job, StepRun
+
+
+class JobEvent(models.Model):
+    """One append-only line of a Job's history. ``actor_name`` stays when the user is deleted."""
+
+    class Kind(models.TextChoices):
+        """What happened."""
+
+        STARTED = "started", _("started")
+        INPUT_PROVIDED = "input_provided", _("input provided")
+        INPUT_REFUSED = "input_refused", _("stored input no longer valid")
+        STEP_FAILED = "step_failed", _("step failed")
+        STEP_LOST = "step_lost", _("step lost its worker")
+        RETRY_SCHEDULED = "retry_scheduled", _("retry scheduled")
+        PARKED = "parked", _("parked: code not loaded")
+        FAILED = "failed", _("failed")
+        FINISHED = "finished", _("finished")
+        CANCELED = "canceled", _("canceled")
+        PAUSED = "paused", _("paused")
+        RESUMED = "resumed", _("resumed")
+        RETRIED = "retried", _("retried")
+        SKIPPED = "skipped", _("skipped")
+        RERUN = "rerun", _("run again from an earlier step")
+
+    class Source(models.TextChoices):
+        """Where the call came from."""
+
+        ENGINE = "engine", _("engine")
+        PYTHON = "python", _("Python")
+        ADMIN = "admin", _("admin")
+        REST = "rest", _("REST")
+        COMMAND = "command", _("command")
+
+    job = models.ForeignKey(Job, verbose_name=_("job"), on_delete=models.CASCADE, related_name="events")
+    step_run = models.ForeignKey(
+        StepRun, verbose_name=_("step run"), null=True, blank=True, on_delete=models.CASCADE, related_name="events"
+    )
+    kind = models.CharField(_("kind"), max_length=32, choices=Kind.choices)
+    actor = models.ForeignKey(
+        django_settings.AUTH_USER_MODEL,
+        verbose_name=_("actor"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    actor_name = models.CharField(_("actor's name"), max_length=255, blank=True)
+    source = models.CharField(_("source"), max_length=16, choices=Source.choices, default=Source.ENGINE)
+    data: Any = models.JSONField(_("data"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("job event")
+        verbose_name_plural = _("job events")
+        ordering: ClassVar[list[str]] = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.job_id})"
+
+
+class JobLog(models.Model):
+    """A piece of what a step run printed or logged; ``sequence`` orders them from 0."""
+
+    step_run = models.ForeignKey(
+        StepRun,
+        verbose_name=_("step run"),
+        on_delete=models.CASCADE,
+        related_name="logs",
+        db_index=False,  # the unique constraint's index begins with it
+    )
+    sequence = models.PositiveIntegerField(_("sequence"))
+    text = models.TextField(_("text"))
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("job log")
+        verbose_name_plural = _("job logs")
+        ordering: ClassVar[list[str]] = ["step_run", "sequence"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["step_run", "sequence"], name="wfe_job_log_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step_run_id}/{self.sequence}"

@@ -1,0 +1,234 @@
+"""The executions: Job and StepRun."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings as django_settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from django_wfe import states
+from django_wfe.conf import settings
+from django_wfe.graph import START
+from django_wfe.models.workers import Worker
+from django_wfe.models.workflows import Definition, Workflow
+
+JOB_STATE_CHOICES = [
+    (states.JobState.PENDING.value, _("pending")),
+    (states.JobState.ONGOING.value, _("ongoing")),
+    (states.JobState.INPUT_REQUIRED.value, _("input required")),
+    (states.JobState.INPUT_RECEIVED.value, _("input received")),
+    (states.JobState.WAITING.value, _("waiting")),
+    (states.JobState.PAUSED.value, _("paused")),
+    (states.JobState.FAILED.value, _("failed")),
+    (states.JobState.FINISHED.value, _("finished")),
+    (states.JobState.CANCELED.value, _("canceled")),
+]
+
+STEP_RUN_STATE_CHOICES = [
+    (states.StepRunState.READY.value, _("ready")),
+    (states.StepRunState.RUNNING.value, _("running")),
+    (states.StepRunState.INPUT_REQUIRED.value, _("input required")),
+    (states.StepRunState.FINISHED.value, _("finished")),
+    (states.StepRunState.SKIPPED.value, _("skipped")),
+    (states.StepRunState.FAILED.value, _("failed")),
+    (states.StepRunState.LOST.value, _("lost")),
+    (states.StepRunState.CANCELED.value, _("canceled")),
+]
+
+LIVE_JOBS = Q(state__in=sorted(states.LIVE_JOB_STATES))
+
+
+class Job(models.Model):
+    """One execution of a Workflow. Only ``django_wfe.engine`` writes it."""
+
+    uuid = models.UUIDField(_("UUID"), default=uuid.uuid4, unique=True, editable=False)
+    workflow = models.ForeignKey(Workflow, verbose_name=_("workflow"), on_delete=models.PROTECT, related_name="jobs")
+    definition = models.ForeignKey(
+        Definition, verbose_name=_("definition"), on_delete=models.PROTECT, related_name="jobs"
+    )
+    state = models.CharField(
+        _("state"), max_length=16, choices=JOB_STATE_CHOICES, default=states.JobState.PENDING.value
+    )
+    current_step = models.CharField(
+        _("current step"), max_length=255, default=START, help_text=_("The dotted path of the node it is at.")
+    )
+    current_step_number = models.PositiveIntegerField(_("current step number"), default=0)
+    key = models.CharField(
+        _("key"),
+        max_length=255,
+        null=True,  # noqa: DJ001  (unique where given: "" would be a value like others)
+        blank=True,
+        help_text=_("A second start with the same key gives the first Job."),
+    )
+    created_by = models.ForeignKey(
+        django_settings.AUTH_USER_MODEL,
+        verbose_name=_("created by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    error = models.TextField(_("error"), blank=True, help_text=_("Why it failed, or what holds it."))
+
+    class Meta:
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
+        ordering: ClassVar[list[str]] = ["-id"]
+        permissions: ClassVar[list[tuple[str, str]]] = [
+            ("provide_input_job", "Can provide input to a job"),
+            ("cancel_job", "Can cancel a job"),
+            ("pause_job", "Can pause and resume a job"),
+            ("retry_job", "Can retry a failed step"),
+            ("skip_job", "Can skip a step"),
+            ("rerun_job", "Can run a job again from an earlier step"),
+            ("view_job_data", "Can view the inputs, results and logs of a job"),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["workflow", "key"], condition=Q(key__isnull=False), name="wfe_job_key_unique"
+            )
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["workflow", "-id"], name="wfe_job_workflow"),
+            models.Index(fields=["state", "-id"], name="wfe_job_live", condition=LIVE_JOBS),
+            models.Index(fields=["-id"], name="wfe_job_failed", condition=Q(state=states.JobState.FAILED.value)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow.name}:{self.pk}"
+
+    @property
+    def storage(self) -> dict[str, list[dict[str, Any]]]:
+        """What has run, in order, read anew at each access.
+
+        ``{"data": [{"step": path, "result": ..., "external_data": {...}}, ...]}``, the start first; "external_data"
+        only where the step was given any. Skipped steps stand with the result they were given.
+        """
+        runs = (
+            self.step_runs.filter(state__in=sorted(states.RESULT_STEP_RUN_STATES), superseded=False)
+            .order_by("number", "attempt")
+            .values_list("step", "result", "external_data")
+        )
+        data: list[dict[str, Any]] = []
+        for step, result, external_data in runs:
+            entry = {"step": step, "result": result}
+            if external_data is not None:
+                entry["external_data"] = external_data
+            data.append(entry)
+        return {"data": data}
+
+    @property
+    def logfile(self) -> str:
+        """The path of the job's log file, or "" where ``WFE_LOG_DIR`` is not set."""
+        return build_logfile_path(self.workflow.name, self.uuid)
+
+
+def build_logfile_path(workflow_name: str, job_uuid: uuid.UUID) -> str:
+    """Give the path of a job's log file, or "" where ``WFE_LOG_DIR`` is not set."""
+    folder = settings.log_dir
+    return os.path.join(folder, f"{workflow_name}_{job_uuid}.log") if folder else ""
+
+
+class StepRun(models.Model):
+    """One attempt at one node by one Job. Rows are added, never overwritten; only ``django_wfe.engine`` writes them.
+
+    ``number`` counts the nodes that the Job has come by, the start being 0; ``attempt`` counts the tries at this
+    number from 1. ``previous`` is the step run whose result is this one's input, unless ``edited_input`` replaces it.
+    """
+
+    job = models.ForeignKey(
+        Job,
+        verbose_name=_("job"),
+        on_delete=models.CASCADE,
+        related_name="step_runs",
+        db_index=False,  # the unique constraint's index begins with it
+    )
+    number = models.PositiveIntegerField(_("number"))
+    attempt = models.PositiveIntegerField(_("attempt"), default=1)
+    step = models.CharField(_("step"), max_length=255)
+    state = models.CharField(_("state"), max_length=16, choices=STEP_RUN_STATE_CHOICES)
+    previous = models.ForeignKey(
+        "self",
+        verbose_name=_("previous"),
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        # Both rows belong to one Job and go with it; an index and a check would only cost each step.
+        db_constraint=False,
+        db_index=False,
+    )
+    external_data: Any = models.JSONField(_("external data"), null=True, blank=True)
+    edited_input: Any = models.JSONField(
+        _("edited input"),
+        null=True,
+        blank=True,
+        help_text=_('{"value": ...} where an operator replaced what the step is given.'),
+    )
+    result: Any = models.JSONField(_("result"), null=True, blank=True)
+    transition = models.IntegerField(
+        _("transition"), null=True, blank=True, help_text=_("The index of the edge that was taken.")
+    )
+    superseded = models.BooleanField(
+        _("superseded"), default=False, help_text=_("The Job was run again from an earlier step.")
+    )
+    worker = models.ForeignKey(
+        Worker,
+        verbose_name=_("worker"),
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        # The claim is on the hot path, and a worker's row may be swept away while its runs are kept.
+        db_constraint=False,
+        db_index=False,
+    )
+    epoch = models.PositiveIntegerField(_("epoch"), default=0, help_text=_("Counts the claims of this step run."))
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    due_at = models.DateTimeField(_("due"), db_default=Now())
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    dispatched_at = models.DateTimeField(_("last message"), db_default=Now())
+    dispatches = models.PositiveSmallIntegerField(_("messages sent again"), default=0)
+    error_type = models.CharField(_("error type"), max_length=255, blank=True)
+    error = models.TextField(_("error"), blank=True)
+    traceback = models.TextField(_("traceback"), blank=True)
+    fingerprint = models.CharField(
+        _("fingerprint"), max_length=64, blank=True, help_text=_("Equal for failures of the same kind.")
+    )
+
+    class Meta:
+        verbose_name = _("step run")
+        verbose_name_plural = _("step runs")
+        ordering: ClassVar[list[str]] = ["job", "number", "attempt"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["job", "number", "attempt"], name="wfe_step_run_unique")
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["due_at"], name="wfe_run_ready", condition=Q(state="READY")),
+            models.Index(fields=["worker"], name="wfe_run_running", condition=Q(state="RUNNING")),
+            models.Index(fields=["created_at"], name="wfe_run_waiting", condition=Q(state="INPUT_REQUIRED")),
+            models.Index(fields=["fingerprint", "-id"], name="wfe_run_incident", condition=Q(state="FAILED")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step} #{self.number}.{self.attempt}"
+
+    @property
+    def idempotency_key(self) -> str:
+        """A text that stays the same over all attempts at this node."""
+        return build_idempotency_key(self.job.uuid, self.number)
+
+
+def build_idempotency_key(job_uuid: uuid.UUID, number: int) -> str:
+    """Give what ``Step.idempotency_key`` shows to a step."""
+    return f"{job_uuid}:{number}"

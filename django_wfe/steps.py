@@ -1,0 +1,216 @@
+"""The base classes of what a workflow is made of: Step and Decision.
+
+A file that declares workflows may say ``from django_wfe.steps import *``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from django_wfe.retry import Retry
+
+__all__ = ["Decision", "Retry", "Step", "__start__"]
+
+EXECUTE_KEYWORDS = frozenset({"external_input", "logfile"})
+TRANSITION_KEYWORDS = frozenset({"external_input", "logfile", "result"})
+
+
+@dataclass(slots=True, kw_only=True)
+class StepContext:
+    """What the engine tells one step run about its surroundings."""
+
+    load_job: Callable[[], Any]
+    idempotency_key: str
+    attempt: int
+    external_input_model: Any = None
+    job: Any = field(default=None, init=False)
+
+
+class Step:
+    """An uninterrupted piece of work. Subclass it and define ``execute``.
+
+    ``execute`` gets the result of the step run before as its first positional argument, and of the keywords
+    ``external_input`` and ``logfile`` those that its signature can take. It returns something that JSON can hold.
+
+    Attributes:
+        UserInputSchema: a pydantic model; where it has a field, the step waits for external input before it runs.
+        retry: when a failure is tried again by itself. Default None: never.
+        timeout: seconds, or a timedelta, that one attempt may run. Default None: as long as it takes.
+        atomic: run ``execute`` and ``transition`` in the transaction that commits the result, so that the step's own
+            ORM writes happen exactly once. Default False.
+        label: the step's name for people. Default "": its class name in words.
+    """
+
+    UserInputSchema: ClassVar[Any] = None
+    retry: ClassVar[Retry | None] = None
+    timeout: ClassVar[float | timedelta | None] = None
+    atomic: ClassVar[bool] = False
+    label: ClassVar[str] = ""
+
+    def __init__(self, context: StepContext | None = None) -> None:
+        self._context = context
+
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Do the work and return its result."""
+        raise NotImplementedError(f"{dotted_path(type(self))} has no execute(); define it.")
+
+    def transition(self, *args: Any, **kwargs: Any) -> int:
+        """Return the index of the outgoing edge to take. A plain Step takes its only edge, 0."""
+        return 0
+
+    def on_cancel(self) -> None:
+        """Clean up after this run was canceled in the middle of ``execute``. Default: nothing."""
+
+    @property
+    def job(self) -> Any:
+        """The ``django_wfe.models.Job`` that this run belongs to."""
+        context = self._get_context()
+        if context.job is None:
+            context.job = context.load_job()
+        return context.job
+
+    @property
+    def idempotency_key(self) -> str:
+        """A text that stays the same over all attempts at this node, to give to external systems."""
+        return self._get_context().idempotency_key
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at this node this is, from 1."""
+        return self._get_context().attempt
+
+    @property
+    def external_input_model(self) -> Any:
+        """The validated instance of ``UserInputSchema``, or None where no input was asked."""
+        return self._get_context().external_input_model
+
+    @property
+    def log(self) -> logging.Logger:
+        """A logger whose records become part of this step run's log."""
+        return logging.getLogger(f"django_wfe.step.{dotted_path(type(self))}")
+
+    def _get_context(self) -> StepContext:
+        if self._context is None:
+            raise RuntimeError(
+                f"{dotted_path(type(self))} was created without a job. Give it a StepContext, or run its workflow."
+            )
+        return self._context
+
+
+class Decision(Step):
+    """A node that chooses the outgoing edge: define ``transition`` and return the edge's index, from 0.
+
+    Without an ``execute`` of its own it passes its input on as its result.
+
+    Attributes:
+        labels: a text for people for each outgoing edge, in order. Default (): edges without text.
+    """
+
+    labels: ClassVar[tuple[str, ...] | list[str]] = ()
+
+    def execute(self, _input: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return _input
+
+    def transition(self, *args: Any, **kwargs: Any) -> int:
+        raise NotImplementedError(f"{dotted_path(type(self))} has no transition(); return the index of an edge from it.")
+
+
+class __start__(Step):  # noqa: N801  (the name that existing projects write)
+    """The beginning of every workflow: has exactly one outgoing edge and does nothing."""
+
+    label = "Start"
+
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """Which of the arguments on offer a function takes.
+
+    ``input_keyword`` is the name to pass ``_input`` under: "" for by position, None for not at all.
+    """
+
+    input_keyword: str | None
+    keywords: frozenset[str]
+    problem: str = ""
+
+    def call(self, function: Callable[..., Any], _input: Any, offered: Mapping[str, Any]) -> Any:
+        """Call ``function`` (bound) with ``_input`` and what it takes out of ``offered``."""
+        accepted = {name: value for name, value in offered.items() if name in self.keywords}
+        if self.input_keyword == "":
+            return function(_input, **accepted)
+        if self.input_keyword is not None:
+            accepted[self.input_keyword] = _input
+        return function(**accepted)
+
+
+@lru_cache(maxsize=4096)
+def plan_call(function: Callable[..., Any], offered: frozenset[str]) -> CallPlan:
+    """Work out how to call an ``execute`` or ``transition`` (unbound), once for each function.
+
+    A parameter that is named like a keyword on offer gets that keyword; the first other positional one gets ``_input``.
+    """
+    problem = _find_wrong_kind(function)
+    if problem:
+        return CallPlan(None, frozenset(), problem)
+    parameters = list(inspect.signature(function).parameters.values())
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][1:]
+    input_keyword: str | None = None
+    keywords, missing = set[str](), list[str]()
+    for index, parameter in enumerate(positional):
+        if parameter.name in offered and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+            keywords.add(parameter.name)
+        elif input_keyword is None and (index == 0 or parameter.kind is parameter.POSITIONAL_OR_KEYWORD):
+            input_keyword = "" if index == 0 else parameter.name
+        elif parameter.default is parameter.empty:
+            missing.append(parameter.name)
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            keywords |= offered
+        elif parameter.kind is parameter.VAR_POSITIONAL and not positional:
+            input_keyword = ""
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            if parameter.name in offered:
+                keywords.add(parameter.name)
+            elif parameter.name == "_input" and input_keyword is None:
+                input_keyword = "_input"
+            elif parameter.default is parameter.empty:
+                missing.append(parameter.name)
+    if missing:
+        problem = (
+            f"asks for {', '.join(missing)}, which nothing gives; "
+            f"it can take _input and {', '.join(sorted(offered))}, or give the parameter a default"
+        )
+    return CallPlan(input_keyword, frozenset(keywords), problem)
+
+
+def _find_wrong_kind(function: Callable[..., Any]) -> str:
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "is declared with 'async'; write a plain function"
+    if inspect.isgeneratorfunction(function):
+        return "uses 'yield'; return the result instead"
+    if inspect.ismethod(function):
+        return "is a classmethod; write a plain method"
+    return ""
+
+
+def plan_execute(step: type[Step]) -> CallPlan:
+    """Give the plan for ``step.execute``."""
+    return plan_call(step.execute, EXECUTE_KEYWORDS)
+
+
+def plan_transition(step: type[Step]) -> CallPlan:
+    """Give the plan for ``step.transition``."""
+    return plan_call(step.transition, TRANSITION_KEYWORDS)
+
+
+def dotted_path(declared: type) -> str:
+    """Give the path under which a class is stored: its module and qualified name."""
+    return f"{declared.__module__}.{declared.__qualname__}"

@@ -1,0 +1,52 @@
+"""The base class of what a developer declares: Workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import ClassVar
+
+from django_wfe.exceptions import InvalidWorkflow
+from django_wfe.graph import Graph, Problem, build_graph, find_problems
+from django_wfe.steps import Step, dotted_path
+
+__all__ = ["Workflow"]
+
+
+class Workflow:
+    """A directed graph of Steps and Decisions. Subclass it and define ``DIGRAPH``.
+
+    Attributes:
+        DIGRAPH: maps each node to the list of nodes that may follow it. It begins at ``steps.__start__``, which has
+            one outgoing edge. A node without an entry, or with an empty list, ends the job. A Workflow without a
+            DIGRAPH is abstract: a base for others.
+        label: the workflow's name for people. Default "": its class name in words.
+    """
+
+    DIGRAPH: ClassVar[Mapping[type[Step], Sequence[type[Step]]] | None] = None
+    label: ClassVar[str] = ""
+
+
+def is_abstract(workflow: type[Workflow]) -> bool:
+    """Tell whether the class is a base for workflows, not one itself."""
+    return workflow.DIGRAPH is None
+
+
+@lru_cache(maxsize=1024)
+def list_problems(workflow: type[Workflow]) -> tuple[Problem, ...]:
+    """List what stands in the way of running this workflow, each with its cure. Empty: it can run."""
+    return tuple(find_problems(dotted_path(workflow), workflow.DIGRAPH))
+
+
+@lru_cache(maxsize=1024)
+def compile_graph(workflow: type[Workflow]) -> Graph:
+    """Give the workflow's frozen graph.
+
+    Raises:
+        InvalidWorkflow: where ``list_problems`` finds any; the message holds them all.
+    """
+    problems = list_problems(workflow)
+    if problems:
+        raise InvalidWorkflow(" ".join(str(problem) for problem in problems))
+    assert workflow.DIGRAPH is not None  # noqa: S101  (list_problems has looked)
+    return build_graph(workflow.DIGRAPH)
