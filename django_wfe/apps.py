@@ -1,7 +1,14 @@
 """The Django app."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_wfe.engine.dispatcher import Dispatcher
 
 
 class DjangoWFEConfig(AppConfig):
@@ -10,3 +17,21 @@ class DjangoWFEConfig(AppConfig):
     name = "django_wfe"
     verbose_name = _("Workflows")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Make the checks known, and let this process load definitions that it lacks."""
+        from django_wfe.checks import register_checks
+        from django_wfe.discovery import reload_if_changed
+        from django_wfe.engine.code import install_reloader
+        from django_wfe.engine.dispatcher import install_dispatcher_factory
+
+        register_checks()
+        install_reloader(reload_if_changed)
+        install_dispatcher_factory(_make_dispatcher)
+
+
+def _make_dispatcher() -> Dispatcher:
+    # The actor is declared by the module, on the broker that is set by then.
+    from django_wfe.tasks import DramatiqDispatcher
+
+    return DramatiqDispatcher()

@@ -34,6 +34,11 @@ class Settings:
         return self._read_number("WFE_WATCHDOG_INTERVAL", 5.0)
 
     @property
+    def discovery_timeout(self) -> float:
+        """``WFE_DISCOVERY_TIMEOUT``: seconds that one module of ``WFE_WORKFLOWS`` may take to import. Default 60."""
+        return self._read_number("WFE_DISCOVERY_TIMEOUT", 60.0, above=0)
+
+    @property
     def recovery_interval(self) -> float:
         """``WFE_RECOVERY_INTERVAL``: seconds between sweeps for lost runs and messages. Default 5."""
         return self._read_number("WFE_RECOVERY_INTERVAL", 5.0, above=0)

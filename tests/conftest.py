@@ -1,10 +1,12 @@
 """Servers and helpers that every kind of test shares."""
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import dramatiq
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -14,7 +16,10 @@ from tests.servers import (
     DEFAULT_REDIS_PORT,
     answers,
     are_brokers_required,
+    delete_keys,
+    delete_queues,
     is_database_configured,
+    is_embedded_wanted,
 )
 
 _EMBEDDED_DATABASE = pytest.StashKey[tuple[object, tempfile.TemporaryDirectory[str]]]()
@@ -44,20 +49,37 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         directory.cleanup()
 
 
-@pytest.fixture(scope="session")
-def rabbitmq_url() -> str:
-    """The URL of the RabbitMQ on this machine's standard port; skips where none answers, fails in CI."""
-    if answers("127.0.0.1", DEFAULT_RABBITMQ_PORT):
-        return f"amqp://guest:guest@127.0.0.1:{DEFAULT_RABBITMQ_PORT}/"
-    _refuse_missing_broker("RabbitMQ", DEFAULT_RABBITMQ_PORT)
-    pytest.skip(f"RabbitMQ does not answer on 127.0.0.1:{DEFAULT_RABBITMQ_PORT}")
+@pytest.fixture
+def rabbitmq_url() -> Iterator[str]:
+    """The URL of the RabbitMQ on this machine's standard port; skips where none answers, fails in CI.
+
+    A test has it for itself, with empty queues: queues have fixed names, and test runs at the same time would take each
+    other's messages.
+    """
+    if not answers("127.0.0.1", DEFAULT_RABBITMQ_PORT):
+        _refuse_missing_broker("RabbitMQ", DEFAULT_RABBITMQ_PORT)
+        pytest.skip(f"RabbitMQ does not answer on 127.0.0.1:{DEFAULT_RABBITMQ_PORT}")
+    url = f"amqp://guest:guest@127.0.0.1:{DEFAULT_RABBITMQ_PORT}/"
+    with (Path(tempfile.gettempdir()) / "wfe-test-rabbitmq.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        delete_queues(url, {"default", *dramatiq.get_broker().get_declared_queues()})
+        yield url
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
+def broker_namespace() -> str:
+    """The prefix of this run's keys in Redis, for ``RedisBroker(namespace=...)``: other runs use the same server."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    return f"wfe-test-{os.getpid()}{worker}"
+
+
+@pytest.fixture(scope="session")
+def redis_url(broker_namespace: str) -> Iterator[str]:
     """The URL of the Redis on this machine's standard port, else of an embedded Valkey; in CI only the former."""
-    if answers("127.0.0.1", DEFAULT_REDIS_PORT):
-        yield f"redis://127.0.0.1:{DEFAULT_REDIS_PORT}/0"
+    if not is_embedded_wanted() and answers("127.0.0.1", DEFAULT_REDIS_PORT):
+        url = f"redis://127.0.0.1:{DEFAULT_REDIS_PORT}/0"
+        yield url
+        delete_keys(url, f"{broker_namespace}*")
         return
     _refuse_missing_broker("Redis", DEFAULT_REDIS_PORT)
     from django_wfe.demo.servers import ValkeyServer
@@ -72,7 +94,7 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def child_environment(request: pytest.FixtureRequest) -> dict[str, str]:
+def child_environment(request: pytest.FixtureRequest, broker_namespace: str) -> dict[str, str]:
     """The environment for a child process that must work on this test's database (the test needs ``transaction=True``).
 
     Add ``WFE_TEST_BROKER_URL`` (from ``rabbitmq_url`` or ``redis_url``) for a real broker.
@@ -82,17 +104,19 @@ def child_environment(request: pytest.FixtureRequest) -> dict[str, str]:
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "PYTHONPATH": os.pathsep.join([str(request.config.rootpath), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        "PYTHONPATH": os.pathsep.join([str(request.config.rootpath), os.environ.get("PYTHONPATH", "")]).rstrip(
+            os.pathsep
+        ),
         "PYTHONUNBUFFERED": "1",
         "WFE_TEST_DATABASE_NAME": str(database["NAME"]),
         "WFE_TEST_DATABASE_HOST": str(database["HOST"]),
         "WFE_TEST_DATABASE_PORT": str(database["PORT"]),
         "WFE_TEST_DATABASE_USER": str(database["USER"]),
         "WFE_TEST_DATABASE_PASSWORD": str(database["PASSWORD"]),
-        "WFE_TEST_BROKER_NAMESPACE": settings.DRAMATIQ_BROKER["OPTIONS"].get("namespace", f"wfe-{database['NAME']}"),
+        "WFE_TEST_BROKER_NAMESPACE": broker_namespace,
     }
 
 
 def _refuse_missing_broker(name: str, port: int) -> None:
-    if are_brokers_required():
+    if are_brokers_required() and not is_embedded_wanted():
         pytest.fail(f"{name} does not answer on 127.0.0.1:{port}, and CI=true or WFE_REQUIRE_BROKERS=1 asks for it")

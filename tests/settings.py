@@ -1,9 +1,11 @@
-"""Settings of the test suite: PostgreSQL always, and a broker in memory unless ``WFE_TEST_BROKER_URL`` names a real one.
+"""Settings of the test suite: always PostgreSQL; a broker in memory unless ``WFE_TEST_BROKER_URL`` names a real one.
 
 Environment variables (all optional):
 
 ``WFE_TEST_DATABASE_HOST``, ``_PORT``, ``_USER``, ``_PASSWORD``
     The PostgreSQL server. ``tests/conftest.py`` sets the host to an embedded server where none answers.
+``WFE_TEST_EMBEDDED``
+    ``1`` to start embedded servers, whatever else answers on this machine.
 ``WFE_TEST_DATABASE_NAME``
     The database that a child process of a test must use (see the ``child_environment`` fixture).
 ``WFE_TEST_BROKER_URL``

@@ -2,12 +2,14 @@
 
 from django_wfe.models.events import JobEvent, JobLog
 from django_wfe.models.jobs import Job, StepRun
+from django_wfe.models.modules import DefinitionModule
 from django_wfe.models.workers import Worker
 from django_wfe.models.workflows import Definition, Step, Workflow
 from django_wfe.states import JobState, StepRunState
 
 __all__ = [
     "Definition",
+    "DefinitionModule",
     "Job",
     "JobEvent",
     "JobLog",

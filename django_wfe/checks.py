@@ -1,0 +1,188 @@
+"""What ``manage.py check`` says about a project that uses django-wfe. No check connects to the database."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, Error, Info, Warning, register  # noqa: A004
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+from django_wfe.conf import DATABASE, Settings, settings
+from django_wfe.discovery.modules import list_workflows
+from django_wfe.engine.code import import_module
+from django_wfe.engine.definitions import describe_workflow
+from django_wfe.exceptions import CodeNotLoaded
+
+TAG = "django_wfe"
+
+BROKER_HINT = """Write, for RabbitMQ (for Redis: dramatiq.brokers.redis.RedisBroker and a redis:// url):
+DRAMATIQ_BROKER = {
+    "BROKER": "dramatiq.brokers.rabbitmq.RabbitmqBroker",
+    "OPTIONS": {"url": "amqp://user:password@host:5672"},
+    "MIDDLEWARE": [
+        "dramatiq.middleware.AgeLimit",
+        "dramatiq.middleware.TimeLimit",
+        "dramatiq.middleware.ShutdownNotifications",
+        "dramatiq.middleware.Callbacks",
+        "dramatiq.middleware.Retries",
+        "django_dramatiq.middleware.DbConnectionsMiddleware",
+    ],
+}"""
+
+_SLOW_MIDDLEWARE = "django_dramatiq.middleware.AdminMiddleware"
+_MOVED_MIDDLEWARE = "dramatiq.middleware.Prometheus"
+
+AppConfigs = Sequence[AppConfig] | None
+
+
+def register_checks() -> None:
+    """Make the checks known to Django."""
+    for check in (check_database, check_broker, check_settings, check_workflows):
+        register(check, TAG)
+
+
+def check_database(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Look at ``DATABASES["default"]`` and at the driver, without connecting."""
+    try:
+        connection = connections[DATABASE]
+        vendor = connection.vendor
+    except ImproperlyConfigured as error:
+        return [Error(f'DATABASES["default"] cannot be used: {error}', hint=_DATABASE_HINT, id="wfe.E001")]
+    if vendor != "postgresql":
+        found = django_settings.DATABASES.get(DATABASE, {}).get("ENGINE", "nothing")
+        return [
+            Error(
+                f'DATABASES["default"] is {vendor} ({found}); django-wfe needs PostgreSQL.',
+                hint=_DATABASE_HINT,
+                id="wfe.E001",
+            )
+        ]
+    messages: list[CheckMessage] = []
+    if _is_installed("psycopg") and _is_installed("psycopg2"):
+        messages.append(
+            Warning(
+                "psycopg 3 is installed beside psycopg2, and Django silently uses it in place of psycopg2.",
+                hint='django-wfe is made for psycopg2: run "pip uninstall psycopg".',
+                id="wfe.W003",
+            )
+        )
+    if connection.settings_dict.get("CONN_MAX_AGE") == 0 and not connection.settings_dict.get("OPTIONS", {}).get(
+        "pool"
+    ):
+        messages.append(
+            Info(
+                'DATABASES["default"] has CONN_MAX_AGE 0: workers open a new connection for each message.',
+                hint='Write "CONN_MAX_AGE": 60 (seconds) and "CONN_HEALTH_CHECKS": True.',
+                id="wfe.I001",
+            )
+        )
+    return messages
+
+
+_DATABASE_HINT = 'Write "ENGINE": "django.db.backends.postgresql" in DATABASES["default"].'
+
+
+def check_broker(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Look at ``DRAMATIQ_BROKER`` and its middleware."""
+    messages: list[CheckMessage] = []
+    if not apps.is_installed("django_dramatiq"):
+        messages.append(
+            Error(
+                "django_dramatiq is not in INSTALLED_APPS, so no step would ever be sent to a worker.",
+                hint='Add "django_dramatiq" to INSTALLED_APPS, before "django_wfe".',
+                id="wfe.E003",
+            )
+        )
+    broker = getattr(django_settings, "DRAMATIQ_BROKER", None)
+    if not isinstance(broker, dict) or not broker.get("BROKER"):
+        return [
+            *messages,
+            Error("DRAMATIQ_BROKER does not say which broker to use.", hint=BROKER_HINT, id="wfe.E002"),
+        ]
+    middleware = [_name_middleware(entry) for entry in broker.get("MIDDLEWARE", [])]
+    if _SLOW_MIDDLEWARE in middleware:
+        messages.append(
+            Warning(
+                f"DRAMATIQ_BROKER uses {_SLOW_MIDDLEWARE}: it writes to the database three times for each message, "
+                "and can wait for open transactions.",
+                hint=f'Take "{_SLOW_MIDDLEWARE}" out of MIDDLEWARE; the console shows more than its page.',
+                id="wfe.W001",
+            )
+        )
+    if _MOVED_MIDDLEWARE in middleware:
+        messages.append(
+            Warning(
+                f"DRAMATIQ_BROKER names {_MOVED_MIDDLEWARE}, which dramatiq 2 has moved.",
+                hint='Write "dramatiq.middleware.prometheus.Prometheus", or take it out.',
+                id="wfe.W002",
+            )
+        )
+    return messages
+
+
+def check_settings(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Read every ``WFE_*`` setting once."""
+    messages: list[CheckMessage] = []
+    for name, _ in inspect.getmembers(Settings, lambda member: isinstance(member, property)):
+        try:
+            getattr(settings, name)
+        except ImproperlyConfigured as error:
+            messages.append(Error(str(error), hint="Correct it, or leave it out for its default.", id="wfe.E007"))
+    return messages
+
+
+def check_workflows(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Import the modules of ``WFE_WORKFLOWS`` and look for what keeps their Workflows from running."""
+    try:
+        modules = settings.workflows
+    except ImproperlyConfigured:
+        return []  # check_settings has said it
+    if not modules:
+        return [
+            Error(
+                "WFE_WORKFLOWS is not set, so there is no workflow to run.",
+                hint='Write WFE_WORKFLOWS = "yourproject.workflows", the module that defines or imports them.',
+                id="wfe.E004",
+            )
+        ]
+    messages: dict[str, CheckMessage] = {}
+    for module in modules:
+        for message in _check_module(module):
+            messages.setdefault(f"{message.id} {message.msg}", message)
+    return list(messages.values())
+
+
+def _check_module(name: str) -> Iterator[CheckMessage]:
+    try:
+        workflows = list_workflows(import_module(name))
+    except CodeNotLoaded as error:
+        yield Error(
+            f"WFE_WORKFLOWS: {error}",
+            hint="Mend the file, or correct the path. Running workers go on with what they have loaded.",
+            id="wfe.E005",
+        )
+        return
+    if not workflows:
+        yield Error(
+            f"WFE_WORKFLOWS: {name} names no Workflow with a DIGRAPH.",
+            hint="Define or import one in it, or take the module out.",
+            id="wfe.E006",
+        )
+    for workflow in workflows:
+        for problem in describe_workflow(workflow).problems:
+            place = f"{problem.workflow}, node {problem.node}" if problem.node else problem.workflow
+            yield Error(f"{place}: {problem.message}", hint=problem.cure, id="wfe.E008")
+
+
+def _name_middleware(entry: object) -> str:
+    return entry if isinstance(entry, str) else f"{type(entry).__module__}.{type(entry).__qualname__}"
+
+
+def _is_installed(package: str) -> bool:
+    return find_spec(package) is not None

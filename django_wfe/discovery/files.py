@@ -1,0 +1,103 @@
+"""The files behind modules: which belong to the project, whether they have changed, and reading them as they are."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType
+
+import django_wfe
+
+FileState = tuple[int, int, int] | None
+"""Modification time in nanoseconds, size and inode; None where there is no such file."""
+
+_LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
+_STANDARD_LIBRARY = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")})
+_OWN_FOLDER = os.path.join(os.path.dirname(os.path.abspath(django_wfe.__file__)), "")
+_DEMO_FOLDER = os.path.join(_OWN_FOLDER, "demo", "")
+
+
+def look_at(paths: Iterable[str]) -> dict[str, FileState]:
+    """Give the state of each file: equal states mean that it has not changed."""
+    return {path: _look_at_one(path) for path in paths}
+
+
+def list_candidates(module: str) -> list[str]:
+    """List the files that would be a module if they existed, so that one can wait for it to appear."""
+    parts = module.split(".")
+    return [
+        os.path.join(folder or os.curdir, *parts) + ending
+        for folder in sys.path
+        for ending in (".py", f"{os.sep}__init__.py")
+    ]
+
+
+def is_project_file(path: str) -> bool:
+    """Tell whether a file is the project's own: no library's, not Python's, not the engine's (its demo's is)."""
+    path = os.path.abspath(path)
+    if path.startswith(_OWN_FOLDER):
+        return path.startswith(_DEMO_FOLDER)
+    return not path.startswith(_STANDARD_LIBRARY) and _LIBRARY_FOLDERS.isdisjoint(path.split(os.sep))
+
+
+def is_project_module(module: ModuleType | None) -> bool:
+    """Tell whether a loaded module comes from a file of the project."""
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and is_project_file(file)
+
+
+class FreshSourceFinder(MetaPathFinder):
+    """Finds the project's modules so that they are compiled from their source, never taken from the bytecode cache.
+
+    The cache tells sources apart by second and size: of two edits in one second it may keep the first for ever.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is None or type(spec.loader) is not SourceFileLoader or not spec.origin:
+            return None
+        if not is_project_file(spec.origin):
+            return None
+        spec.loader = _FreshSourceLoader(fullname, spec.origin)
+        return spec
+
+
+@contextmanager
+def fresh_sources() -> Iterator[None]:
+    """Import the project's modules from their sources as long as this lasts."""
+    finder = FreshSourceFinder()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _FreshSourceLoader(SourceFileLoader):
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+    def exec_module(self, module: ModuleType) -> None:
+        # A package that is imported anew while its submodules stay would not know them: Python names a submodule in
+        # its package only when it loads the submodule.
+        prefix = f"{module.__name__}."
+        for name, loaded in list(sys.modules.items()):
+            if name.startswith(prefix) and "." not in name[len(prefix) :]:
+                setattr(module, name[len(prefix) :], loaded)
+        super().exec_module(module)
+
+
+def _look_at_one(path: str) -> FileState:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino)

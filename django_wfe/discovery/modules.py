@@ -1,0 +1,105 @@
+"""The definition modules: which Workflows they name, and which other modules stand behind those."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
+from django_wfe.conf import settings
+from django_wfe.discovery.files import is_project_file, is_project_module, list_candidates
+from django_wfe.engine.code import import_module
+from django_wfe.engine.definitions import list_nodes
+from django_wfe.steps import dotted_path
+from django_wfe.workflows import Workflow, is_abstract
+
+
+def collect_workflows() -> list[type[Workflow]]:
+    """Import the modules of ``WFE_WORKFLOWS`` into this process and list the Workflows that they name, each once.
+
+    Raises:
+        CodeNotLoaded: where a module cannot be imported.
+    """
+    found: dict[str, type[Workflow]] = {}
+    for name in settings.workflows:
+        for workflow in list_workflows(import_module(name)):
+            found.setdefault(dotted_path(workflow), workflow)
+    return list(found.values())
+
+
+def list_workflows(module: ModuleType) -> list[type[Workflow]]:
+    """List the Workflow classes that a module names, wherever they are defined; abstract ones do not count."""
+    found: dict[int, type[Workflow]] = {}
+    for value in list(vars(module).values()):
+        if isinstance(value, type) and issubclass(value, Workflow) and not is_abstract(value):
+            found.setdefault(id(value), value)
+    return list(found.values())
+
+
+def list_defining_modules(modules: Iterable[ModuleType]) -> set[str]:
+    """List the modules in which the Workflows that ``modules`` name, their nodes, bases and schemas are defined."""
+    names: set[str] = set()
+    for module in modules:
+        names.add(module.__name__)
+        for workflow in list_workflows(module):
+            for declared in (workflow, *list_nodes(workflow)):
+                names.update(base.__module__ for base in declared.__mro__)
+                schema = getattr(declared, "UserInputSchema", None)
+                if isinstance(schema, type):
+                    names.update(base.__module__ for base in schema.__mro__)
+    return names
+
+
+def list_watched_files(names: Iterable[str]) -> set[str]:
+    """List the files whose change may change what the definition modules of these names declare.
+
+    Those are the modules themselves (or where they could appear), and every module of the project that they reach
+    through what they import.
+    """
+    files: set[str] = set()
+    waiting: list[ModuleType] = []
+    for name in names:
+        module = sys.modules.get(name)
+        if module is None or not getattr(module, "__file__", None):
+            files.update(list_candidates(name))
+        else:
+            waiting.append(module)
+    seen: set[str] = set()
+    for name in list_defining_modules(waiting):
+        module = sys.modules.get(name)
+        if module is not None and is_project_module(module):
+            waiting.append(module)
+    while waiting:
+        module = waiting.pop()
+        if module.__name__ in seen:
+            continue
+        seen.add(module.__name__)
+        if module.__file__:
+            files.add(module.__file__)
+        waiting.extend(other for other in _list_neighbours(module) if is_project_module(other))
+    return files
+
+
+def list_failed_files(error: BaseException | None) -> set[str]:
+    """List the files whose change may cure a failed import: those of its traceback, and those that were not there."""
+    files: set[str] = set()
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            files.update(list_candidates(error.name))
+        if isinstance(error, SyntaxError) and error.filename:
+            files.add(error.filename)
+        files.update(frame.filename for frame in traceback.extract_tb(error.__traceback__))
+        error = error.__cause__ or error.__context__
+    return {file for file in files if file.endswith(".py") and is_project_file(file)}
+
+
+def _list_neighbours(module: ModuleType) -> Iterator[ModuleType]:
+    for value in list(vars(module).values()):
+        if isinstance(value, ModuleType):
+            yield value
+            continue
+        name: Any = getattr(value, "__module__", None) if isinstance(value, type) or callable(value) else None
+        if isinstance(name, str) and name in sys.modules:
+            yield sys.modules[name]

@@ -1,0 +1,1 @@
+"""The engine: claims step runs, runs them, commits them, recovers them. It knows no broker."""

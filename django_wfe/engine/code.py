@@ -1,0 +1,184 @@
+"""From the dotted paths that the database keeps to the classes that this process holds."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
+from django_wfe.steps import Step, plan_call
+from django_wfe.workflows import Workflow, compile_graph, list_problems
+
+Declared = TypeVar("Declared", bound=type)
+
+MISMATCH_SECONDS = 5.0
+"""How long a definition that differs from the held code is not looked at again."""
+
+lock = threading.RLock()
+"""Held while classes are looked for and while modules are imported anew."""
+
+_classes: dict[str, type] = {}
+_mismatches: dict[tuple[str, str], float] = {}
+_reloader: Callable[[], None] | None = None
+
+
+def load_node(path: str) -> type[Step]:
+    """Give the Step or Decision class of a dotted path such as ``shop.steps.Charge``, nested classes included.
+
+    Where this process lacks it, the installed reloader is asked once and the class looked for again.
+
+    Raises:
+        CodeNotLoaded: with the reason, where no such class can be imported.
+    """
+    return _load(path, Step, "Step or Decision")
+
+
+def load_workflow(path: str) -> type[Workflow]:
+    """Give the Workflow class of a dotted path. As ``load_node``.
+
+    Raises:
+        CodeNotLoaded: with the reason, where no such class can be imported.
+    """
+    return _load(path, Workflow, "Workflow")
+
+
+def hold_definition(workflow_path: str, fingerprint: str) -> bool:
+    """Tell whether this process's code of a workflow is the definition of this fingerprint; reload once to get there.
+
+    False is no error: a Job of an older definition goes on with the current code of its nodes.
+    """
+    key = (workflow_path, fingerprint)
+    seen = _mismatches.get(key)
+    if seen is not None and time.monotonic() - seen < MISMATCH_SECONDS:
+        return False
+    if _holds(workflow_path, fingerprint):
+        return True
+    with lock:
+        try:
+            if _reloader is not None:
+                _reloader()
+        except CodeNotLoaded:
+            matches = False
+        else:
+            matches = _holds(workflow_path, fingerprint)
+        if matches:
+            _mismatches.pop(key, None)
+        else:
+            _mismatches[key] = time.monotonic()
+    return matches
+
+
+def install_reloader(function: Callable[[], None]) -> None:
+    """Say what to call when a class is lacking.
+
+    Args:
+        function: imports the definitions anew where their files have changed since its last call, and otherwise does
+            nothing. Raises CodeNotLoaded where that fails, and then everything is as before.
+    """
+    global _reloader
+    _reloader = function
+
+
+def clear() -> None:
+    """Forget every class, and all that was worked out from one. To be called after modules were imported anew."""
+    with lock:
+        _classes.clear()
+        _mismatches.clear()
+        compile_graph.cache_clear()
+        list_problems.cache_clear()
+        plan_call.cache_clear()
+
+
+def resolve(path: str) -> Any:
+    """Import what a dotted path names: a module, or an attribute of one at any depth.
+
+    Raises:
+        CodeNotLoaded: with the reason.
+    """
+    parts = path.split(".")
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        try:
+            value: Any = import_module(name)
+        except CodeNotLoaded as error:
+            cause = error.__cause__
+            missing = cause.name if isinstance(cause, ModuleNotFoundError) else None
+            if missing and (name == missing or name.startswith(f"{missing}.")) and length > 1:
+                continue
+            raise
+        for part in parts[length:]:
+            try:
+                value = getattr(value, part)
+            except AttributeError:
+                raise CodeNotLoaded(f"{path} cannot be loaded: {name} has no {'.'.join(parts[length:])}.") from None
+        return value
+    raise CodeNotLoaded(f"{path!r} is no dotted path.")
+
+
+def import_module(name: str) -> Any:
+    """Import a module of the project, whatever it does meanwhile.
+
+    Raises:
+        CodeNotLoaded: one line with the exception and the place in the project where it was raised.
+    """
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        raise CodeNotLoaded(f"{name} cannot be imported: {explain_import_error(error)}") from error
+
+
+def explain_import_error(error: BaseException) -> str:
+    """Give one line: the exception, what it says, and the last file and line outside of the import machinery."""
+    text = " ".join(str(error).split())
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
+    if isinstance(error, SystemExit):
+        text = f"it calls for the end of the process (exit code {error.code!r})"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_import_machinery(frame.filename)]
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
+
+
+def _load(path: str, base: type[Any], kind: str) -> type[Any]:
+    found = _classes.get(path)
+    if found is None:
+        with lock:
+            found = _load_anew(path, base, kind)
+    if not issubclass(found, base):
+        raise CodeNotLoaded(f"{path} is no {kind}.")
+    return found
+
+
+def _load_anew(path: str, base: type[Any], kind: str) -> type[Any]:
+    try:
+        found = _resolve_class(path, base, kind)
+    except CodeNotLoaded:
+        if _reloader is None:
+            raise
+        importlib.invalidate_caches()
+        _reloader()
+        found = _resolve_class(path, base, kind)
+    _classes[path] = found
+    return found
+
+
+def _resolve_class(path: str, base: type[Any], kind: str) -> type[Any]:
+    value = resolve(path)
+    if not (isinstance(value, type) and issubclass(value, base)):
+        raise CodeNotLoaded(f"{path} is no {kind}: it is {value!r}.")
+    return value
+
+
+def _holds(workflow_path: str, fingerprint: str) -> bool:
+    try:
+        return compile_graph(load_workflow(workflow_path)).fingerprint == fingerprint
+    except (CodeNotLoaded, InvalidWorkflow):
+        return False
+
+
+def _is_import_machinery(filename: str) -> bool:
+    return filename.startswith("<frozen importlib") or filename in (importlib.__file__, __file__)

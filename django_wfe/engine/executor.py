@@ -1,0 +1,144 @@
+"""The engine's loop: claim, run, commit, and on to the next step of the same Job while its slice lasts."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from django.db import InterfaceError, OperationalError, connections, transaction
+
+from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.claims import Claim, claim_step_run
+from django_wfe.engine.code import hold_definition
+from django_wfe.engine.heartbeat import WorkerProcess, get_worker
+from django_wfe.engine.outcomes import Failed, Finished, Lost, Outcome, Parked
+from django_wfe.engine.output import Capture, capture_output
+from django_wfe.engine.performing import describe_error, find_step_class, perform
+from django_wfe.engine.settling import settle, settle_surely
+from django_wfe.models.workflows import load_graph
+from django_wfe.steps import Step
+
+logger = logging.getLogger("django_wfe.engine")
+
+
+def run_step_run(step_run_id: int) -> None:
+    """Run one step run, and those that follow it in its Job, until the slice ends. What the broker's messages call.
+
+    Returns quietly where the step run is not to be had: a message may come twice, late, or after the Job was paused.
+    """
+    worker = get_worker()
+    if worker.stopping.is_set():
+        return
+    claim = _claim(step_run_id, worker)
+    if claim is not None:
+        run_slice(claim, worker, until=time.monotonic() + settings.slice_seconds)
+
+
+def run_slice(claim: Claim, worker: WorkerProcess, *, until: float | None) -> None:
+    """Run a claimed step run and its followers in a loop, not by recursion: the longest Job takes no more memory.
+
+    Args:
+        until: the time (``time.monotonic()``) at which the next step run is left to others. None: never.
+    """
+    # Has this process reload its definitions where the Job's is newer; an older Job goes on with today's code.
+    hold_definition(claim.workflow_path, load_graph(claim.definition_id).fingerprint)
+    following: Claim | None = claim
+    while following is not None:
+        following = _run_one(following, worker, until)
+
+
+def _run_one(claim: Claim, worker: WorkerProcess, until: float | None) -> Claim | None:
+    with capture_output(claim.step_run_id, claim.logfile) as capture:
+        found = find_step_class(claim)
+        if not isinstance(found, type):
+            if isinstance(found, Parked):
+                worker.note_lack(claim.step, found.reason)
+            return _commit(claim, found, capture, worker, until)
+        try:
+            if found.atomic:
+                return _run_atomic(claim, found, worker, capture, until)
+            return _commit(claim, perform(claim, found, worker, capture), capture, worker, until)
+        except (KeyboardInterrupt, GeneratorExit) as interrupt:
+            # A person at a shell, or a daemon that ends: the step did not fail, it was cut off.
+            settle_surely(claim, Lost(reason=f"interrupted by {type(interrupt).__name__}"), capture, keep=False)
+            raise
+
+
+def _run_atomic(
+    claim: Claim, step_class: type[Step], worker: WorkerProcess, capture: Capture, until: float | None
+) -> Claim | None:
+    """Run the step in the transaction that commits its result: its own writes and the result stand or fall together."""
+    outcome: Outcome | None = None
+    try:
+        with transaction.atomic(using=DATABASE):
+            outcome = perform(claim, step_class, worker, capture)
+            if not isinstance(outcome, Finished):
+                raise _RollBack(outcome)
+            settled = settle(claim, outcome, capture, keep=_may_keep(worker, until))
+            if not settled.accepted:
+                raise _RollBack(None)
+    except _RollBack as rolled_back:
+        capture.restore()
+        if rolled_back.outcome is None:
+            return _report_refused(claim)
+        return _commit(claim, rolled_back.outcome, capture, worker, until)
+    except (OperationalError, InterfaceError):
+        # Whether the commit arrived is asked of the database. If not, the step's writes are gone with it: run it again.
+        connections[DATABASE].close()
+        capture.restore()
+        lost = Lost(reason="the connection to the database broke while the step was committed")
+        return _commit(claim, lost, capture, worker, until, attempted=outcome)
+    except Exception as error:
+        # A constraint that is checked at commit, say: the step's writes do not stand, so the step has failed.
+        capture.restore()
+        return _commit(claim, describe_error(claim, step_class, error), capture, worker, until)
+    return settled.next_claim
+
+
+def _commit(
+    claim: Claim,
+    outcome: Outcome,
+    capture: Capture,
+    worker: WorkerProcess,
+    until: float | None,
+    *,
+    attempted: Outcome | None = None,
+) -> Claim | None:
+    settled = settle_surely(claim, outcome, capture, keep=_may_keep(worker, until), attempted=attempted)
+    if not settled.accepted:
+        return _report_refused(claim)
+    if isinstance(outcome, Failed):
+        logger.warning("Job %s: %s failed: %s", claim.job_id, claim.step, outcome.failure)
+    return settled.next_claim
+
+
+def _may_keep(worker: WorkerProcess, until: float | None) -> bool:
+    return not worker.stopping.is_set() and (until is None or time.monotonic() < until)
+
+
+def _report_refused(claim: Claim) -> None:
+    logger.warning(
+        "Job %s: the result of %s (step run %s) was dropped: the run was given to another worker, or ended, meanwhile.",
+        claim.job_id,
+        claim.step,
+        claim.step_run_id,
+    )
+
+
+def _claim(step_run_id: int, worker: WorkerProcess) -> Claim | None:
+    try:
+        worker.enlist()
+        return claim_step_run(step_run_id, worker.id)
+    except (OperationalError, InterfaceError):
+        connection = connections[DATABASE]
+        if connection.in_atomic_block:
+            raise
+        # A connection that was kept open may have died of a restart of the database: once more with a new one.
+        connection.close()
+        return claim_step_run(step_run_id, worker.id)
+
+
+class _RollBack(Exception):
+    def __init__(self, outcome: Outcome | None) -> None:
+        super().__init__()
+        self.outcome = outcome

@@ -1,0 +1,91 @@
+"""What is kept of an exception that a step raised: never the values of its local variables, which hold secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import traceback
+from dataclasses import dataclass
+from types import TracebackType
+
+MAX_ERROR_LENGTH = 10_000
+MAX_TRACEBACK_LENGTH = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed attempt, in words. ``fingerprint`` is equal for failures of one kind."""
+
+    error_type: str
+    message: str
+    traceback: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{self.error_type}: {self.message}" if self.message else self.error_type
+
+
+def describe_failure(error: BaseException, step: str, *, engine_frames: int = 0) -> Failure:
+    """Describe what a step raised.
+
+    Args:
+        step: the dotted path of the node.
+        engine_frames: how many of the outermost frames are the engine's own, and of no interest to anybody.
+    """
+    location: TracebackType | None = error.__traceback__
+    for _ in range(engine_frames):
+        if location is not None and location.tb_next is not None:
+            location = location.tb_next
+    lines = traceback.TracebackException(type(error), error, location, capture_locals=False, compact=True).format()
+    error_type = type(error).__qualname__
+    if type(error).__module__ not in ("builtins", "django_wfe.exceptions"):
+        error_type = f"{type(error).__module__}.{error_type}"
+    return Failure(
+        error_type=clean(error_type)[:255],
+        message=shorten(clean(_say(error)), MAX_ERROR_LENGTH),
+        traceback=shorten(clean("".join(lines)), MAX_TRACEBACK_LENGTH),
+        fingerprint=compute_fingerprint(step, error_type, _find_place(location)),
+    )
+
+
+def describe_reason(reason: str, step: str, kind: str) -> Failure:
+    """Describe a failure that the engine found by itself, as one of the given kind, without a traceback."""
+    return Failure(kind, clean(reason), "", compute_fingerprint(step, kind, ""))
+
+
+def compute_fingerprint(step: str, error_type: str, place: str) -> str:
+    """Hash what makes two failures the same incident: the node, the exception's type, where it was raised."""
+    return hashlib.sha256("\n".join((step, error_type, place)).encode(errors="backslashreplace")).hexdigest()
+
+
+def clean(text: str) -> str:
+    """Make a text one that PostgreSQL can keep: NUL and lone surrogates become escapes that a reader sees."""
+    if "\0" in text:
+        text = text.replace("\0", "\\x00")
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut the middle out of a text that is too long, and say so."""
+    if len(text) <= length:
+        return text
+    half = length // 2
+    return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters left out ...]\n{text[-half:]}"
+
+
+def _say(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:
+        # The message is the step's code, and may be as broken as the rest of it.
+        return f"(its message could not be read: {type(second).__name__})"
+
+
+def _find_place(location: TracebackType | None) -> str:
+    """Name the function where it was raised. Not the line: it changes with each edit of the file above it."""
+    if location is None:
+        return ""
+    while location.tb_next is not None:
+        location = location.tb_next
+    code = location.tb_frame.f_code
+    return f"{os.path.basename(code.co_filename)}:{code.co_qualname}"

@@ -1,0 +1,273 @@
+"""This process as a worker: one row that says it is alive, and a thread that watches its running steps.
+
+The thread beats, interrupts steps that run out of time or whose Job was canceled, and writes their logs while they run.
+A process that only runs Jobs in-process (``run_workflow``) beats while it does so; a resident worker always.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.db import DatabaseError, InterfaceError, connections
+from dramatiq.threading import raise_thread_exception
+
+from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.claims import Claim
+from django_wfe.engine.output import Capture, flush_capture
+from django_wfe.engine.recovery import find_held
+from django_wfe.engine.settling import settle_lost
+from django_wfe.exceptions import Interrupt, StepCanceled, StepTimeout
+
+TICK_SECONDS = 1.0
+"""How often running steps are looked at: the most that a timeout or a cancel comes late."""
+
+logger = logging.getLogger("django_wfe.engine")
+
+_ENLIST = """
+INSERT INTO django_wfe_worker (id, hostname, pid, threads, started_at, last_seen, lacks)
+VALUES (%s, %s, %s, %s, statement_timestamp(), statement_timestamp(), '{}')
+ON CONFLICT (id) DO UPDATE SET last_seen = statement_timestamp()
+WHERE django_wfe_worker.declared_dead_at IS NULL
+RETURNING id
+"""
+
+_FIND_ENDED_ELSEWHERE = """
+SELECT run.id, run.state, job.state FROM django_wfe_steprun AS run JOIN django_wfe_job AS job ON job.id = run.job_id
+WHERE run.id = ANY(%s) AND (run.state <> 'RUNNING' OR run.worker_id <> %s OR job.state = 'CANCELED')
+"""
+
+
+@dataclass(slots=True, eq=False)
+class ActiveRun:
+    """A step run that is running in this process. Its lock guards the moments in which it may be interrupted."""
+
+    claim: Claim
+    capture: Capture
+    deadline: float | None
+    thread_id: int = field(default_factory=threading.get_ident)
+    began: float = field(default_factory=time.monotonic)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    interruptible: bool = False
+    sent: bool = False
+
+    def interrupt(self, exception: type[Interrupt]) -> None:
+        """Raise ``exception`` in the step's thread, once, if its step is still at work."""
+        with self.lock:
+            if self.interruptible and not self.sent:
+                self.sent = True
+                raise_thread_exception(self.thread_id, exception)
+
+    @contextmanager
+    def allow_interrupts(self) -> Iterator[None]:
+        """Let the step be interrupted inside; no interrupt arrives after the end of the block."""
+        with self.lock:
+            self.interruptible = True
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.interruptible = False
+                sent = self.sent
+            if sent:
+                self._await_interrupt()
+
+    def _await_interrupt(self) -> None:
+        # It was raised in this thread, but arrives only between two bytecodes. Meet it here, not in the engine's code.
+        # Where the step has let it out already, it does not come again.
+        for _ in range(20):
+            time.sleep(0.001)
+
+
+class WorkerProcess:
+    """This process's life as a worker.
+
+    Attributes:
+        id: the id of its row; a new one after it was declared dead.
+        stopping: set when the process is told to stop; slices end then.
+    """
+
+    def __init__(self) -> None:
+        self.id = uuid.uuid4()
+        self.pid = os.getpid()
+        self.threads = 1
+        self.resident = False
+        self.stopping = threading.Event()
+        self._active: dict[int, ActiveRun] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
+        self._thread: threading.Thread | None = None
+        self._last_beat = float("-inf")
+        self._beat_is_durable = False
+        self._ended = False
+        self._idle: set[int] = set()
+
+    def enlist(self) -> None:
+        """Write or refresh the row, in the caller's connection. To be called before a claim is made.
+
+        Costs nothing where that was done lately, and not in a transaction that may have been rolled back.
+        """
+        if not self._beat_is_durable or time.monotonic() - self._last_beat >= settings.worker_timeout / 4:
+            self._beat()
+
+    def start(self, *, threads: int) -> None:
+        """Become a resident worker, which is seen as alive also while it is idle."""
+        self.threads = threads
+        self._beat()
+        self.resident = True
+        self._ensure_thread()
+
+    def stop(self) -> None:
+        """End the thread, and say that this worker has stopped."""
+        self.stopping.set()
+        with self._wake:
+            self._ended = True
+            self._wake.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+        with connections[DATABASE].cursor() as cursor:
+            cursor.execute(
+                "UPDATE django_wfe_worker SET stopped_at = statement_timestamp()"
+                " WHERE id = %s AND NOT EXISTS (SELECT FROM django_wfe_steprun"
+                "                               WHERE worker_id = %s AND state = 'RUNNING')",
+                [self.id, self.id],
+            )
+
+    @contextmanager
+    def watch(self, claim: Claim, capture: Capture, timeout: float | None) -> Iterator[ActiveRun]:
+        """Watch over a step run while the block runs. ``timeout`` is in seconds."""
+        run = ActiveRun(claim, capture, None if timeout is None else time.monotonic() + timeout)
+        with self._wake:
+            self._active[claim.step_run_id] = run
+            if timeout is not None:
+                self._wake.notify_all()
+        self._ensure_thread()
+        try:
+            yield run
+        finally:
+            with self._wake:
+                self._active.pop(claim.step_run_id, None)
+
+    def note_lack(self, path: str, reason: str) -> None:
+        """Keep in the row that this worker was asked for a node whose code it lacks."""
+        with connections[DATABASE].cursor() as cursor:
+            cursor.execute(
+                "UPDATE django_wfe_worker SET lacks = lacks || jsonb_build_object(%s::text, %s::text) WHERE id = %s",
+                [path, reason[:1000], self.id],
+            )
+
+    def _ensure_thread(self) -> None:
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None and not self._ended:
+                    self._thread = threading.Thread(target=self._run, name="django-wfe-heartbeat", daemon=True)
+                    self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                if self._ended:
+                    break
+                self._wake.wait(self._choose_wait())
+                if self._ended:
+                    break
+                active = list(self._active.values())
+            try:
+                self._tick(active)
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("The heartbeat of worker %s could not reach the database: %s", self.id, error)
+                connections[DATABASE].close()
+            except Exception:
+                # This thread is what keeps the process from being declared dead: it goes on whatever happens.
+                logger.exception("The heartbeat of worker %s failed; it goes on.", self.id)
+        connections[DATABASE].close()
+
+    def _choose_wait(self) -> float | None:
+        if not self._active and not self.resident:
+            return TICK_SECONDS * 5
+        deadlines = [run.deadline - time.monotonic() for run in self._active.values() if run.deadline and not run.sent]
+        return max(0.0, min([TICK_SECONDS, settings.worker_timeout / 4, *deadlines]))
+
+    def _tick(self, active: list[ActiveRun]) -> None:
+        now = time.monotonic()
+        for run in active:
+            if run.deadline is not None and now >= run.deadline:
+                run.interrupt(StepTimeout)
+        interval = settings.worker_timeout / 4
+        # A step run in-process that is over soon is no business of this thread.
+        long = [run for run in active if now - run.began > (TICK_SECONDS if self.resident else interval)]
+        if now - self._last_beat >= interval and (self.resident or long):
+            self._beat()
+            if self.resident:
+                self._give_back_forgotten()
+        if long:
+            for run in long if self.resident else ():
+                flush_capture(run.capture)
+            self._interrupt_ended(long)
+        if not self.resident:
+            connections[DATABASE].close()
+
+    def _beat(self) -> None:
+        with connections[DATABASE].cursor() as cursor:
+            parameters = [self.id, socket.gethostname()[:255], self.pid, self.threads]
+            cursor.execute(_ENLIST, parameters)
+            if cursor.fetchone() is None:
+                # Declared dead: its runs are given to others, and it begins anew. The old id's commits are refused.
+                dead, self.id = self.id, uuid.uuid4()
+                logger.warning("Worker %s was declared dead; it goes on as %s.", dead, self.id)
+                cursor.execute(_ENLIST, [self.id, *parameters[1:]])
+            self._beat_is_durable = not connections[DATABASE].in_atomic_block
+        self._last_beat = time.monotonic()
+
+    def _give_back_forgotten(self) -> None:
+        """Give back what the database says this worker runs, and no thread of it does, at two beats in a row.
+
+        A commit that was given up because the database stayed away leaves such a run.
+        """
+        with self._lock:
+            active = set(self._active)
+        idle = {claim.step_run_id: claim for claim in find_held(self.id) if claim.step_run_id not in active}
+        for step_run_id in self._idle & set(idle):
+            settle_lost(idle[step_run_id], "its worker lost the connection to the database and gave up its commit")
+        self._idle = set(idle)
+
+    def _interrupt_ended(self, active: list[ActiveRun]) -> None:
+        by_worker: dict[uuid.UUID, list[ActiveRun]] = {}
+        for run in active:
+            by_worker.setdefault(run.claim.worker_id, []).append(run)
+        for worker_id, runs in by_worker.items():
+            with connections[DATABASE].cursor() as cursor:
+                cursor.execute(_FIND_ENDED_ELSEWHERE, [[run.claim.step_run_id for run in runs], worker_id])
+                ended = {row[0] for row in cursor.fetchall()}
+            for run in runs:
+                if run.claim.step_run_id in ended:
+                    run.interrupt(StepCanceled)
+
+
+_worker: WorkerProcess | None = None
+_worker_lock = threading.Lock()
+
+
+def get_worker() -> WorkerProcess:
+    """Give this process's worker. A child made by fork gets one of its own."""
+    global _worker
+    if _worker is None or _worker.pid != os.getpid():
+        with _worker_lock:
+            if _worker is None or _worker.pid != os.getpid():
+                _worker = WorkerProcess()
+    return _worker
+
+
+def stop_worker() -> None:
+    """End this process's worker, if it has one; the next call of ``get_worker`` gives a new one."""
+    global _worker
+    if _worker is not None and _worker.pid == os.getpid():
+        _worker.stop()
+    _worker = None

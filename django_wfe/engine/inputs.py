@@ -1,0 +1,52 @@
+"""External input: validated when it is given, and read back when its step runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, RootModel, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from django_wfe.encoding import encode
+
+
+def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
+    """Validate what was given for a step and give it as JSON text.
+
+    It is kept as the model writes it, defaults included, so that each attempt gets the same; where that would not read
+    back as an equal model (secrets, write-only fields), it is kept as it was given.
+
+    Raises:
+        pydantic.ValidationError: where it does not fit the schema.
+        NotEncodable: where it cannot be kept as JSON.
+    """
+    given = encode(external_data, what)
+    model = load_input(schema, given)
+    try:
+        written = encode(model.model_dump(mode="json", by_alias=False, round_trip=True), what)
+        if load_input(schema, written) == model:
+            return written
+    except (ValidationError, PydanticSerializationError):
+        # The model does not read what it writes; the given form has just been read.
+        return given
+    return given
+
+
+def load_input(schema: type[BaseModel], stored: str) -> BaseModel:
+    """Give the model of what ``encode_input`` kept.
+
+    Raises:
+        pydantic.ValidationError: where it no longer fits, because the schema or the world has changed.
+    """
+    # As JSON, so that a strict model takes a date from its text.
+    return schema.model_validate_json(stored, by_alias=True, by_name=True)
+
+
+def list_values(model: BaseModel | None) -> Any:
+    """Give what a step gets as ``external_input``: a dict of Python values by field name, or None without input."""
+    if model is None:
+        return None
+    if isinstance(model, RootModel):
+        return model.root
+    return model.model_dump(mode="python", round_trip=True, warnings=False)
+

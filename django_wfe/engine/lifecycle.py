@@ -1,0 +1,110 @@
+"""All that can be done with a Job, for the admin, REST, commands and Python callers alike.
+
+This is the only write path: permissions are asked for and events are written below it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django_wfe.engine.explain import Explanation, explain_job
+from django_wfe.engine.providing import OpenQuestion, get_open_question, provide_external_input
+from django_wfe.engine.starting import Started, find_workflow, run_job_here, start_job
+from django_wfe.engine.verbs import (
+    UNCHANGED,
+    VERBS,
+    Verb,
+    VerbStatus,
+    cancel_job,
+    list_verbs,
+    pause_job,
+    rerun_job,
+    resume_job,
+    retry_job,
+    skip_step,
+)
+from django_wfe.models import JobEvent
+
+__all__ = [
+    "UNCHANGED",
+    "VERBS",
+    "Explanation",
+    "OpenQuestion",
+    "Source",
+    "Started",
+    "Verb",
+    "VerbStatus",
+    "cancel_job",
+    "execute_workflow",
+    "execute_workflow_sync",
+    "explain_job",
+    "find_workflow",
+    "get_open_question",
+    "list_verbs",
+    "order_workflow_execution",
+    "pause_job",
+    "provide_external_input",
+    "provide_input",
+    "rerun_job",
+    "resume_job",
+    "retry_job",
+    "run_workflow",
+    "skip_step",
+    "start_job",
+]
+
+Source = JobEvent.Source
+
+
+def order_workflow_execution(
+    workflow: Any = None,
+    *,
+    workflow_id: Any = None,
+    key: str | None = None,
+    created_by: Any = None,
+    actor: Any = None,
+    source: str = Source.PYTHON,
+) -> int:
+    """Start a Job and return its id at once; workers run it. With a ``key`` known to this workflow: the first Job's id.
+
+    May be called inside ``transaction.atomic()``: nothing is sent, and no Job remains, if that rolls back. Arguments and
+    errors as of ``start_job``; ``workflow_id`` is another name for ``workflow``.
+    """
+    chosen = _choose(workflow, workflow_id)
+    return start_job(chosen, key=key, created_by=created_by, actor=actor, source=source).job_id
+
+
+def run_workflow(
+    workflow: Any = None,
+    *,
+    workflow_id: Any = None,
+    key: str | None = None,
+    created_by: Any = None,
+    actor: Any = None,
+    source: str = Source.PYTHON,
+) -> int:
+    """Start a Job and run it here and now, until it ends or waits; return its id. For scripts, tests and shells.
+
+    With a ``key`` known to this workflow it runs nothing and returns the first Job's id.
+    """
+    started = start_job(
+        _choose(workflow, workflow_id), key=key, created_by=created_by, actor=actor, source=source, run_here=True
+    )
+    run_job_here(started)
+    return started.job_id
+
+
+def _choose(workflow: Any, workflow_id: Any) -> Any:
+    if (workflow is None) == (workflow_id is None):
+        raise TypeError("Give either workflow or workflow_id.")
+    return workflow if workflow is not None else workflow_id
+
+
+execute_workflow = order_workflow_execution
+"""The name that older code imports."""
+
+execute_workflow_sync = run_workflow
+"""The name that older code imports."""
+
+provide_input = provide_external_input
+"""The name that older code imports."""

@@ -1,0 +1,137 @@
+"""Runs one claimed step run: finds its class, gives it what it asks for, and says what came of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+
+from pydantic import BaseModel, ValidationError
+
+from django_wfe.conf import settings
+from django_wfe.encoding import encode
+from django_wfe.engine.claims import Claim
+from django_wfe.engine.code import load_node
+from django_wfe.engine.failures import describe_failure, describe_reason
+from django_wfe.engine.heartbeat import ActiveRun, WorkerProcess
+from django_wfe.engine.inputs import list_values, load_input
+from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Outcome, Parked
+from django_wfe.engine.output import Capture
+from django_wfe.exceptions import CodeNotLoaded, InvalidTransition, StepCanceled, StepTimeout
+from django_wfe.graph import Edge, Graph, Node, has_input
+from django_wfe.models import Job
+from django_wfe.models.workflows import load_graph
+from django_wfe.steps import Step, StepContext, plan_execute, plan_transition
+
+ENGINE_FRAMES = 3
+"""How many frames of a step's traceback are this module's and CallPlan's."""
+
+
+def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture: Capture) -> Outcome:
+    """Run the step of a claim. Never raises what the step raised, except KeyboardInterrupt and its like."""
+    model: BaseModel | None = None
+    if has_input(step_class):
+        try:
+            model = load_input(step_class.UserInputSchema, json.dumps(claim.external_data))
+        except ValidationError as error:
+            reason = f"The input given to {claim.step} no longer validates; it is asked for again. {error}"
+            return InputRefused(reason=reason, external_data=claim.external_data)
+    step = step_class(
+        StepContext(
+            load_job=lambda: Job.objects.select_related("workflow").get(pk=claim.job_id),
+            idempotency_key=claim.idempotency_key,
+            attempt=claim.attempt,
+            external_input_model=model,
+        )
+    )
+    with worker.watch(claim, capture, _give_seconds(step_class.timeout)) as active:
+        try:
+            return _run(claim, step, model, active)
+        except StepTimeout:
+            reason = f"{claim.step} ran longer than its timeout of {_give_seconds(step_class.timeout):g} s."
+            error: BaseException = TimeoutError(reason)
+        except StepCanceled:
+            return _clean_up(claim, step)
+        except (Exception, SystemExit) as raised:
+            # A step's code may raise anything; all of it is its failure. sys.exit() must not end the worker.
+            error = raised
+    return describe_error(claim, step_class, error, engine_frames=ENGINE_FRAMES)
+
+
+def describe_error(claim: Claim, step_class: type[Step], error: BaseException, *, engine_frames: int = 0) -> Failed:
+    """Give the failure that an exception stands for, with the wait before the next attempt where one may follow."""
+    failure = describe_failure(error, claim.step, engine_frames=engine_frames)
+    wait = None
+    if step_class.retry is not None and step_class.retry.allows(error, claim.attempt):
+        wait = step_class.retry.seconds_before(claim.attempt + 1)
+    return Failed(failure=failure, wait_seconds=wait)
+
+
+def find_step_class(claim: Claim) -> type[Step] | Outcome:
+    """Give the class of the claim's node, or the outcome that stands for its absence."""
+    if claim.number > settings.max_steps_per_job:
+        reason = (
+            f"The job has taken {claim.number - 1:,} steps, the most that WFE_MAX_STEPS_PER_JOB allows. "
+            "Mend the loop, or raise the setting and retry."
+        )
+        return Failed(failure=describe_reason(reason, claim.step, "TooManySteps"))
+    try:
+        return load_node(claim.step)
+    except CodeNotLoaded as error:
+        return Parked(reason=str(error))
+
+
+def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -> Outcome:
+    graph = load_graph(claim.definition_id)
+    offered = {"external_input": list_values(model), "logfile": claim.logfile}
+    step_class = type(step)
+    outgoing = graph.list_edges_from(claim.step)
+    with active.allow_interrupts():
+        result = plan_execute(step_class).call(step.execute, claim.value, offered)
+        # What the next step gets is what the database will give after a crash, so that both are the same.
+        encoded = encode(result, f"the result of {claim.step}")
+        value = json.loads(encoded)
+        transition = None
+        if outgoing:
+            offered["result"] = result
+            transition = plan_transition(step_class).call(step.transition, claim.value, offered)
+    if not outgoing:
+        return Finished(encoded=encoded, value=value, transition=None, next_node=None)
+    edge = choose_edge(claim.step, transition, outgoing)
+    return Finished(encoded=encoded, value=value, transition=edge.index, next_node=_find_target(graph, edge))
+
+
+def choose_edge(node: str, transition: Any, outgoing: tuple[Edge, ...]) -> Edge:
+    """Give the edge that a value from ``transition`` names.
+
+    Raises:
+        InvalidTransition: for anything but an int from 0 to the number of edges minus 1. A bool is no index.
+    """
+    if isinstance(transition, int) and not isinstance(transition, bool) and 0 <= transition < len(outgoing):
+        return outgoing[transition]
+    edges = ", ".join(f"{edge.index}: {edge.target}" for edge in outgoing)
+    raise InvalidTransition(
+        f"transition() of {node} returned {transition!r}, which is not the index of one of its edges ({edges})."
+    )
+
+
+def _find_target(graph: Graph, edge: Edge) -> Node:
+    node = graph.get_node(edge.target)
+    if node is None:
+        raise InvalidTransition(f"The edge {edge.index} of {edge.source} leads to {edge.target}, which is no node.")
+    return node
+
+
+def _clean_up(claim: Claim, step: Step) -> Outcome:
+    try:
+        step.on_cancel()
+    except Exception as error:
+        step.log.exception("on_cancel() of %s raised %r; the job is canceled all the same.", claim.step, error)
+    return Canceled()
+
+
+def _give_seconds(timeout: float | timedelta | None) -> float | None:
+    return timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+
+

@@ -1,0 +1,132 @@
+"""External input: what is asked, and giving it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections
+from pydantic import BaseModel
+
+from django_wfe.conf import DATABASE
+from django_wfe.engine import statements
+from django_wfe.engine.code import load_node
+from django_wfe.engine.dispatcher import dispatch_on_commit
+from django_wfe.engine.inputs import encode_input
+from django_wfe.engine.rights import require_permission
+from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
+from django_wfe.graph import Node, describe_schema, get_description, get_label, has_input
+from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
+from django_wfe.models.workflows import load_graph
+from django_wfe.steps import Step
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """What a Job waits for. ``schema`` is None, and ``load_error`` says why, where this process lacks the code."""
+
+    step_run: StepRun
+    node: Node | None
+    schema: type[BaseModel] | None
+    load_error: str = ""
+
+    @property
+    def label(self) -> str:
+        """The step's name for people."""
+        return self.node.label if self.node is not None else self.step_run.step
+
+    @property
+    def description(self) -> str:
+        """The step's docstring."""
+        return self.node.description if self.node is not None else ""
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of what is asked."""
+        return (self.node.input_schema if self.node is not None else None) or {}
+
+
+def get_open_question(job: Job) -> OpenQuestion | None:
+    """Give what the Job waits for, or None where it waits for no input."""
+    step_run = _find_waiting(job.pk)
+    if step_run is None:
+        return None
+    step_run.job = job
+    node = load_graph(job.definition_id).get_node(step_run.step)
+    try:
+        step_class = load_node(step_run.step)
+    except CodeNotLoaded as error:
+        return OpenQuestion(step_run, node, None, str(error))
+    if not has_input(step_class):
+        return OpenQuestion(step_run, node, None, f"{step_run.step} asks for no input any more; skip it or run it again.")
+    return OpenQuestion(step_run, _describe_today(node, step_class), step_class.UserInputSchema)
+
+
+def provide_external_input(
+    job_id: int,
+    external_data: Any,
+    *,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    step_run_id: int | None = None,
+) -> None:
+    """Give a waiting Job what it asks for, and have it go on.
+
+    Args:
+        external_data: what validates as the waiting step's ``UserInputSchema``.
+        actor: the user whose permission ``provide_input_job`` is asked for. Default None: trusted code.
+        step_run_id: the step run that the caller has seen waiting; another one is left alone. Default None: any.
+
+    Raises:
+        pydantic.ValidationError: the input does not fit; the Job goes on waiting.
+        NotEncodable: the input cannot be kept as JSON; the Job goes on waiting.
+        WrongState: the Job waits for no input, or not any more (of two callers, one wins).
+        UnknownJob, CodeNotLoaded, PermissionRequired: as their names say.
+    """
+    job = Job.objects.select_related("workflow").filter(pk=job_id).first()
+    if job is None:
+        raise UnknownJob(f"There is no job {job_id}.")
+    require_permission(actor, "django_wfe.provide_input_job", job.workflow)
+    step_run = _find_waiting(job_id)
+    if step_run is None or (step_run_id is not None and step_run.pk != step_run_id):
+        raise _describe_wrong_state(job_id)
+    step_class = load_node(step_run.step)
+    if not has_input(step_class):
+        raise WrongState(f"{step_run.step} asks for no input any more; skip it, or run the job again from it.")
+    encoded = encode_input(step_class.UserInputSchema, external_data, f"the input for {step_run.step}")
+    parameters = {
+        "id": step_run.pk,
+        "external_data": encoded,
+        "actor_id": actor.pk if actor is not None else None,
+        "actor_name": str(actor)[:255] if actor is not None else "",
+        "source": str(source),
+    }
+    with connections[DATABASE].cursor() as cursor:
+        cursor.execute(statements.PROVIDE_INPUT, parameters)
+        if cursor.fetchone() is None:
+            raise _describe_wrong_state(job_id)
+    dispatch_on_commit([step_run.pk])
+
+
+def _find_waiting(job_id: int) -> StepRun | None:
+    waiting = StepRun.objects.filter(job_id=job_id, state=StepRunState.INPUT_REQUIRED)
+    return waiting.order_by("number", "attempt").first()
+
+
+def _describe_wrong_state(job_id: int) -> WrongState:
+    state = Job.objects.values_list("state", flat=True).get(pk=job_id)
+    if state in (JobState.FINISHED, JobState.CANCELED):
+        return FinishedWorkflow(f"Job {job_id} is {state}: it takes no input any more.")
+    return WrongState(f"Job {job_id} is {state}: it does not wait for this input (any more).")
+
+
+def _describe_today(node: Node | None, step_class: type[Step]) -> Node:
+    """Describe what is asked by the code that will validate the answer, which may be newer than the definition."""
+    return Node(
+        path=node.path if node else f"{step_class.__module__}.{step_class.__qualname__}",
+        name=step_class.__name__,
+        kind=node.kind if node else "step",
+        label=get_label(step_class),
+        description=get_description(step_class),
+        input_schema=describe_schema(step_class.UserInputSchema),
+    )

@@ -1,0 +1,179 @@
+"""Starts Jobs."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections, transaction
+
+from django_wfe.conf import DATABASE
+from django_wfe.engine import statements
+from django_wfe.engine.claims import Claim
+from django_wfe.engine.definitions import describe_workflow, record_workflow
+from django_wfe.engine.dispatcher import dispatch_on_commit
+from django_wfe.engine.executor import run_slice
+from django_wfe.engine.heartbeat import get_worker
+from django_wfe.engine.notices import notify_input_required, notify_job_started
+from django_wfe.engine.rights import require_permission
+from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
+from django_wfe.graph import START
+from django_wfe.models import Definition, Job, JobEvent, JobState, StepRunState, Workflow
+from django_wfe.models.workflows import load_graph
+from django_wfe.steps import dotted_path
+from django_wfe.workflows import Workflow as WorkflowClass
+from django_wfe.workflows import compile_graph
+
+MAX_KEY_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A started Job. ``created`` is False where its key was known; ``claim`` is given where it is to run here."""
+
+    job_id: int
+    created: bool
+    claim: Claim | None = None
+
+
+def start_job(
+    workflow: Any,
+    *,
+    key: str | None = None,
+    created_by: Any = None,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    run_here: bool = False,
+) -> Started:
+    """Insert a Job, its finished start and its first step run in one transaction; send the message after it.
+
+    Args:
+        workflow: the id or row of a Workflow, a Workflow class, or its dotted path.
+        key: a text of at most 255 characters; a second start of this workflow with it gives the first Job.
+        created_by: the user that the Job is kept under. Default: ``actor``.
+        actor: the user whose permission ``add_job`` is asked for. Default None: trusted code.
+        run_here: claim the first step run for this process in place of sending a message.
+
+    Raises:
+        UnknownWorkflow, WorkflowDeleted, InvalidWorkflow: where no Job can be started of it.
+        PermissionRequired: where ``actor`` may not.
+    """
+    row = find_workflow(workflow)
+    require_permission(actor, "django_wfe.add_job", row)
+    if key is not None and not (isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH and "\0" not in key):
+        raise ValueError(f"key={key!r}: give a text of 1 to {MAX_KEY_LENGTH} characters without NUL.")
+    definition_id = _choose_definition(workflow, row)
+    node = load_graph(definition_id).first
+    run_state, job_state, worker = StepRunState.READY, JobState.PENDING, None
+    if node.asks_input:
+        run_state, job_state = StepRunState.INPUT_REQUIRED, JobState.INPUT_REQUIRED
+    elif run_here and not row.paused:
+        run_state, job_state, worker = StepRunState.RUNNING, JobState.ONGOING, get_worker()
+        worker.enlist()
+    user = created_by if created_by is not None else actor
+    job_uuid = uuid.uuid4()
+    parameters = {
+        "uuid": job_uuid,
+        "workflow_id": row.pk,
+        "definition_id": definition_id,
+        "job_state": job_state.value,
+        "step": node.path,
+        "key": key,
+        "created_by_id": user.pk if user is not None else None,
+        "start": START,
+        "run_state": run_state.value,
+        "worker_id": worker.id if worker else None,
+        "epoch": 1 if worker else 0,
+        "actor_name": str(user)[:255] if user is not None else "",
+        "source": str(source),
+    }
+    with connections[DATABASE].cursor() as cursor:
+        cursor.execute(statements.START, parameters)
+        inserted = cursor.fetchone()
+    if inserted is None:
+        return Started(Job.objects.values_list("pk", flat=True).get(workflow=row, key=key), created=False)
+    job_id, step_run_id = inserted
+    notify_job_started(job_id)
+    claim = None
+    if worker is not None:
+        claim = Claim(
+            step_run_id=step_run_id,
+            job_id=job_id,
+            job_uuid=job_uuid,
+            workflow_name=row.name,
+            workflow_path=row.path,
+            definition_id=definition_id,
+            number=1,
+            attempt=1,
+            epoch=1,
+            step=node.path,
+            value=None,
+            external_data=None,
+            worker_id=worker.id,
+        )
+    elif run_state is StepRunState.INPUT_REQUIRED:
+        notify_input_required(step_run_id)
+    else:
+        dispatch_on_commit([step_run_id])
+    return Started(job_id, created=True, claim=claim)
+
+
+def run_job_here(started: Started) -> None:
+    """Run a Job that was started with ``run_here``, until it ends or waits."""
+    if started.claim is not None:
+        run_slice(started.claim, get_worker(), until=None)
+
+
+def find_workflow(workflow: Any) -> Workflow:
+    """Give the row of a workflow named by id, row, class or dotted path. A class that is new is recorded.
+
+    Raises:
+        UnknownWorkflow: where there is none.
+        InvalidWorkflow: for a class with problems.
+    """
+    if isinstance(workflow, Workflow):
+        return workflow
+    if isinstance(workflow, type) and issubclass(workflow, WorkflowClass):
+        row = _find_row(path=dotted_path(workflow))
+        return row if row is not None else _record(workflow)
+    row = None
+    if isinstance(workflow, str) and not workflow.isdecimal():
+        row = _find_row(path=workflow)
+    elif isinstance(workflow, (int, str)) and not isinstance(workflow, bool) and 0 < int(workflow) < 2**63:
+        row = _find_row(pk=int(workflow))
+    if row is None:
+        raise UnknownWorkflow(
+            f"There is no workflow {workflow!r}. Give the id or dotted path of one that the admin lists, or its class."
+        )
+    return row
+
+
+def _find_row(**named: Any) -> Workflow | None:
+    return Workflow.objects.filter(**named).first()
+
+
+def _choose_definition(asked: Any, row: Workflow) -> int:
+    if row.deleted and not isinstance(asked, type):
+        raise WorkflowDeleted(f"The workflow {row.path} is no longer declared in WFE_WORKFLOWS; no new job can start.")
+    if isinstance(asked, type):
+        # The caller holds the class: its Job runs by that class's graph, whatever version the database has seen last.
+        fingerprint = compile_graph(asked).fingerprint
+        if row.current_definition_id is None or load_graph(row.current_definition_id).fingerprint != fingerprint:
+            found = Definition.objects.filter(workflow=row, fingerprint=fingerprint).values_list("pk", flat=True).first()
+            return found if found is not None else _get_definition(_record(asked))
+    return _get_definition(row)
+
+
+def _get_definition(row: Workflow) -> int:
+    if row.current_definition_id is None:
+        raise InvalidWorkflow(
+            f"The workflow {row.path} cannot start: {row.load_error or 'it has no valid definition yet.'}"
+        )
+    return row.current_definition_id
+
+
+def _record(workflow: type[WorkflowClass]) -> Workflow:
+    compile_graph(workflow)
+    with transaction.atomic(using=DATABASE):
+        return record_workflow(describe_workflow(workflow))

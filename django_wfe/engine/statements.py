@@ -1,0 +1,247 @@
+"""The SQL of the hot path. Each constant is one statement, so that in autocommit it is one transaction.
+
+Every change of state is a compare-and-set. Rows are locked in one order everywhere: step runs by id, then their Job.
+``statement_timestamp()`` is the database's clock at the time of the statement, also within a longer transaction.
+"""
+
+from __future__ import annotations
+
+_RUN_COLUMNS = """
+    job_id, number, attempt, step, state, previous_id, external_data, edited_input, worker_id, epoch,
+    created_at, due_at, started_at, finished_at, result, transition, dispatched_at,
+    superseded, dispatches, error_type, error, traceback, fingerprint
+"""
+
+START = f"""
+WITH job AS (
+    INSERT INTO django_wfe_job
+        (uuid, workflow_id, definition_id, state, current_step, current_step_number, key, created_by_id,
+         created_at, started_at, error)
+    VALUES
+        (%(uuid)s, %(workflow_id)s, %(definition_id)s, %(job_state)s, %(step)s, 1, %(key)s, %(created_by_id)s,
+         statement_timestamp(), CASE WHEN %(run_state)s = 'RUNNING' THEN statement_timestamp() END, '')
+    ON CONFLICT (workflow_id, key) WHERE key IS NOT NULL DO NOTHING
+    RETURNING id, created_at
+), start AS (
+    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
+    SELECT id, 0, 1, %(start)s, 'FINISHED', NULL, NULL, NULL, NULL, 0,
+           created_at, created_at, created_at, created_at, NULL, 0, created_at,
+           FALSE, 0, '', '', '', ''
+    FROM job
+    RETURNING id, job_id
+), first AS (
+    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
+    SELECT job.id, 1, 1, %(step)s, %(run_state)s, start.id, NULL, NULL, %(worker_id)s, %(epoch)s,
+           created_at, created_at, CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END, NULL, NULL, NULL, created_at,
+           FALSE, 0, '', '', '', ''
+    FROM job JOIN start ON start.job_id = job.id
+    RETURNING id
+), event AS (
+    INSERT INTO django_wfe_jobevent (job_id, kind, actor_id, actor_name, source, data, created_at)
+    SELECT id, 'started', %(created_by_id)s, %(actor_name)s, %(source)s, '{{}}', created_at FROM job
+)
+SELECT job.id, first.id FROM job, first
+"""
+
+CLAIM = """
+WITH ready AS (
+    SELECT id, job_id, previous_id FROM django_wfe_steprun
+    WHERE id = %(id)s AND state = 'READY' AND due_at <= statement_timestamp()
+    FOR UPDATE
+), job AS (
+    UPDATE django_wfe_job AS job
+    SET state = 'ONGOING', started_at = COALESCE(job.started_at, statement_timestamp())
+    FROM ready, django_wfe_workflow AS workflow
+    WHERE job.id = ready.job_id AND job.state = ANY(%(runnable)s)
+        AND workflow.id = job.workflow_id AND NOT workflow.paused
+    RETURNING job.id, job.uuid, job.definition_id, workflow.name, workflow.path
+), run AS (
+    UPDATE django_wfe_steprun AS run
+    SET state = 'RUNNING', worker_id = %(worker_id)s, epoch = run.epoch + 1, started_at = statement_timestamp()
+    FROM job
+    WHERE run.id = %(id)s AND run.state = 'READY' AND run.job_id = job.id
+    RETURNING run.id, run.job_id, run.number, run.attempt, run.epoch, run.step, run.previous_id, run.external_data,
+              run.edited_input
+)
+SELECT run.id, run.job_id, job.uuid, job.name, job.path, job.definition_id, run.number, run.attempt, run.epoch, run.step,
+       CASE WHEN run.edited_input IS NULL THEN previous.result ELSE run.edited_input -> 'value' END, run.external_data
+FROM run JOIN job ON job.id = run.job_id
+LEFT JOIN django_wfe_steprun AS previous ON previous.id = run.previous_id
+"""
+
+# What every ending of a step run begins with: the compare-and-set on the run that this claim holds, and its log.
+_END = """
+WITH ended AS (
+    UPDATE django_wfe_steprun
+    SET state = %(state)s, result = %(result)s::jsonb, transition = %(transition)s,
+        finished_at = statement_timestamp(), error_type = %(error_type)s, error = %(error)s,
+        traceback = %(traceback)s, fingerprint = %(fingerprint)s
+    WHERE id = %(id)s AND state = 'RUNNING' AND worker_id = %(worker_id)s AND epoch = %(epoch)s
+    RETURNING id, job_id
+), log AS (
+    INSERT INTO django_wfe_joblog (step_run_id, sequence, text, created_at)
+    SELECT id, %(log_sequence)s, %(log)s, statement_timestamp() FROM ended WHERE %(log)s <> ''
+)
+"""
+
+# The shorter form for a step that went well, the hot path.
+_FINISH = """
+WITH ended AS (
+    UPDATE django_wfe_steprun
+    SET state = 'FINISHED', result = %(result)s::jsonb, transition = %(transition)s,
+        finished_at = statement_timestamp()
+    WHERE id = %(id)s AND state = 'RUNNING' AND worker_id = %(worker_id)s AND epoch = %(epoch)s
+    RETURNING id, job_id
+)
+"""
+
+_FINISH_WITH_LOG = (
+    _FINISH
+    + """
+, log AS (
+    INSERT INTO django_wfe_joblog (step_run_id, sequence, text, created_at)
+    SELECT id, %(log_sequence)s, %(log)s, statement_timestamp() FROM ended
+)
+"""
+)
+
+# The Job moves on unless it has ended meanwhile; a paused one stays paused, and so its next run stays READY.
+_ADVANCE = f"""
+, job AS (
+    UPDATE django_wfe_job AS job
+    SET current_step = %(next_step)s, current_step_number = %(next_number)s, error = '',
+        state = CASE WHEN job.state = 'PAUSED' THEN 'PAUSED' ELSE %(next_job_state)s END
+    FROM ended, django_wfe_workflow AS workflow
+    WHERE job.id = ended.job_id AND job.state <> ALL('{{FINISHED,CANCELED,FAILED}}') AND workflow.id = job.workflow_id
+    RETURNING job.id, CASE WHEN %(next_run_state)s = 'RUNNING' AND (job.state = 'PAUSED' OR workflow.paused)
+                           THEN 'READY' ELSE %(next_run_state)s END AS run_state
+), next AS (
+    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
+    SELECT id, %(next_number)s, 1, %(next_step)s, run_state, %(id)s, NULL, NULL,
+           CASE WHEN run_state = 'RUNNING' THEN %(worker_id)s::uuid END,
+           CASE WHEN run_state = 'RUNNING' THEN 1 ELSE 0 END,
+           statement_timestamp(), statement_timestamp(),
+           CASE WHEN run_state = 'RUNNING' THEN statement_timestamp() END, NULL, NULL, NULL, statement_timestamp(),
+           FALSE, 0, '', '', '', ''
+    FROM job
+    RETURNING id, state
+)
+SELECT ended.id, next.id, next.state FROM ended LEFT JOIN next ON TRUE
+"""
+
+_FINISH_JOB = """
+, job AS (
+    UPDATE django_wfe_job AS job SET state = 'FINISHED', finished_at = statement_timestamp(), error = ''
+    FROM ended
+    WHERE job.id = ended.job_id AND job.state <> ALL('{FINISHED,CANCELED,FAILED}')
+    RETURNING job.id
+), event AS (
+    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_name, source, data, created_at)
+    SELECT id, %(id)s, 'finished', '', 'engine', '{}', statement_timestamp() FROM job
+)
+SELECT ended.id, job.id, NULL FROM ended LEFT JOIN job ON TRUE
+"""
+
+FINISH_AND_ADVANCE = _FINISH + _ADVANCE
+FINISH_AND_ADVANCE_WITH_LOG = _FINISH_WITH_LOG + _ADVANCE
+FINISH_JOB = _FINISH + _FINISH_JOB
+FINISH_JOB_WITH_LOG = _FINISH_WITH_LOG + _FINISH_JOB
+
+FAIL_JOB = (
+    _END
+    + """
+, job AS (
+    UPDATE django_wfe_job AS job SET state = 'FAILED', finished_at = statement_timestamp(), error = %(job_error)s
+    FROM ended
+    WHERE job.id = ended.job_id AND job.state <> ALL('{FINISHED,CANCELED,FAILED}')
+    RETURNING job.id
+), event AS (
+    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_name, source, data, created_at)
+    SELECT id, %(id)s, 'failed', '', 'engine', %(event_data)s::jsonb, statement_timestamp() FROM job
+)
+SELECT ended.id, job.id, NULL FROM ended LEFT JOIN job ON TRUE
+"""
+)
+
+# Another attempt at the same node, due after a wait; the failed or lost one stays as it is.
+RETRY = (
+    _END
+    + f"""
+, job AS (
+    UPDATE django_wfe_job AS job
+    SET state = CASE WHEN job.state = 'PAUSED' THEN 'PAUSED' ELSE %(next_job_state)s END, error = %(job_error)s
+    FROM ended
+    WHERE job.id = ended.job_id AND job.state <> ALL('{{FINISHED,CANCELED,FAILED}}')
+    RETURNING job.id
+), next AS (
+    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
+    SELECT run.job_id, run.number, run.attempt + 1, run.step, 'READY', run.previous_id, run.external_data,
+           run.edited_input, NULL, 0, statement_timestamp(),
+           statement_timestamp() + %(wait_seconds)s * INTERVAL '1 second', NULL, NULL, NULL, NULL,
+           statement_timestamp(), FALSE, 0, '', '', '', ''
+    FROM job JOIN django_wfe_steprun AS run ON run.id = %(id)s
+    RETURNING id, job_id
+), event AS (
+    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_name, source, data, created_at)
+    SELECT job_id, %(id)s, %(event_kind)s, '', 'engine', %(event_data)s::jsonb, statement_timestamp() FROM next
+)
+SELECT ended.id, next.id, 'READY' FROM ended LEFT JOIN next ON TRUE
+"""
+)
+
+CANCEL_RUN = _END + "SELECT id, NULL, NULL FROM ended"
+
+# A run goes back unharmed: its worker was told to stop, lacks the code, or found its stored input no longer valid.
+GIVE_BACK = """
+WITH ended AS (
+    UPDATE django_wfe_steprun
+    SET state = %(state)s, worker_id = NULL, started_at = NULL, dispatched_at = statement_timestamp(), dispatches = 0,
+        due_at = statement_timestamp() + %(wait_seconds)s * INTERVAL '1 second',
+        external_data = CASE WHEN %(state)s = 'INPUT_REQUIRED' THEN NULL ELSE external_data END
+    WHERE id = %(id)s AND state = 'RUNNING' AND worker_id = %(worker_id)s AND epoch = %(epoch)s
+    RETURNING id, job_id
+), before AS (
+    SELECT job.id, job.error FROM django_wfe_job AS job JOIN ended ON ended.job_id = job.id
+), job AS (
+    UPDATE django_wfe_job AS job
+    SET state = CASE WHEN job.state = 'PAUSED' THEN 'PAUSED' ELSE %(next_job_state)s END, error = %(job_error)s
+    FROM ended
+    WHERE job.id = ended.job_id AND job.state <> ALL('{FINISHED,CANCELED,FAILED}')
+    RETURNING job.id
+), event AS (
+    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_name, source, data, created_at)
+    SELECT job.id, %(id)s, %(event_kind)s, '', 'engine', %(event_data)s::jsonb, statement_timestamp()
+    FROM job JOIN before ON before.id = job.id
+    -- Said once, not at each try.
+    WHERE before.error <> %(job_error)s
+)
+SELECT ended.id, NULL, NULL FROM ended
+"""
+
+FIND_ENDED = """
+SELECT run.state, next.id, next.state, next.worker_id
+FROM django_wfe_steprun AS run
+LEFT JOIN django_wfe_steprun AS next
+    ON next.job_id = run.job_id AND next.number = run.number + 1 AND next.previous_id = run.id AND next.attempt = 1
+WHERE run.id = %(id)s AND run.worker_id = %(worker_id)s AND run.epoch = %(epoch)s
+"""
+
+PROVIDE_INPUT = """
+WITH run AS (
+    UPDATE django_wfe_steprun
+    SET state = 'READY', external_data = %(external_data)s::jsonb, due_at = statement_timestamp(),
+        dispatched_at = statement_timestamp(), dispatches = 0
+    WHERE id = %(id)s AND state = 'INPUT_REQUIRED'
+    RETURNING id, job_id
+), job AS (
+    UPDATE django_wfe_job AS job
+    SET state = CASE WHEN job.state = 'PAUSED' THEN 'PAUSED' ELSE 'INPUT_RECEIVED' END, error = ''
+    FROM run WHERE job.id = run.job_id
+    RETURNING job.id
+), event AS (
+    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_id, actor_name, source, data, created_at)
+    SELECT job.id, %(id)s, 'input_provided', %(actor_id)s, %(actor_name)s, %(source)s, '{}', statement_timestamp()
+    FROM job
+)
+SELECT run.id FROM run
+"""

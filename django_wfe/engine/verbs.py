@@ -1,0 +1,349 @@
+"""What an operator can do with a Job. Each verb asks for its permission, checks the state, writes an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Max
+from django.db.models.functions import Now
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_wfe.encoding import encode
+from django_wfe.engine.advancing import advance_past, open_attempt, open_rerun, store_result
+from django_wfe.engine.code import load_node
+from django_wfe.engine.dispatcher import dispatch_on_commit
+from django_wfe.engine.inputs import encode_input
+from django_wfe.engine.locking import change_job, check_expected_state
+from django_wfe.engine.notices import notify_job_canceled
+from django_wfe.engine.rights import has_permission, require_permission
+from django_wfe.exceptions import FinishedWorkflow, WrongState
+from django_wfe.graph import has_input, split_words
+from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
+
+UNCHANGED: Any = object()
+"""Stands for "as it was" where None is a value like others."""
+
+Verbed = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing that an operator can do with a Job.
+
+    ``explain`` says what it would do, or raises WrongState with the reason why it cannot.
+    """
+
+    name: str
+    label: str | Promise
+    permission: str
+    function: Verbed
+    explain: Callable[[Job, list[StepRun], StepRun | None], str]
+
+
+@dataclass(frozen=True, slots=True)
+class VerbStatus:
+    """Whether a verb can be used on a Job now; ``reason`` says why not, ``effect`` what it would do."""
+
+    verb: Verb
+    allowed: bool
+    reason: str
+    effect: str
+
+
+def list_verbs(job: Job, actor: Any) -> list[VerbStatus]:
+    """Give every verb with what it would do to this Job as it stands, or why it cannot."""
+    runs = list(job.step_runs.filter(state__in=["READY", "RUNNING", "INPUT_REQUIRED"]).defer("result", "external_data"))
+    last = _find_last(job)
+    statuses = []
+    for verb in VERBS.values():
+        try:
+            effect, reason = verb.explain(job, runs, last), ""
+        except WrongState as error:
+            effect, reason = "", str(error)
+        if not has_permission(actor, verb.permission, job.workflow):
+            reason = _("You need the permission “%(permission)s”.") % {"permission": verb.permission}
+        statuses.append(VerbStatus(verb, not reason, reason, effect))
+    return statuses
+
+
+def cancel_job(
+    job_id: int,
+    *,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    reason: str = "",
+    expected_state: str | None = None,
+) -> None:
+    """End a Job. What waits is canceled at once; a running step is interrupted, and what it has committed stays.
+
+    Raises:
+        UnknownJob, WrongState, FinishedWorkflow, PermissionRequired: as their names say.
+    """
+
+    def change(job: Job, runs: list[StepRun], last: StepRun | None) -> dict[str, Any]:
+        waiting = [run.pk for run in runs if run.state != StepRunState.RUNNING]
+        StepRun.objects.filter(pk__in=waiting).update(state=StepRunState.CANCELED, finished_at=Now())
+        Job.objects.filter(pk=job.pk).update(state=JobState.CANCELED, finished_at=Now())
+        notify_job_canceled(job.pk)
+        return {"was": job.state}
+
+    _apply("cancel", job_id, change, JobEvent.Kind.CANCELED, actor, source, reason, expected_state)
+
+
+def pause_job(
+    job_id: int,
+    *,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    reason: str = "",
+    expected_state: str | None = None,
+) -> None:
+    """Hold a Job: a running step finishes, and nothing new starts until it is resumed.
+
+    Raises:
+        UnknownJob, WrongState, FinishedWorkflow, PermissionRequired: as their names say.
+    """
+
+    def change(job: Job, runs: list[StepRun], last: StepRun | None) -> dict[str, Any]:
+        Job.objects.filter(pk=job.pk).update(state=JobState.PAUSED)
+        return {"was": job.state}
+
+    _apply("pause", job_id, change, JobEvent.Kind.PAUSED, actor, source, reason, expected_state)
+
+
+def resume_job(
+    job_id: int,
+    *,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    reason: str = "",
+    expected_state: str | None = None,
+) -> None:
+    """Let a paused Job go on where it was held.
+
+    Raises:
+        UnknownJob, WrongState, FinishedWorkflow, PermissionRequired: as their names say.
+    """
+
+    def change(job: Job, runs: list[StepRun], last: StepRun | None) -> dict[str, Any]:
+        state = JobState.ONGOING
+        if any(run.state == StepRunState.INPUT_REQUIRED for run in runs):
+            state = JobState.INPUT_REQUIRED
+        elif job.started_at is None:
+            state = JobState.PENDING
+        Job.objects.filter(pk=job.pk).update(state=state)
+        ready = [run.pk for run in runs if run.state == StepRunState.READY]
+        StepRun.objects.filter(pk__in=ready).update(dispatched_at=Now(), dispatches=0)
+        dispatch_on_commit(ready)
+        return {"now": state}
+
+    _apply("resume", job_id, change, JobEvent.Kind.RESUMED, actor, source, reason, expected_state)
+
+
+def retry_job(
+    job_id: int,
+    *,
+    external_data: Any = UNCHANGED,
+    value: Any = UNCHANGED,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    reason: str = "",
+    expected_state: str | None = None,
+) -> None:
+    """Give a failed Job another attempt at the step that failed.
+
+    Args:
+        external_data: other external input for the step. Default: what it had.
+        value: another ``_input`` for the step. Default: the result of the step before.
+
+    Raises:
+        pydantic.ValidationError, NotEncodable: for ``external_data`` or ``value``; nothing was changed.
+        UnknownJob, WrongState, PermissionRequired, CodeNotLoaded: as their names say.
+    """
+
+    def change(job: Job, runs: list[StepRun], last: StepRun | None) -> dict[str, Any]:
+        assert last is not None  # noqa: S101  (explain has looked)
+        edited: dict[str, Any] = {}
+        if external_data is not UNCHANGED:
+            step_class = load_node(last.step)
+            if not has_input(step_class):
+                raise WrongState(f"{last.step} takes no external input.")
+            edited["external_data"] = encode_input(
+                step_class.UserInputSchema, external_data, f"the input for {last.step}"
+            )
+        if value is not UNCHANGED:
+            edited["edited_input"] = encode({"value": value}, f"the edited input of {last.step}")
+        run_id = open_attempt(job, last, edited)
+        return {"step": last.step, "attempt": last.attempt + 1, "step_run": run_id, "edited": sorted(edited)}
+
+    _apply("retry", job_id, change, JobEvent.Kind.RETRIED, actor, source, reason, expected_state)
+
+
+def skip_step(
+    job_id: int,
+    result: Any,
+    *,
+    transition: int | None = None,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    reason: str = "",
+    expected_state: str | None = None,
+) -> None:
+    """Give a step that failed or waits its result by hand, and have the Job go on after it.
+
+    Args:
+        result: what the next step gets.
+        transition: the index of the edge to take, needed where the node has several.
+
+    Raises:
+        NotEncodable: where ``result`` is nothing that JSON can hold.
+        UnknownJob, WrongState, InvalidTransition, PermissionRequired: as their names say.
+    """
+
+    def change(job: Job, runs: list[StepRun], last: StepRun | None) -> dict[str, Any]:
+        assert last is not None  # noqa: S101  (explain has looked)
+        encoded = encode(result, f"the result of {last.step}")
+        skipped_id = store_result(job, last, encoded)
+        advance_past(job, last, skipped_id, transition)
+        return {"step": last.step, "step_run": skipped_id}
+
+    _apply("skip", job_id, change, JobEvent.Kind.SKIPPED, actor, source, reason, expected_state)
+
+
+def rerun_job(
+    job_id: int,
+    number: int,
+    *,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    reason: str = "",
+    expected_state: str | None = None,
+) -> None:
+    """Run a Job again from an earlier step. What ran from there on is kept and marked as superseded.
+
+    A step that asks for input asks for it again.
+
+    Args:
+        number: the number of a step run, 1 or more; ``Job.current_step_number`` counts them.
+
+    Raises:
+        UnknownJob, WrongState, PermissionRequired: as their names say.
+    """
+
+    def change(job: Job, runs: list[StepRun], last: StepRun | None) -> dict[str, Any]:
+        chosen = job.step_runs.filter(number=number, superseded=False, number__gt=0).order_by("-attempt").first()
+        if chosen is None:
+            raise WrongState(f"Job {job.pk} has no step number {number} to run again from.")
+        StepRun.objects.filter(pk__in=[run.pk for run in runs]).update(state=StepRunState.CANCELED, finished_at=Now())
+        job.step_runs.filter(number__gte=number).update(superseded=True)
+        highest = job.step_runs.aggregate(Max("number"))["number__max"]
+        run_id = open_rerun(job, chosen, highest + 1)
+        return {"step": chosen.step, "from": number, "step_run": run_id}
+
+    _apply("rerun", job_id, change, JobEvent.Kind.RERUN, actor, source, reason, expected_state)
+
+
+def _apply(
+    name: str,
+    job_id: int,
+    change: Callable[[Job, list[StepRun], StepRun | None], dict[str, Any]],
+    kind: JobEvent.Kind,
+    actor: Any,
+    source: str,
+    reason: str,
+    expected_state: str | None,
+) -> None:
+    verb = VERBS[name]
+
+    def apply(job: Job, runs: list[StepRun]) -> None:
+        require_permission(actor, verb.permission, job.workflow)
+        check_expected_state(job, expected_state)
+        last = _find_last(job)
+        verb.explain(job, runs, last)
+        data = change(job, runs, last)
+        JobEvent.objects.create(
+            job=job,
+            step_run=last,
+            kind=kind,
+            actor=actor,
+            actor_name=str(actor)[:255] if actor is not None else "",
+            source=source,
+            data={**data, "reason": reason} if reason else data,
+        )
+
+    change_job(job_id, apply)
+
+
+def _find_last(job: Job) -> StepRun | None:
+    return job.step_runs.filter(superseded=False).order_by("-number", "-attempt").first()
+
+
+def _explain_cancel(job: Job, runs: list[StepRun], last: StepRun | None) -> str:
+    if job.state in (JobState.FINISHED, JobState.CANCELED):
+        raise FinishedWorkflow(_("The job has ended already."))
+    if any(run.state == StepRunState.RUNNING for run in runs):
+        return _("The running step is interrupted and the job ends as canceled. What has been committed stays.")
+    return _("The job ends as canceled, where it stands now. What has been committed stays.")
+
+
+def _explain_pause(job: Job, runs: list[StepRun], last: StepRun | None) -> str:
+    if job.state == JobState.PAUSED:
+        raise WrongState(_("The job is paused already."))
+    if job.state in (JobState.FINISHED, JobState.CANCELED, JobState.FAILED):
+        raise FinishedWorkflow(_("Nothing is going on that could be paused."))
+    if any(run.state == StepRunState.RUNNING for run in runs):
+        return _("The running step finishes; nothing starts after it until the job is resumed.")
+    return _("Nothing starts until the job is resumed.")
+
+
+def _explain_resume(job: Job, runs: list[StepRun], last: StepRun | None) -> str:
+    if job.state != JobState.PAUSED:
+        raise WrongState(_("The job is not paused."))
+    return _("The job goes on at “%(step)s”.") % {"step": name_step(job.current_step)}
+
+
+def _explain_retry(job: Job, runs: list[StepRun], last: StepRun | None) -> str:
+    if job.state != JobState.FAILED or last is None:
+        raise WrongState(_("Only a failed job can be tried again."))
+    values = {"step": name_step(last.step), "attempt": last.attempt + 1}
+    return _("“%(step)s” runs again, as attempt %(attempt)s; what ran before it stays.") % values
+
+
+def _explain_skip(job: Job, runs: list[StepRun], last: StepRun | None) -> str:
+    if job.state in (JobState.FINISHED, JobState.CANCELED) or last is None:
+        raise FinishedWorkflow(_("The job has ended already."))
+    if any(run.state == StepRunState.RUNNING for run in runs):
+        raise WrongState(_("A step is running; it can be skipped once it has failed, or waits."))
+    return _("“%(step)s” does not run: the job goes on with the result that you give.") % {"step": name_step(last.step)}
+
+
+def _explain_rerun(job: Job, runs: list[StepRun], last: StepRun | None) -> str:
+    if any(run.state == StepRunState.RUNNING for run in runs):
+        raise WrongState(_("A step is running; pause the job and wait until it is done."))
+    if job.state == JobState.CANCELED:
+        raise FinishedWorkflow(_("The job was canceled."))
+    return _("The job runs again from the step that you choose; what ran from there on is kept, marked as superseded.")
+
+
+def name_step(path: str) -> str:
+    """Give a step's class name in words, for a sentence."""
+    return split_words(path.rpartition(".")[2])
+
+
+VERBS: dict[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb("retry", gettext_lazy("Retry"), "django_wfe.retry_job", retry_job, _explain_retry),
+        Verb("skip", gettext_lazy("Skip"), "django_wfe.skip_job", skip_step, _explain_skip),
+        Verb("rerun", gettext_lazy("Run again from…"), "django_wfe.rerun_job", rerun_job, _explain_rerun),
+        Verb("pause", gettext_lazy("Pause"), "django_wfe.pause_job", pause_job, _explain_pause),
+        Verb("resume", gettext_lazy("Resume"), "django_wfe.pause_job", resume_job, _explain_resume),
+        Verb("cancel", gettext_lazy("Cancel"), "django_wfe.cancel_job", cancel_job, _explain_cancel),
+    )
+}
+"""Every verb by its name, in the order in which a page shows them."""
+

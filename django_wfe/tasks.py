@@ -1,0 +1,62 @@
+"""Delivery over Dramatiq: the actor that runs step runs, the dispatcher that calls it, the worker's life around it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import dramatiq
+from dramatiq.middleware import Middleware
+
+from django_wfe.conf import settings
+from django_wfe.engine.executor import run_step_run
+from django_wfe.engine.heartbeat import get_worker, stop_worker
+
+logger = logging.getLogger("django_wfe.delivery")
+
+
+# The engine retries by its own policy, and knows its own timeouts: Dramatiq must neither repeat, nor cut, nor drop a step.
+# An option is only known to a broker that has the middleware which it is for.
+ACTOR_OPTIONS = {
+    name: value
+    for name, value in {"max_retries": 0, "time_limit": float("inf"), "max_age": None, "notify_shutdown": False}.items()
+    if name in dramatiq.get_broker().actor_options
+}
+
+
+@dramatiq.actor(queue_name=settings.queue, **ACTOR_OPTIONS)
+def run_step(step_run_id: int) -> None:
+    """Run a step run that is ready."""
+    run_step_run(step_run_id)
+
+
+class DramatiqDispatcher:
+    """Sends a message to the actor for each step run that is ready."""
+
+    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
+        """Send the message. A broker that is away is logged: the watchdog sends it again when it is back."""
+        try:
+            run_step.send_with_options(args=(step_run_id,), delay=int(delay_seconds * 1000) or None)
+        except Exception as error:
+            # Each broker has exceptions of its own. The step run is committed and READY, so nothing is lost.
+            logger.warning("The message for step run %s was not sent (%r); recovery will.", step_run_id, error)
+
+
+class WorkerLifeMiddleware(Middleware):
+    """Makes a Dramatiq worker process one of the engine's workers while it lives."""
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: Any) -> None:
+        """Appear in the list of workers."""
+        get_worker().start(threads=worker.worker_threads)
+
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: Any) -> None:
+        """End the slices: each thread finishes its current step and leaves the rest to others."""
+        get_worker().stopping.set()
+
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: Any) -> None:
+        """Leave the list of workers."""
+        stop_worker()
+
+
+# Dramatiq's command imports this module once the broker is set, as it does for every app's actors.
+dramatiq.get_broker().add_middleware(WorkerLifeMiddleware())
