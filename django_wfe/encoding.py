@@ -42,7 +42,7 @@ def encode(value: Any, what: str) -> str:
         raise NotEncodable(f"{_sentence(what)} cannot be kept as JSON: {_explain(jsonable, None)}")
     if size > settings.max_result_bytes:
         raise NotEncodable(
-            f"{_sentence(what)} takes {size:,} bytes as JSON; WFE_MAX_RESULT_BYTES allows {settings.max_result_bytes:,}. "
+            f"{_sentence(what)} takes {size:,} bytes as JSON; WFE_MAX_RESULT_BYTES is {settings.max_result_bytes:,}. "
             "Keep it elsewhere and return a reference, or raise the setting."
         )
     return text

@@ -292,9 +292,7 @@ def _is_model_or_empty(schema: Any) -> bool:
     if not isinstance(schema, type):
         return False
     # Upstream projects write "class UserInputSchema: pass" for "no input needed".
-    has_fields = bool(getattr(schema, "__annotations__", {})) or any(
-        not name.startswith("__") for name in vars(schema)
-    )
+    has_fields = bool(getattr(schema, "__annotations__", {})) or any(not name.startswith("__") for name in vars(schema))
     return issubclass(schema, BaseModel) or not has_fields
 
 

@@ -118,10 +118,12 @@ class Decision(Step):
         return _input
 
     def transition(self, *args: Any, **kwargs: Any) -> int:
-        raise NotImplementedError(f"{dotted_path(type(self))} has no transition(); return the index of an edge from it.")
+        raise NotImplementedError(
+            f"{dotted_path(type(self))} has no transition(); return the index of an edge from it."
+        )
 
 
-class __start__(Step):  # noqa: N801  (the name that existing projects write)
+class __start__(Step):
     """The beginning of every workflow: has exactly one outgoing edge and does nothing."""
 
     label = "Start"

@@ -15,9 +15,9 @@ from django_wfe.engine.heartbeat import get_worker, stop_worker
 logger = logging.getLogger("django_wfe.delivery")
 
 
-# The engine retries by its own policy, and knows its own timeouts: Dramatiq must neither repeat, nor cut, nor drop a step.
-# An option is only known to a broker that has the middleware which it is for.
-ACTOR_OPTIONS = {
+# The engine retries by its own policy and knows its own timeouts: Dramatiq must neither repeat, cut nor drop a step. An
+# option is only known to a broker that has the middleware which it is for.
+ACTOR_OPTIONS: dict[str, Any] = {
     name: value
     for name, value in {"max_retries": 0, "time_limit": float("inf"), "max_age": None, "notify_shutdown": False}.items()
     if name in dramatiq.get_broker().actor_options

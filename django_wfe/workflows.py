@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from django_wfe.exceptions import InvalidWorkflow
 from django_wfe.graph import Graph, Problem, build_graph, find_problems
@@ -32,21 +32,35 @@ def is_abstract(workflow: type[Workflow]) -> bool:
     return workflow.DIGRAPH is None
 
 
-@lru_cache(maxsize=1024)
 def list_problems(workflow: type[Workflow]) -> tuple[Problem, ...]:
     """List what stands in the way of running this workflow, each with its cure. Empty: it can run."""
-    return tuple(find_problems(dotted_path(workflow), workflow.DIGRAPH))
+    return _list_problems(cast(Any, workflow))
 
 
-@lru_cache(maxsize=1024)
 def compile_graph(workflow: type[Workflow]) -> Graph:
     """Give the workflow's frozen graph.
 
     Raises:
         InvalidWorkflow: where ``list_problems`` finds any; the message holds them all.
     """
+    return _compile_graph(cast(Any, workflow))
+
+
+def forget_classes() -> None:
+    """Drop what was worked out from classes that have been imported anew."""
+    _list_problems.cache_clear()
+    _compile_graph.cache_clear()
+
+
+@lru_cache(maxsize=1024)
+def _list_problems(workflow: type[Workflow]) -> tuple[Problem, ...]:
+    return tuple(find_problems(dotted_path(workflow), workflow.DIGRAPH))
+
+
+@lru_cache(maxsize=1024)
+def _compile_graph(workflow: type[Workflow]) -> Graph:
     problems = list_problems(workflow)
     if problems:
         raise InvalidWorkflow(" ".join(str(problem) for problem in problems))
-    assert workflow.DIGRAPH is not None  # noqa: S101  (list_problems has looked)
+    assert workflow.DIGRAPH is not None  # noqa: S101  (find_problems has looked)
     return build_graph(workflow.DIGRAPH)

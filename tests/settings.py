@@ -16,6 +16,7 @@ Environment variables (all optional):
     The workflows module, ``tests.workflows`` by default.
 """
 
+import json
 import os
 from typing import Any
 
@@ -120,3 +121,7 @@ DRAMATIQ_BROKER = _choose_broker(
 )
 
 WFE_WORKFLOWS = os.environ.get("WFE_TEST_WORKFLOWS", "tests.workflows")
+WFE_QUEUE = os.environ.get("WFE_TEST_QUEUE", f"wfe_{_TEST_RUN}")
+
+# What one test wants otherwise in its child processes, as JSON: {"WFE_WORKER_TIMEOUT": 2}.
+globals().update(json.loads(os.environ.get("WFE_TEST_SETTINGS", "{}")))

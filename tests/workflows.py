@@ -210,3 +210,25 @@ class WriteAtomically(steps.Step):
 
 class Writing(workflows.Workflow):
     DIGRAPH = {steps.__start__: [WriteAtomically], WriteAtomically: [Done]}
+
+
+class TellFirst(steps.Step):
+    """Says who it is in each way that a log can be written."""
+
+    def execute(self, _input=None):
+        print(f"printed {self.idempotency_key}")
+        sys.stderr.write(f"wrote {self.idempotency_key}\n")
+        logging.getLogger("shop.orders").warning("logged %s", self.idempotency_key)
+        return [*(_input or []), self.idempotency_key]
+
+
+class TellSecond(TellFirst):
+    """Says it again."""
+
+
+class TellThird(TellFirst):
+    """And again."""
+
+
+class Telling(workflows.Workflow):
+    DIGRAPH = {steps.__start__: [TellFirst], TellFirst: [TellSecond], TellSecond: [TellThird]}

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
 from django_wfe.steps import Step, plan_call
-from django_wfe.workflows import Workflow, compile_graph, list_problems
+from django_wfe.workflows import Workflow, compile_graph, forget_classes
 
 Declared = TypeVar("Declared", bound=type)
 
@@ -88,8 +88,7 @@ def clear() -> None:
     with lock:
         _classes.clear()
         _mismatches.clear()
-        compile_graph.cache_clear()
-        list_problems.cache_clear()
+        forget_classes()
         plan_call.cache_clear()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 from django.db import transaction
@@ -52,7 +53,8 @@ def get_dispatcher() -> Dispatcher:
 def dispatch_on_commit(step_run_ids: Iterable[int], *, delay_seconds: float = 0) -> None:
     """Send messages once the current transaction is committed; at once where there is none."""
     for step_run_id in step_run_ids:
-        transaction.on_commit(
-            lambda step_run_id=step_run_id: get_dispatcher().dispatch(step_run_id, delay_seconds=delay_seconds),
-            using=DATABASE,
-        )
+        transaction.on_commit(partial(_dispatch, step_run_id, delay_seconds), using=DATABASE)
+
+
+def _dispatch(step_run_id: int, delay_seconds: float) -> None:
+    get_dispatcher().dispatch(step_run_id, delay_seconds=delay_seconds)

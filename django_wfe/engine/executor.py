@@ -80,7 +80,8 @@ def _run_atomic(
     except _RollBack as rolled_back:
         capture.restore()
         if rolled_back.outcome is None:
-            return _report_refused(claim)
+            _report_refused(claim)
+            return None
         return _commit(claim, rolled_back.outcome, capture, worker, until)
     except (OperationalError, InterfaceError):
         # Whether the commit arrived is asked of the database. If not, the step's writes are gone with it: run it again.
@@ -106,7 +107,8 @@ def _commit(
 ) -> Claim | None:
     settled = settle_surely(claim, outcome, capture, keep=_may_keep(worker, until), attempted=attempted)
     if not settled.accepted:
-        return _report_refused(claim)
+        _report_refused(claim)
+        return None
     if isinstance(outcome, Failed):
         logger.warning("Job %s: %s failed: %s", claim.job_id, claim.step, outcome.failure)
     return settled.next_claim

@@ -173,10 +173,9 @@ class WorkerProcess:
     def _run(self) -> None:
         while True:
             with self._wake:
-                if self._ended:
-                    break
-                self._wake.wait(self._choose_wait())
-                if self._ended:
+                if not self._has_ended():
+                    self._wake.wait(self._choose_wait())
+                if self._has_ended():
                     break
                 active = list(self._active.values())
             try:
@@ -188,6 +187,9 @@ class WorkerProcess:
                 # This thread is what keeps the process from being declared dead: it goes on whatever happens.
                 logger.exception("The heartbeat of worker %s failed; it goes on.", self.id)
         connections[DATABASE].close()
+
+    def _has_ended(self) -> bool:
+        return self._ended
 
     def _choose_wait(self) -> float | None:
         if not self._active and not self.resident:
@@ -215,14 +217,14 @@ class WorkerProcess:
             connections[DATABASE].close()
 
     def _beat(self) -> None:
+        host = socket.gethostname()[:255]
         with connections[DATABASE].cursor() as cursor:
-            parameters = [self.id, socket.gethostname()[:255], self.pid, self.threads]
-            cursor.execute(_ENLIST, parameters)
+            cursor.execute(_ENLIST, [self.id, host, self.pid, self.threads])
             if cursor.fetchone() is None:
                 # Declared dead: its runs are given to others, and it begins anew. The old id's commits are refused.
                 dead, self.id = self.id, uuid.uuid4()
                 logger.warning("Worker %s was declared dead; it goes on as %s.", dead, self.id)
-                cursor.execute(_ENLIST, [self.id, *parameters[1:]])
+                cursor.execute(_ENLIST, [self.id, host, self.pid, self.threads])
             self._beat_is_durable = not connections[DATABASE].in_atomic_block
         self._last_beat = time.monotonic()
 

@@ -49,4 +49,3 @@ def list_values(model: BaseModel | None) -> Any:
     if isinstance(model, RootModel):
         return model.root
     return model.model_dump(mode="python", round_trip=True, warnings=False)
-

@@ -67,8 +67,8 @@ def order_workflow_execution(
 ) -> int:
     """Start a Job and return its id at once; workers run it. With a ``key`` known to this workflow: the first Job's id.
 
-    May be called inside ``transaction.atomic()``: nothing is sent, and no Job remains, if that rolls back. Arguments and
-    errors as of ``start_job``; ``workflow_id`` is another name for ``workflow``.
+    May be called inside ``transaction.atomic()``: if that rolls back, nothing is sent and no Job remains. Arguments
+    and errors as of ``start_job``; ``workflow_id`` is another name for ``workflow``.
     """
     chosen = _choose(workflow, workflow_id)
     return start_job(chosen, key=key, created_by=created_by, actor=actor, source=source).job_id

@@ -1,8 +1,8 @@
 """What a step run prints, writes to stderr or logs becomes its log, with many threads in one process.
 
-``sys.stdout`` and ``sys.stderr`` are replaced once in a process, by routers that stay: each write goes to the capture of
-the context it was made in, or, where there is none, to the stream that was there before. Nothing is swapped when a step
-begins or ends, so no thread can break it for another.
+``sys.stdout`` and ``sys.stderr`` are replaced once in a process, by routers that stay: each write goes to the capture
+of the context it was made in, or, where there is none, to the stream that was there before. Nothing is swapped when a
+step begins or ends, so no thread can break it for another.
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ def install_routers() -> None:
         return
     with _install_lock:
         if type(sys.stdout) is not Router:
-            sys.stdout = Router(sys.stdout)  # type: ignore[assignment]
+            sys.stdout = Router(sys.stdout)
         if type(sys.stderr) is not Router:
-            sys.stderr = Router(sys.stderr)  # type: ignore[assignment]
+            sys.stderr = Router(sys.stderr)
         if _handler not in logging.root.handlers:
             logging.root.addHandler(_handler)
         step_logger = logging.getLogger(STEP_LOGGER)

@@ -6,7 +6,6 @@ import json
 from datetime import timedelta
 from typing import Any
 
-
 from pydantic import BaseModel, ValidationError
 
 from django_wfe.conf import settings
@@ -34,8 +33,8 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
     if has_input(step_class):
         try:
             model = load_input(step_class.UserInputSchema, json.dumps(claim.external_data))
-        except ValidationError as error:
-            reason = f"The input given to {claim.step} no longer validates; it is asked for again. {error}"
+        except ValidationError as refusal:
+            reason = f"The input given to {claim.step} no longer validates; it is asked for again. {refusal}"
             return InputRefused(reason=reason, external_data=claim.external_data)
     step = step_class(
         StepContext(
@@ -50,13 +49,13 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
             return _run(claim, step, model, active)
         except StepTimeout:
             reason = f"{claim.step} ran longer than its timeout of {_give_seconds(step_class.timeout):g} s."
-            error: BaseException = TimeoutError(reason)
+            raised: BaseException = TimeoutError(reason)
         except StepCanceled:
             return _clean_up(claim, step)
-        except (Exception, SystemExit) as raised:
+        except (Exception, SystemExit) as error:
             # A step's code may raise anything; all of it is its failure. sys.exit() must not end the worker.
-            error = raised
-    return describe_error(claim, step_class, error, engine_frames=ENGINE_FRAMES)
+            raised = error
+    return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
 
 
 def describe_error(claim: Claim, step_class: type[Step], error: BaseException, *, engine_frames: int = 0) -> Failed:
@@ -133,5 +132,3 @@ def _clean_up(claim: Claim, step: Step) -> Outcome:
 
 def _give_seconds(timeout: float | timedelta | None) -> float | None:
     return timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-
-

@@ -26,24 +26,24 @@ class OpenQuestion:
     """What a Job waits for. ``schema`` is None, and ``load_error`` says why, where this process lacks the code."""
 
     step_run: StepRun
-    node: Node | None
+    node: Node
     schema: type[BaseModel] | None
     load_error: str = ""
 
     @property
     def label(self) -> str:
         """The step's name for people."""
-        return self.node.label if self.node is not None else self.step_run.step
+        return self.node.label
 
     @property
     def description(self) -> str:
         """The step's docstring."""
-        return self.node.description if self.node is not None else ""
+        return self.node.description
 
     @property
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of what is asked."""
-        return (self.node.input_schema if self.node is not None else None) or {}
+        return self.node.input_schema or {}
 
 
 def get_open_question(job: Job) -> OpenQuestion | None:
@@ -53,12 +53,16 @@ def get_open_question(job: Job) -> OpenQuestion | None:
         return None
     step_run.job = job
     node = load_graph(job.definition_id).get_node(step_run.step)
+    if node is None:
+        raise WrongState(f"Job {job.pk} waits at {step_run.step}, which is no node of its definition.")
     try:
         step_class = load_node(step_run.step)
     except CodeNotLoaded as error:
         return OpenQuestion(step_run, node, None, str(error))
     if not has_input(step_class):
-        return OpenQuestion(step_run, node, None, f"{step_run.step} asks for no input any more; skip it or run it again.")
+        return OpenQuestion(
+            step_run, node, None, f"{step_run.step} asks for no input any more; skip it or run it again."
+        )
     return OpenQuestion(step_run, _describe_today(node, step_class), step_class.UserInputSchema)
 
 
@@ -120,12 +124,12 @@ def _describe_wrong_state(job_id: int) -> WrongState:
     return WrongState(f"Job {job_id} is {state}: it does not wait for this input (any more).")
 
 
-def _describe_today(node: Node | None, step_class: type[Step]) -> Node:
+def _describe_today(node: Node, step_class: type[Step]) -> Node:
     """Describe what is asked by the code that will validate the answer, which may be newer than the definition."""
     return Node(
-        path=node.path if node else f"{step_class.__module__}.{step_class.__qualname__}",
+        path=node.path,
         name=step_class.__name__,
-        kind=node.kind if node else "step",
+        kind=node.kind,
         label=get_label(step_class),
         description=get_description(step_class),
         input_schema=describe_schema(step_class.UserInputSchema),

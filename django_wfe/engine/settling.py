@@ -88,7 +88,9 @@ def settle_surely(
         except (OperationalError, InterfaceError) as error:
             if connection.in_atomic_block or time.monotonic() > deadline:
                 raise
-            logger.warning("The connection broke while step run %s was committed (%s); again.", claim.step_run_id, error)
+            logger.warning(
+                "The connection broke while step run %s was committed (%s); again.", claim.step_run_id, error
+            )
             connection.close()
             if capture is not None:
                 capture.restore()
@@ -244,9 +246,7 @@ def _find_settled(claim: Claim, outcome: Outcome) -> Settled | None:
     if state == StepRunState.FINISHED and isinstance(outcome, Finished) and outcome.next_node is not None:
         if next_state == StepRunState.RUNNING and next_worker == claim.worker_id:
             node = outcome.next_node
-            following = claim.follow(
-                step_run_id=next_id, number=claim.number + 1, step=node.path, value=outcome.value
-            )
+            following = claim.follow(step_run_id=next_id, number=claim.number + 1, step=node.path, value=outcome.value)
             return Settled(accepted=True, next_claim=following)
         if next_state == StepRunState.READY:
             dispatch_on_commit([next_id])

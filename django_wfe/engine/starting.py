@@ -160,7 +160,9 @@ def _choose_definition(asked: Any, row: Workflow) -> int:
         # The caller holds the class: its Job runs by that class's graph, whatever version the database has seen last.
         fingerprint = compile_graph(asked).fingerprint
         if row.current_definition_id is None or load_graph(row.current_definition_id).fingerprint != fingerprint:
-            found = Definition.objects.filter(workflow=row, fingerprint=fingerprint).values_list("pk", flat=True).first()
+            found = (
+                Definition.objects.filter(workflow=row, fingerprint=fingerprint).values_list("pk", flat=True).first()
+            )
             return found if found is not None else _get_definition(_record(asked))
     return _get_definition(row)
 

@@ -32,8 +32,8 @@ WITH job AS (
 ), first AS (
     INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
     SELECT job.id, 1, 1, %(step)s, %(run_state)s, start.id, NULL, NULL, %(worker_id)s, %(epoch)s,
-           created_at, created_at, CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END, NULL, NULL, NULL, created_at,
-           FALSE, 0, '', '', '', ''
+           created_at, created_at, CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END, NULL, NULL, NULL,
+           created_at, FALSE, 0, '', '', '', ''
     FROM job JOIN start ON start.job_id = job.id
     RETURNING id
 ), event AS (
@@ -63,7 +63,8 @@ WITH ready AS (
     RETURNING run.id, run.job_id, run.number, run.attempt, run.epoch, run.step, run.previous_id, run.external_data,
               run.edited_input
 )
-SELECT run.id, run.job_id, job.uuid, job.name, job.path, job.definition_id, run.number, run.attempt, run.epoch, run.step,
+SELECT run.id, run.job_id, job.uuid, job.name, job.path, job.definition_id,
+       run.number, run.attempt, run.epoch, run.step,
        CASE WHEN run.edited_input IS NULL THEN previous.result ELSE run.edited_input -> 'value' END, run.external_data
 FROM run JOIN job ON job.id = run.job_id
 LEFT JOIN django_wfe_steprun AS previous ON previous.id = run.previous_id

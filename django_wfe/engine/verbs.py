@@ -346,4 +346,3 @@ VERBS: dict[str, Verb] = {
     )
 }
 """Every verb by its name, in the order in which a page shows them."""
-

@@ -59,10 +59,10 @@ class Job(models.Model):
         _("current step"), max_length=255, default=START, help_text=_("The dotted path of the node it is at.")
     )
     current_step_number = models.PositiveIntegerField(_("current step number"), default=0)
-    key = models.CharField(
+    key = models.CharField(  # noqa: DJ001  (unique where given: "" would be a value like others)
         _("key"),
         max_length=255,
-        null=True,  # noqa: DJ001  (unique where given: "" would be a value like others)
+        null=True,
         blank=True,
         help_text=_("A second start with the same key gives the first Job."),
     )
@@ -83,7 +83,7 @@ class Job(models.Model):
         verbose_name = _("job")
         verbose_name_plural = _("jobs")
         ordering: ClassVar[list[str]] = ["-id"]
-        permissions: ClassVar[list[tuple[str, str]]] = [
+        permissions = [
             ("provide_input_job", "Can provide input to a job"),
             ("cancel_job", "Can cancel a job"),
             ("pause_job", "Can pause and resume a job"),

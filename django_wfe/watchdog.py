@@ -1,0 +1,145 @@
+"""The process that keeps definitions in sync and gives back what dead workers and brokers have lost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
+
+from django_wfe.conf import settings
+from django_wfe.discovery.reading import ReadingStopped
+from django_wfe.discovery.sync import DefinitionSync, SyncReport
+from django_wfe.engine.recovery import SweepReport, sweep
+from django_wfe.leadership import Leadership
+
+logger = logging.getLogger("django_wfe.watchdog")
+
+
+class Watchdog:
+    """Syncs the definitions every ``WFE_WATCHDOG_INTERVAL`` seconds and sweeps every ``WFE_RECOVERY_INTERVAL``.
+
+    Several may run, on one machine or on many: one leads, the others stand by and take over when it is gone.
+    """
+
+    def __init__(self) -> None:
+        self._leadership = Leadership()
+        self._sync = DefinitionSync()
+        self._synced_term = 0
+        self._stopping = threading.Event()
+        self._troubles: dict[str, str] = {}
+        self._wake_read, self._wake_write = os.pipe()
+
+    def run(self) -> None:
+        """Work until ``stop`` is called. Then wait for the sweep that runs, call off the sync, and give up the lead."""
+        scheduler = self._build_scheduler()
+        scheduler.start()
+        try:
+            os.read(self._wake_read, 1)
+        finally:
+            self._stopping.set()
+            scheduler.shutdown(wait=True)
+            self._leadership.release()
+
+    def stop(self) -> None:
+        """Let ``run`` return. May be called from a signal handler or from any thread, and more than once."""
+        # A byte in a pipe, since a lock could be held by the very code that the signal has interrupted.
+        os.write(self._wake_write, b"x")
+
+    def watch_definitions(self) -> None:
+        """Do one look at the definitions, if this process leads."""
+        self._guard("sync", self._watch_definitions)
+
+    def recover(self) -> None:
+        """Do one sweep, if this process leads."""
+        self._guard("sweep", self._recover)
+
+    def _watch_definitions(self) -> None:
+        if not self._leadership.hold():
+            return
+        if self._synced_term != self._leadership.term:
+            # Another watchdog may have led since, with other files.
+            self._sync.forget()
+        term = self._leadership.term
+        report = self._sync.run_if_changed(stop=self._stopping)
+        self._synced_term = term
+        if report is not None:
+            log_sync(report)
+
+    def _recover(self) -> None:
+        if self._leadership.hold():
+            sweep()
+
+    def _guard(self, what: str, work: Callable[[], None]) -> None:
+        """Run one job, so that its failure costs one round: it is told once, and once more when it is over."""
+        close_old_connections()
+        try:
+            work()
+        except ReadingStopped:
+            logger.debug("The sync was called off.")
+        except (OperationalError, InterfaceError) as error:
+            self._tell_trouble(what, f"The database does not answer: {' '.join(str(error).split())}", error=None)
+        except Exception as error:  # one failed round must not be the last
+            self._tell_trouble(what, f"The {what} failed: {type(error).__name__}: {error}", error=error)
+        else:
+            if self._troubles.pop(what, None) is not None:
+                logger.info("The %s works again.", what)
+        finally:
+            close_old_connections()
+
+    def _tell_trouble(self, what: str, text: str, *, error: Exception | None) -> None:
+        if self._troubles.get(what) != text:
+            self._troubles[what] = text
+            logger.error("%s It is tried again and again; this is said once.", text, exc_info=error)
+
+    def _build_scheduler(self) -> BackgroundScheduler:
+        scheduler = BackgroundScheduler(
+            timezone=UTC,
+            daemon=False,
+            logger=_make_quiet("apscheduler.scheduler"),
+            executors={"default": ThreadPoolExecutor(2)},
+            # A job that takes longer than its interval is not started twice, nor made up for.
+            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+        )
+        _make_quiet("apscheduler.executors.default")
+        now = datetime.now(UTC)
+        jobs: list[tuple[Callable[[], None], float]] = [(self.recover, settings.recovery_interval)]
+        if settings.watchdog_interval > 0:
+            jobs.insert(0, (self.watch_definitions, settings.watchdog_interval))
+        else:
+            logger.info("WFE_WATCHDOG_INTERVAL is %s: definitions are not synced.", settings.watchdog_interval)
+        for function, seconds in jobs:
+            scheduler.add_job(function, "interval", seconds=seconds, next_run_time=now)
+        return scheduler
+
+
+def run_once() -> tuple[SyncReport | None, SweepReport]:
+    """Do one sync (unless ``WFE_WATCHDOG_INTERVAL`` turns it off) and one sweep, whoever leads."""
+    report = DefinitionSync().run() if settings.watchdog_interval > 0 else None
+    if report is not None:
+        log_sync(report)
+    swept = sweep()
+    connections.close_all()
+    return report, swept
+
+
+def log_sync(report: SyncReport) -> None:
+    """Tell what a sync did."""
+    logger.info("Read the definitions: %d workflows, %d with errors.", len(report.workflows), len(report.errors))
+    for path in report.deleted:
+        logger.info("%s is no longer declared; it is marked as deleted, and its jobs keep their history.", path)
+    for error in report.errors.values():
+        logger.error("%s", error)
+
+
+def _make_quiet(name: str) -> logging.Logger:
+    """Give APScheduler's logger, which tells of each round, unless the project has set its level."""
+    scheduler_logger = logging.getLogger(name)
+    if scheduler_logger.level == logging.NOTSET:
+        scheduler_logger.setLevel(logging.ERROR)
+    return scheduler_logger
