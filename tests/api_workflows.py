@@ -46,6 +46,15 @@ class Breaks(steps.Step):
         raise ValueError("the pump is broken, code secret-4711")
 
 
+class AskAndBreak(Ask):
+    """Asks, and breaks at 13."""
+
+    def execute(self, _input: Any = None, external_input: Any = None) -> Any:
+        if external_input["some_data"] == 13:
+            raise ValueError("no luck")
+        return external_input["some_data"]
+
+
 class Choose(steps.Decision):
     labels = ("left", "right")
 
@@ -76,6 +85,10 @@ class AskingFlow(workflows.Workflow):
 
 class BreakingFlow(workflows.Workflow):
     DIGRAPH = {steps.__start__: [Fetch], Fetch: [Breaks], Breaks: [Report]}
+
+
+class AskingAndBreakingFlow(workflows.Workflow):
+    DIGRAPH = {steps.__start__: [AskAndBreak]}
 
 
 class ChoosingFlow(workflows.Workflow):

@@ -1,0 +1,96 @@
+"""The shapes of what comes in. An unknown field is refused by name: a misspelled "key" must not start a second job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from django_wfe.api.base import LARGEST_ID
+from django_wfe.api.schema import component
+from django_wfe.models import JobState
+
+LARGEST_NUMBER = 2**31 - 1
+FORM_FIELDS = frozenset({"csrfmiddlewaretoken"})
+"""What HTML forms send besides the fields."""
+
+
+class Body(serializers.Serializer[Any]):
+    """A body whose fields are all known."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse unknown fields, naming them, before looking at the known ones."""
+        if isinstance(data, Mapping):
+            unknown = sorted(str(name) for name in data if name not in self.fields and name not in FORM_FIELDS)
+            if unknown:
+                message = _("Unknown field; this call takes %(known)s.") % {"known": ", ".join(self.fields)}
+                raise serializers.ValidationError({name: [message] for name in unknown})
+        return super().to_internal_value(data)
+
+
+@component
+class StartBody(Body):
+    """What to start."""
+
+    workflow_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
+    key = serializers.CharField(
+        required=False,
+        allow_null=True,
+        max_length=255,
+        trim_whitespace=False,
+        help_text="A second start of this workflow with the same key gives the first job.",
+    )
+
+
+@component
+class OperatorBody(Body):
+    """What every operator verb takes."""
+
+    reason = serializers.CharField(
+        required=False, allow_blank=True, max_length=1000, help_text="Why; kept in the job's history."
+    )
+    expected_state = serializers.CharField(
+        required=False, help_text="Do it only if the job is in this state, such as FAILED; otherwise 409."
+    )
+
+    def validate_expected_state(self, value: str) -> str:
+        """Refuse what is no state."""
+        if value not in set(JobState):
+            known = ", ".join(JobState)
+            raise serializers.ValidationError(
+                _("%(value)r is no state; give one of %(known)s.") % {"value": value, "known": known}
+            )
+        return value
+
+
+@component
+class RetryBody(OperatorBody):
+    """How to try the failed step again."""
+
+    external_data = serializers.JSONField(
+        required=False, allow_null=True, help_text="External input in place of what was given; validated."
+    )
+    value = serializers.JSONField(
+        required=False, allow_null=True, help_text="What the step is given as _input in place of the result before it."
+    )
+
+
+@component
+class SkipBody(OperatorBody):
+    """What stands in place of running the step."""
+
+    result = serializers.JSONField(allow_null=True, help_text="The step's result.")
+    transition = serializers.IntegerField(
+        required=False, min_value=0, max_value=LARGEST_NUMBER, help_text="The index of the edge to take, from 0."
+    )
+
+
+@component
+class RerunBody(OperatorBody):
+    """Where to run again from."""
+
+    number = serializers.IntegerField(
+        min_value=1, max_value=LARGEST_NUMBER, help_text="The number of the step run to begin with."
+    )

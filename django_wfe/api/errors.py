@@ -1,0 +1,77 @@
+"""What the engine raises, as HTTP responses: the one place that says which exception means which status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from pydantic import ValidationError as InvalidInput
+from rest_framework import status
+from rest_framework.exceptions import ValidationError as InvalidRequest
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import exception_handler, set_rollback
+
+from django_wfe.exceptions import (
+    CodeNotLoaded,
+    InvalidTransition,
+    InvalidWorkflow,
+    NotEncodable,
+    PermissionRequired,
+    UnknownJob,
+    UnknownWorkflow,
+    WFEException,
+    WorkflowDeleted,
+    WrongState,
+)
+
+STATUSES: tuple[tuple[type[WFEException], int], ...] = (
+    (WrongState, status.HTTP_409_CONFLICT),
+    (WorkflowDeleted, status.HTTP_400_BAD_REQUEST),
+    (UnknownWorkflow, status.HTTP_400_BAD_REQUEST),
+    (InvalidWorkflow, status.HTTP_400_BAD_REQUEST),
+    (UnknownJob, status.HTTP_404_NOT_FOUND),
+    (PermissionRequired, status.HTTP_403_FORBIDDEN),
+    (NotEncodable, status.HTTP_422_UNPROCESSABLE_ENTITY),
+    (InvalidTransition, status.HTTP_422_UNPROCESSABLE_ENTITY),
+    # The job goes on waiting, and the same request succeeds once this server has the code.
+    (CodeNotLoaded, status.HTTP_503_SERVICE_UNAVAILABLE),
+    (WFEException, status.HTTP_400_BAD_REQUEST),
+)
+"""Which status answers which exception; the first class that fits counts."""
+
+
+def handle_exception(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Give the response for what a view raised, or None for what is a fault of the server.
+
+    Every body has "detail", a sentence. Where fields are at fault there is "errors" too: ``{field: [messages]}``, the
+    field of a nested value being a path such as ``items.0.price``.
+    """
+    if isinstance(error, InvalidInput):
+        return _respond(status.HTTP_422_UNPROCESSABLE_ENTITY, _("The input is not valid."), list_input_errors(error))
+    if isinstance(error, InvalidRequest):
+        return _respond(status.HTTP_400_BAD_REQUEST, _("The request is not valid."), _list_request_errors(error))
+    if isinstance(error, WFEException):
+        code = next(code for kind, code in STATUSES if isinstance(error, kind))
+        return _respond(code, str(error))
+    return exception_handler(error, context)
+
+
+def list_input_errors(error: InvalidInput) -> dict[str, list[str]]:
+    """Give pydantic's messages by field path; what is said of the input as a whole stands under "non_field_errors"."""
+    errors: dict[str, list[str]] = {}
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        path = ".".join(str(part) for part in item["loc"]) or api_settings.NON_FIELD_ERRORS_KEY
+        errors.setdefault(path, []).append(item["msg"])
+    return errors
+
+
+def _list_request_errors(error: InvalidRequest) -> dict[str, Any]:
+    detail: Any = error.detail
+    return detail if isinstance(detail, dict) else {api_settings.NON_FIELD_ERRORS_KEY: detail}
+
+
+def _respond(code: int, detail: str, errors: dict[str, Any] | None = None) -> Response:
+    # With ATOMIC_REQUESTS the answer to an error must not commit half of what was asked.
+    set_rollback()
+    return Response({"detail": detail} if errors is None else {"detail": detail, "errors": errors}, status=code)

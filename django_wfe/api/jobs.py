@@ -1,0 +1,147 @@
+"""Jobs: start, list, look at, read the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rest_framework import status
+from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from django_wfe.api.base import WFEView
+from django_wfe.api.bodies import StartBody
+from django_wfe.api.definitions import FORBIDDEN
+from django_wfe.api.filters import filter_jobs
+from django_wfe.api.pagination import JobPagination
+from django_wfe.api.parsers import BoundedJSONParser
+from django_wfe.api.renderers import PlainTextRenderer
+from django_wfe.api.schema import Answer, Parameter, describe
+from django_wfe.api.serializers import (
+    FieldProblemsSerializer,
+    JobPageSerializer,
+    JobSerializer,
+    JobStateSerializer,
+    ProblemSerializer,
+)
+from django_wfe.api.storage import Storage, load_storages
+from django_wfe.engine.lifecycle import Source, start_job
+from django_wfe.engine.output import read_log
+from django_wfe.engine.rights import has_permission, list_visible_jobs, require_permission
+from django_wfe.models import Job, JobState
+
+JOB_ID = Parameter("job_id", "The job's id.", int, in_path=True)
+NO_JOB = Answer("There is no job of this id.", ProblemSerializer)
+VIEW_DATA = "django_wfe.view_job_data"
+
+
+class JobListView(WFEView):
+    """Jobs."""
+
+    permissions = {"GET": ("django_wfe.view_job",), "POST": ("django_wfe.add_job",)}
+    parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
+    pagination_class = JobPagination
+
+    @describe(
+        "list_jobs",
+        "List jobs",
+        answers={
+            200: Answer("One page of jobs.", JobPageSerializer),
+            400: Answer("A filter is not valid.", FieldProblemsSerializer),
+            403: FORBIDDEN,
+            404: Answer("The cursor is not valid.", ProblemSerializer),
+        },
+        parameters=[
+            Parameter("state", "Only jobs in one of these states.", many=True, choices=list(JobState)),
+            Parameter("workflow", "Only jobs of one of these workflows, by id.", int, many=True),
+            Parameter("page_size", "How many jobs a page holds: 50 by default, at most 100.", int),
+            Parameter("cursor", "Where the page begins: take it from next and previous."),
+        ],
+        tag="jobs",
+    )
+    def get(self, request: Request) -> Response:
+        """Jobs, newest first, a page at a time. Follow ``next`` for older ones."""
+        paginator = self.pagination_class()
+        jobs = filter_jobs(list_visible_jobs(request.user), request.query_params).select_related("workflow")
+        page = paginator.paginate_queryset(jobs, request, view=self) or []
+        serializer = JobSerializer(page, many=True, context={"storages": load_visible_storages(request, page)})
+        return paginator.get_paginated_response(serializer.data)
+
+    @describe(
+        "start_job",
+        "Start a job",
+        answers={
+            200: Answer("The key has been seen: the job that it started then.", JobStateSerializer),
+            201: Answer("The new job.", JobStateSerializer),
+            400: Answer("The body is not valid, or the workflow cannot be started.", FieldProblemsSerializer),
+            403: FORBIDDEN,
+        },
+        body=StartBody,
+        tag="jobs",
+    )
+    def post(self, request: Request) -> Response:
+        """Start a job of a workflow. It is committed when this answers; a worker runs it."""
+        body = StartBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        workflow_id, key = body.validated_data["workflow_id"], body.validated_data.get("key")
+        started = start_job(workflow_id, key=key, actor=request.user, source=Source.REST)
+        data = JobStateSerializer(Job.objects.get(pk=started.job_id)).data
+        return Response(data, status=status.HTTP_201_CREATED if started.created else status.HTTP_200_OK)
+
+
+class JobDetailView(WFEView):
+    """One job."""
+
+    permissions = {"GET": ("django_wfe.view_job",)}
+
+    @describe(
+        "get_job",
+        "Get a job",
+        answers={200: Answer("The job.", JobSerializer), 403: FORBIDDEN, 404: NO_JOB},
+        parameters=[JOB_ID],
+        tag="jobs",
+    )
+    def get(self, request: Request, job_id: str) -> Response:
+        """One job, with what has run."""
+        job = self.get_visible_job(job_id)
+        return Response(JobSerializer(job, context={"storages": load_visible_storages(request, [job])}).data)
+
+
+class JobLogsView(WFEView):
+    """A job's log."""
+
+    permissions = {"GET": ("django_wfe.view_job", VIEW_DATA)}
+    renderer_classes = (JSONRenderer,)
+
+    @describe(
+        "get_job_logs",
+        "Read a job's log",
+        answers={200: Answer("The log.", str, "text/plain"), 403: FORBIDDEN, 404: NO_JOB},
+        parameters=[JOB_ID],
+        tag="jobs",
+    )
+    def get(self, request: Request, job_id: str) -> Response:
+        """All that the job's steps printed and logged, as plain text."""
+        job = self.get_visible_job(job_id)
+        require_permission(request.user, VIEW_DATA, job.workflow)
+        # Steps print what users wrote: no browser may take it for a page.
+        return Response(read_log(job), headers={"X-Content-Type-Options": "nosniff"})
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:  # noqa: FBT001, FBT002
+        """Answer in text, whatever the client accepts: a log has no other form."""
+        return PlainTextRenderer(), PlainTextRenderer.media_type
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer errors in JSON as all other calls do."""
+        response = super().handle_exception(exc)
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSONRenderer.media_type
+        return response
+
+
+def load_visible_storages(request: Request, jobs: Sequence[Job]) -> dict[int, Storage]:
+    """Give the storages of those of the jobs whose data the user may see, in one query."""
+    workflows = {job.workflow_id: job.workflow for job in jobs}
+    seen = {pk for pk, workflow in workflows.items() if has_permission(request.user, VIEW_DATA, workflow)}
+    return load_storages([job.pk for job in jobs if job.workflow_id in seen])

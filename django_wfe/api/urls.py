@@ -1,0 +1,41 @@
+"""The addresses of the REST API. Each works with and without its trailing slash, and redirects nobody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.urls import re_path
+
+from django_wfe.api.definitions import StepDetailView, StepListView, WorkflowDetailView, WorkflowListView
+from django_wfe.api.inputs import JobInputView
+from django_wfe.api.jobs import JobDetailView, JobListView, JobLogsView
+from django_wfe.api.operations import CancelView, PauseView, RerunView, ResumeView, RetryView, SkipView
+
+if TYPE_CHECKING:
+    from django.urls import URLPattern
+
+    from django_wfe.api.base import WFEView
+
+
+def _route(path: str, view: type[WFEView], name: str) -> URLPattern:
+    """Serve a path whose ``<name>`` parts are ids; what is no id gets the API's own 404."""
+    pattern = path.replace("<", "(?P<").replace(">", ">[^/]+)")
+    return re_path(rf"^{pattern}/?\Z", view.as_view(), name=name)
+
+
+urlpatterns = [
+    _route("workflows", WorkflowListView, "workflow_list"),
+    _route("workflows/<workflow_id>", WorkflowDetailView, "workflow_detail"),
+    _route("steps", StepListView, "step_list"),
+    _route("steps/<step_id>", StepDetailView, "step_detail"),
+    _route("jobs", JobListView, "job_list"),
+    _route("jobs/<job_id>", JobDetailView, "job_detail"),
+    _route("jobs/<job_id>/logs", JobLogsView, "job_logs"),
+    _route("jobs/<job_id>/input", JobInputView, "job_input"),
+    _route("jobs/<job_id>/cancel", CancelView, "job_cancel"),
+    _route("jobs/<job_id>/pause", PauseView, "job_pause"),
+    _route("jobs/<job_id>/resume", ResumeView, "job_resume"),
+    _route("jobs/<job_id>/retry", RetryView, "job_retry"),
+    _route("jobs/<job_id>/skip", SkipView, "job_skip"),
+    _route("jobs/<job_id>/rerun", RerunView, "job_rerun"),
+]
