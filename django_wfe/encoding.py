@@ -4,41 +4,59 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Callable, Iterable
+from datetime import date, time
+from decimal import Decimal
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from django_wfe.conf import settings
 from django_wfe.exceptions import NotEncodable
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+_KEYS = (str, int, float, Decimal, date, time, UUID, Enum)
+_SECRETS = (Secret, SecretStr, SecretBytes)
+_TEXT_OR_EXPONENT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|(-?\d+(?:\.\d+)?e\+\d+)')
 
 
 def encode(value: Any, what: str) -> str:
     """Give ``value`` as JSON text that PostgreSQL's jsonb takes.
 
     Beyond JSON's own types it takes what pydantic writes without loss for a reader: models and dataclasses, dates and
-    times (ISO 8601), Decimal and UUID (text), Enum members (their value), sets and tuples (lists).
+    times (ISO 8601), Decimal and UUID (text), Enum members (their value), sets and tuples (lists), UTF-8 bytes (text).
+    Keys become text, as always in JSON.
 
     Args:
         what: what the value is, for the error message: "the result of shop.steps.Charge".
 
     Raises:
         NotEncodable: for a value that JSON cannot hold, NaN and Infinity, NUL characters and lone surrogates in text,
-            mapping keys that are no text or number, and more than ``WFE_MAX_RESULT_BYTES``.
+            mapping keys that are no text, number, date or the like, two keys that are one as text, secrets that would
+            be kept as asterisks, and more than ``WFE_MAX_RESULT_BYTES``.
     """
     if value is None:
         return "null"
+    refusal = _find_refusal(value)
+    if refusal:
+        raise NotEncodable(f"{_sentence(what)} cannot be kept as JSON: {refusal}")
     try:
         jsonable = to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="utf8")
-    except (PydanticSerializationError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise NotEncodable(f"{_sentence(what)} ({type(value).__name__}) cannot be kept as JSON: {error}.") from error
+    except (PydanticSerializationError, ValueError, RecursionError) as error:  # includes UnicodeError
+        kind = type(value).__name__
+        raise NotEncodable(f"{_sentence(what)} ({kind}) cannot be kept as JSON: {_explain(value, error)}") from error
     try:
-        text = json.dumps(jsonable, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        text = dump(jsonable)
         size = len(text.encode())
     except ValueError as error:  # includes UnicodeEncodeError
         raise NotEncodable(f"{_sentence(what)} cannot be kept as JSON: {_explain(jsonable, error)}") from error
     except RecursionError as error:
         raise NotEncodable(f"{_sentence(what)} is nested too deeply to be kept as JSON.") from error
-    if "\\u0000" in text and _find(jsonable, lambda leaf: isinstance(leaf, str) and "\0" in leaf):
+    if "\\u0000" in text and _find(jsonable, _holds_nul):
         raise NotEncodable(f"{_sentence(what)} cannot be kept as JSON: {_explain(jsonable, None)}")
     if size > settings.max_result_bytes:
         raise NotEncodable(
@@ -48,27 +66,117 @@ def encode(value: Any, what: str) -> str:
     return text
 
 
+def dump(jsonable: Any) -> str:
+    """Write what JSON can hold, so that jsonb gives the same back.
+
+    jsonb writes numbers out in full, and 1e+23 would come back as an int: so a float is written with its ".0".
+    """
+    text = json.dumps(jsonable, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return _TEXT_OR_EXPONENT.sub(_write_out, text) if "e+" in text else text
+
+
+def _write_out(match: re.Match[str]) -> str:
+    return match[0] if match[1] is None else f"{Decimal(match[1]):f}.0"
+
+
+def _find_refusal(value: Any) -> str:
+    """Say what in the containers of ``value`` would be written, but as something else; "" where nothing would."""
+    pending, seen = [(value, "value")], set[int]()
+    while pending:
+        current, place = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, dict):
+            refusal = _find_wrong_key(current, place)
+            if refusal:
+                return refusal
+        elif isinstance(current, _SECRETS):
+            return f"{place} is a secret, which would be kept as asterisks. Give its text, if that may be stored."
+        pending.extend(_list_items(current, place))
+    return ""
+
+
+def _find_wrong_key(mapping: dict[Any, Any], place: str) -> str:
+    others = [key for key in mapping if type(key) is not str]
+    if not others:
+        return ""
+    for key in others:
+        if isinstance(key, bool) or not isinstance(key, _KEYS):
+            return f"the key {key!r} of {place} is no text or number. Write it as text."
+        if isinstance(key, float) and not math.isfinite(key):
+            return f"the key {key!r} of {place} is NaN or Infinity. Write it as text."
+    if len(to_jsonable_python(dict.fromkeys(mapping))) < len(mapping):
+        return f"two keys of {place} are the same as text ({', '.join(map(repr, others[:3]))}). Rename one."
+    return ""
+
+
+def _list_items(value: Any, place: str) -> Iterable[tuple[Any, str]]:
+    """List what a container holds that is more than a plain value, each with its place."""
+    if isinstance(value, dict):
+        return [(item, f"{place}[{key!r}]") for key, item in value.items() if type(item) not in _PLAIN]
+    if isinstance(value, (list, tuple)):
+        return [(item, f"{place}[{index}]") for index, item in enumerate(value) if type(item) not in _PLAIN]
+    if isinstance(value, BaseModel):
+        items = [(name, item) for name, item in vars(value).items() if type(item) not in _PLAIN]
+        return [(item, f"{place}.{name}") for name, item in items if not _is_written_out(value, name, item)]
+    return []
+
+
+def _is_written_out(model: BaseModel, name: str, item: Any) -> bool:
+    """Tell whether a secret's model has a serializer that writes what it hides."""
+    if not isinstance(item, _SECRETS):
+        return False
+    return str(item) not in model.model_dump(mode="json", include={name}).values()
+
+
 def _explain(value: Any, error: Exception | None) -> str:
     path = _find(value, lambda leaf: isinstance(leaf, float) and not math.isfinite(leaf))
     if path is not None:
         return f"{path} is NaN or Infinity. Return None or text in its place."
-    path = _find(value, lambda leaf: isinstance(leaf, str) and "\0" in leaf)
+    path = _find(value, _holds_nul)
     if path is not None:
         return f"{path} holds a NUL character, which PostgreSQL cannot keep. Take it out."
-    return f"{error}."
+    path = _find(value, _holds_surrogate)
+    if path is not None:
+        return f"{path} holds a lone surrogate, which is no text. Decode it properly, or take it out."
+    path = _find(value, _is_unknown)
+    return f"{error}." if path in (None, "value") else f"{path}: {error}."
 
 
-def _find(value: Any, matches: Any, path: str = "value") -> str | None:
+def _holds_nul(leaf: Any) -> bool:
+    return isinstance(leaf, str) and "\0" in leaf
+
+
+def _holds_surrogate(leaf: Any) -> bool:
+    return isinstance(leaf, str) and any("\ud800" <= character <= "\udfff" for character in leaf)
+
+
+def _is_unknown(leaf: Any) -> bool:
+    if type(leaf) in _PLAIN:
+        return False
+    try:
+        to_jsonable_python(leaf, inf_nan_mode="constants", bytes_mode="utf8")
+    except (PydanticSerializationError, ValueError, RecursionError):
+        return True
+    return False
+
+
+def _find(value: Any, matches: Callable[[Any], bool], path: str = "value") -> str | None:
     """Give the path of the first leaf that matches, as Python would write it, or None."""
-    pending = [(value, path)]
+    pending, seen = [(value, path)], set[int]()
     while pending:
         current, place = pending.pop()
+        if isinstance(current, (dict, list, tuple)):
+            if id(current) in seen:
+                continue
+            seen.add(id(current))
         if isinstance(current, dict):
             for key, item in current.items():
                 if matches(key):
                     return f"the key {key!r} of {place}"
                 pending.append((item, f"{place}[{key!r}]"))
-        elif isinstance(current, list):
+        elif isinstance(current, (list, tuple)):
             pending.extend((item, f"{place}[{index}]") for index, item in enumerate(current))
         elif matches(current):
             return place

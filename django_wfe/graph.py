@@ -8,12 +8,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
+from pydantic.json_schema import GenerateJsonSchema
 
+from django_wfe.retry import Retry
 from django_wfe.steps import Decision, Step, __start__, dotted_path, plan_execute, plan_transition
 
 NodeKind = Literal["start", "step", "decision"]
@@ -195,9 +198,13 @@ def _find_node_problems(node: type[Step], edges: int) -> Iterator[tuple[str, str
         )
     if node.execute is Step.execute:
         yield "execute", "it has no execute().", "Define execute(self, _input=None, ...)."
-    for name, plan in (("execute", plan_execute(node)), ("transition", plan_transition(node))):
-        if plan.problem:
-            yield "signature", f"{name}() {plan.problem}.", "Change its signature."
+    for name, plan in (("execute", plan_execute), ("transition", plan_transition)):
+        # Seen through the class, a staticmethod looks like a method.
+        is_static = isinstance(inspect.getattr_static(node, name), staticmethod)
+        message = "is a staticmethod; write a plain method" if is_static else plan(node).problem
+        if message:
+            yield "signature", f"{name}() {message}.", "Change its signature."
+    yield from _find_wrong_options(node)
     if edges > 1 and node.transition is Step.transition:
         yield (
             "transition",
@@ -209,12 +216,30 @@ def _find_node_problems(node: type[Step], edges: int) -> Iterator[tuple[str, str
             yield "decision", "it is a Decision without an outgoing edge.", "Give it edges, or make it a Step."
         if node.transition is Decision.transition:
             yield "transition", "it is a Decision without transition().", "Return the index of an edge from it."
-        if node.labels and len(node.labels) != edges:
+        if not isinstance(node.labels, (list, tuple)):
+            yield "labels", f"its labels are {_article(node.labels)}, not a list.", "Give one label for each edge."
+        elif node.labels and len(node.labels) != edges:
             yield (
                 "labels",
                 f"it has {len(node.labels)} labels for {edges} edges.",
                 "Give one label for each edge, or none.",
             )
+
+
+def _find_wrong_options(node: type[Step]) -> Iterator[tuple[str, str, str]]:
+    retry, timeout, atomic = cast(Any, node.retry), cast(Any, node.timeout), cast(Any, node.atomic)
+    if retry is not None and not isinstance(retry, Retry):
+        yield "retry", f"its retry is {_article(retry)}, not a Retry.", "Write retry = Retry(max_attempts=3)."
+    if timeout is not None:
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+            yield (
+                "timeout",
+                f"its timeout is {_article(timeout)}, not a time above 0.",
+                "Give seconds, a timedelta, or None.",
+            )
+    if not isinstance(atomic, bool):
+        yield "atomic", f"its atomic is {_article(atomic)}, not a bool.", "Write atomic = True, or take it out."
 
 
 def has_input(node: type[Step]) -> bool:
@@ -243,9 +268,18 @@ def get_description(declared: type) -> str:
 def describe_schema(schema: type[BaseModel]) -> dict[str, Any]:
     """Give a model's JSON Schema. A model with types that JSON Schema cannot express keeps its title and the reason."""
     try:
-        return schema.model_json_schema()
+        return schema.model_json_schema(schema_generator=_StableJsonSchema)
     except (PydanticInvalidForJsonSchema, PydanticUserError) as error:
         return {"title": schema.__name__, "type": "object", "description": f"No JSON Schema: {error}"}
+
+
+class _StableJsonSchema(GenerateJsonSchema):
+    def encode_default(self, dft: Any) -> Any:
+        """Write a set in one order: its own differs between processes, and the fingerprint must not."""
+        encoded = super().encode_default(dft)
+        if isinstance(dft, (set, frozenset)) and isinstance(encoded, list):
+            return sorted(encoded, key=lambda item: json.dumps(item, sort_keys=True))
+        return encoded
 
 
 def _describe_node(node: type[Step]) -> Node:

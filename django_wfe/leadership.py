@@ -62,6 +62,12 @@ class Leadership:
     def release(self) -> None:
         """Give the lead up and close the connection."""
         with self._guard:
+            if self._leads:
+                try:
+                    # At once: the server notices a closed connection only some time later.
+                    self._ask("SELECT pg_advisory_unlock(%s)", self._key)
+                except Error as error:
+                    logger.debug("Giving up the lead raised %r; closing its connection does it too.", error)
             self._drop()
             self._leads = None
 

@@ -162,7 +162,12 @@ def plan_call(function: Callable[..., Any], offered: frozenset[str]) -> CallPlan
     problem = _find_wrong_kind(function)
     if problem:
         return CallPlan(None, frozenset(), problem)
-    parameters = list(inspect.signature(function).parameters.values())
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return CallPlan(None, frozenset(), "has no signature that Python can read; write a plain method")
+    if not any(parameter.kind is not parameter.KEYWORD_ONLY for parameter in parameters):
+        return CallPlan(None, frozenset(), "does not take self; write a plain method")
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][1:]
     input_keyword: str | None = None
     keywords, missing = set[str](), list[str]()
@@ -198,6 +203,8 @@ def _find_wrong_kind(function: Callable[..., Any]) -> str:
         return "is declared with 'async'; write a plain function"
     if inspect.isgeneratorfunction(function):
         return "uses 'yield'; return the result instead"
+    if not (callable(function) and hasattr(function, "__get__")):
+        return "is no function; write a plain method"
     if inspect.ismethod(function):
         return "is a classmethod; write a plain method"
     return ""

@@ -51,7 +51,9 @@ class WorkerLifeMiddleware(Middleware):
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: Any) -> None:
         """End the slices: each thread finishes its current step and leaves the rest to others."""
-        get_worker().stopping.set()
+        worker_process = get_worker()
+        worker_process.stopping.set()
+        logger.info("Worker %s is told to stop: each thread finishes its current step.", worker_process.id)
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: Any) -> None:
         """Leave the list of workers."""

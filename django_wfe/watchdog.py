@@ -83,9 +83,9 @@ class Watchdog:
         except ReadingStopped:
             logger.debug("The sync was called off.")
         except (OperationalError, InterfaceError) as error:
-            self._tell_trouble(what, f"The database does not answer: {' '.join(str(error).split())}", error=None)
+            self._tell_trouble(what, f"the database does not answer: {' '.join(str(error).split())}", error=None)
         except Exception as error:  # one failed round must not be the last
-            self._tell_trouble(what, f"The {what} failed: {type(error).__name__}: {error}", error=error)
+            self._tell_trouble(what, f"{type(error).__name__}: {error}", error=error)
         else:
             if self._troubles.pop(what, None) is not None:
                 logger.info("The %s works again.", what)
@@ -95,7 +95,9 @@ class Watchdog:
     def _tell_trouble(self, what: str, text: str, *, error: Exception | None) -> None:
         if self._troubles.get(what) != text:
             self._troubles[what] = text
-            logger.error("%s It is tried again and again; this is said once.", text, exc_info=error)
+            logger.error(
+                "The %s failed, and is tried again every round without saying so: %s", what, text, exc_info=error
+            )
 
     def _build_scheduler(self) -> BackgroundScheduler:
         scheduler = BackgroundScheduler(

@@ -2,8 +2,11 @@
 
 import datetime
 import logging
+import os
+import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -232,3 +235,36 @@ class TellThird(TellFirst):
 
 class Telling(workflows.Workflow):
     DIGRAPH = {steps.__start__: [TellFirst], TellFirst: [TellSecond], TellSecond: [TellThird]}
+
+
+class Gate(steps.Step):
+    """Says that it has begun and waits until a test in another process opens its gate."""
+
+    timeout = 60
+
+    def execute(self, _input=None):
+        folder = Path(os.environ["WFE_TEST_GATE"])
+        print("at the gate")
+        (folder / f"{self.job.pk}.reached").write_text(str(os.getpid()))
+        while not (folder / f"{self.job.pk}.open").exists():
+            threading.Event().wait(0.02)
+        print("through the gate")
+        return self.attempt
+
+    def on_cancel(self):
+        (Path(os.environ["WFE_TEST_GATE"]) / f"{self.job.pk}.cleaned").touch()
+
+
+class Gated(workflows.Workflow):
+    DIGRAPH = {steps.__start__: [Gate], Gate: [Done]}
+
+
+class Poison(steps.Step):
+    """Kills the worker that runs it."""
+
+    def execute(self, _input=None):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Poisoned(workflows.Workflow):
+    DIGRAPH = {steps.__start__: [Poison]}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from django.db.models import Max
-from django.db.models.functions import Now
+from django.db.models import JSONField, Max, TextField, Value
+from django.db.models.functions import Cast, Now
 
+from django_wfe.encoding import dump
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.notices import notify_input_required, notify_job_finished
 from django_wfe.engine.performing import choose_edge
@@ -54,7 +54,7 @@ def open_rerun(job: Job, chosen: StepRun, number: int) -> int:
 
 def store_result(job: Job, run: StepRun, encoded: str) -> int:
     """Keep a result given by hand: in the run itself where it waits, else in another attempt. Give the row's id."""
-    result = json.loads(encoded)
+    result = _cast(encoded)
     if run.state in LIVE:
         StepRun.objects.filter(pk=run.pk).update(state=StepRunState.SKIPPED, result=result, finished_at=Now())
         return run.pk
@@ -104,7 +104,7 @@ def _open_run(
         step=step,
         state=StepRunState.INPUT_REQUIRED if asks_input else StepRunState.READY,
         previous_id=previous_id,
-        edited_input=edited_input,
+        edited_input=_keep(edited_input),
     )
     _let_go_on(job, JobState.INPUT_REQUIRED if asks_input else JobState.ONGOING, step, number)
     if asks_input:
@@ -129,4 +129,13 @@ def _count_attempts(job: Job, number: int) -> int:
 
 
 def _choose(edited: dict[str, str], name: str, before: Any) -> Any:
-    return json.loads(edited[name]) if name in edited else before
+    return _cast(edited[name]) if name in edited else _keep(before)
+
+
+def _keep(value: Any) -> Any:
+    return None if value is None else _cast(dump(value))
+
+
+def _cast(encoded: str) -> Any:
+    # The text as it is: Django would write a large float so that jsonb gives it back as an int.
+    return None if encoded == "null" else Cast(Value(encoded, output_field=TextField()), JSONField())

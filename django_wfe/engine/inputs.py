@@ -48,4 +48,5 @@ def list_values(model: BaseModel | None) -> Any:
         return None
     if isinstance(model, RootModel):
         return model.root
-    return model.model_dump(mode="python", round_trip=True, warnings=False)
+    # No round trip: a field of type Json is to hold what its text says.
+    return model.model_dump(mode="python", warnings=False)

@@ -70,8 +70,13 @@ class Capture:
                 self._unfiled.clear()
             return self._drained
 
+    def confirm(self) -> None:
+        """Forget what the last drain took: it is committed, and nothing later brings it back."""
+        with self.lock:
+            self._drained = ""
+
     def restore(self) -> None:
-        """Put back what the last drain took."""
+        """Put back what the last drain took, unless that was confirmed."""
         with self.lock:
             if self._drained:
                 self._parts.insert(0, self._drained)
@@ -112,6 +117,7 @@ def flush_capture(capture: Capture) -> None:
         except Exception:
             capture.restore()
             raise
+        capture.confirm()
 
 
 def install_routers() -> None:

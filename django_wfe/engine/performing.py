@@ -30,20 +30,25 @@ ENGINE_FRAMES = 3
 def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture: Capture) -> Outcome:
     """Run the step of a claim. Never raises what the step raised, except KeyboardInterrupt and its like."""
     model: BaseModel | None = None
-    if has_input(step_class):
-        try:
+    try:
+        if has_input(step_class):
             model = load_input(step_class.UserInputSchema, json.dumps(claim.external_data))
-        except ValidationError as refusal:
-            reason = f"The input given to {claim.step} no longer validates; it is asked for again. {refusal}"
-            return InputRefused(reason=reason, external_data=claim.external_data)
-    step = step_class(
-        StepContext(
-            load_job=lambda: Job.objects.select_related("workflow").get(pk=claim.job_id),
-            idempotency_key=claim.idempotency_key,
-            attempt=claim.attempt,
-            external_input_model=model,
+        step = step_class(
+            StepContext(
+                load_job=lambda: Job.objects.select_related("workflow").get(pk=claim.job_id),
+                idempotency_key=claim.idempotency_key,
+                attempt=claim.attempt,
+                external_input_model=model,
+            )
         )
-    )
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        if model is None and has_input(step_class) and isinstance(error, ValidationError):
+            reason = f"The input given to {claim.step} no longer validates; it is asked for again. {error}"
+            return InputRefused(reason=reason, external_data=claim.external_data)
+        # The schema's own validators and the step's __init__ may raise anything, as its execute may.
+        return describe_error(claim, step_class, error, engine_frames=1)
     with worker.watch(claim, capture, _give_seconds(step_class.timeout)) as active:
         try:
             return _run(claim, step, model, active)
@@ -52,8 +57,11 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
             raised: BaseException = TimeoutError(reason)
         except StepCanceled:
             return _clean_up(claim, step)
-        except (Exception, SystemExit) as error:
-            # A step's code may raise anything; all of it is its failure. sys.exit() must not end the worker.
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            # A step's code may raise anything; all of it is its failure. sys.exit() must not end the worker, nor a
+            # canceled asyncio task leave the run without an end.
             raised = error
     return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
 

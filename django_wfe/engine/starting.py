@@ -138,7 +138,9 @@ def find_workflow(workflow: Any) -> Workflow:
         row = _find_row(path=dotted_path(workflow))
         return row if row is not None else _record(workflow)
     row = None
-    if isinstance(workflow, str) and not workflow.isdecimal():
+    if isinstance(workflow, str) and "\0" in workflow:
+        pass  # PostgreSQL would raise an error of its own
+    elif isinstance(workflow, str) and not workflow.isdecimal():
         row = _find_row(path=workflow)
     elif isinstance(workflow, (int, str)) and not isinstance(workflow, bool) and 0 < int(workflow) < 2**63:
         row = _find_row(pk=int(workflow))

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Max
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -135,10 +136,14 @@ def resume_job(
             state = JobState.INPUT_REQUIRED
         elif job.started_at is None:
             state = JobState.PENDING
+        ready = [run for run in runs if run.state == StepRunState.READY]
+        StepRun.objects.filter(pk__in=[run.pk for run in ready]).update(dispatched_at=Now(), dispatches=0)
+        for run in ready:
+            wait_seconds = max((run.due_at - timezone.now()).total_seconds(), 0.0)
+            if wait_seconds and state == JobState.ONGOING:
+                state = JobState.WAITING
+            dispatch_on_commit([run.pk], delay_seconds=wait_seconds)
         Job.objects.filter(pk=job.pk).update(state=state)
-        ready = [run.pk for run in runs if run.state == StepRunState.READY]
-        StepRun.objects.filter(pk__in=ready).update(dispatched_at=Now(), dispatches=0)
-        dispatch_on_commit(ready)
         return {"now": state}
 
     _apply("resume", job_id, change, JobEvent.Kind.RESUMED, actor, source, reason, expected_state)

@@ -1,0 +1,105 @@
+"""A process that does what it is told, at the very moment it is told: two of them race for the same thing.
+
+Reads a line of JSON at a time, ``{"do": ..., "at": <time.time()>, ...}``, and answers with one.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class Contender:
+    """One of the racing processes, seen from the test."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.contender"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def send(self, **command: Any) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+
+    def receive(self) -> Any:
+        assert self.process.stdout is not None
+        return json.loads(self.process.stdout.readline())
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=20)
+        self.process.stdout.close()
+
+
+@contextmanager
+def racing(environment: dict[str, str], count: int = 2) -> Iterator[Callable[..., list[Any]]]:
+    """Start contenders; the given function has all of them do the same at the same moment, and gives their answers."""
+    contenders = [Contender(environment) for _ in range(count)]
+    try:
+        for contender in contenders:
+            contender.send(do="nothing", at=0)
+        for contender in contenders:
+            contender.receive()
+
+        def race(**command: Any) -> list[Any]:
+            at = time.time() + 0.02
+            for contender in contenders:
+                contender.send(at=at, **command)
+            return [contender.receive() for contender in contenders]
+
+        yield race
+    finally:
+        for contender in contenders:
+            contender.close()
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    from django.db import connection
+
+    answers = sys.stdout
+    connection.ensure_connection()
+    for line in sys.stdin:
+        command = json.loads(line)
+        while time.time() < command["at"]:
+            pass
+        answers.write(json.dumps(_do(command)) + "\n")
+        answers.flush()
+
+
+def _do(command: dict[str, Any]) -> Any:
+    from django_wfe import order_workflow_execution, provide_external_input
+    from django_wfe.engine.executor import run_step_run
+    from django_wfe.exceptions import WrongState
+    from tests import workflows
+
+    match command["do"]:
+        case "provide":
+            try:
+                provide_external_input(command["job"], {"some_data": command["value"]})
+            except WrongState:
+                return "refused"
+            return "accepted"
+        case "run":
+            workflows.EXECUTED.clear()
+            run_step_run(command["step_run"])
+            return [name for name, _ in workflows.EXECUTED]
+        case "start":
+            return order_workflow_execution(command["workflow"], key=command["key"])
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Two processes with connections of their own do the same thing at the same moment: exactly one wins, each time."""
+
+import pytest
+
+from django_wfe import order_workflow_execution, run_workflow
+from django_wfe.engine.definitions import describe_workflow, record_workflow
+from django_wfe.engine.lifecycle import cancel_job
+from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
+from tests import workflows
+from tests.contender import racing
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+ROUNDS = 25
+
+
+def test_the_same_input_given_by_two_processes_is_taken_once(child_environment: dict[str, str]) -> None:
+    jobs = [run_workflow(workflows.Asking) for _ in range(ROUNDS)]
+    with racing(child_environment) as race:
+        for job in jobs:
+            assert sorted(race(do="provide", job=job, value=1)) == ["accepted", "refused"]
+    for job in jobs:
+        assert Job.objects.get(pk=job).state == JobState.INPUT_RECEIVED
+        assert JobEvent.objects.filter(job_id=job, kind=JobEvent.Kind.INPUT_PROVIDED).count() == 1
+
+
+def test_the_same_message_run_by_two_processes_runs_each_step_once(child_environment: dict[str, str]) -> None:
+    jobs = [order_workflow_execution(workflows.Linear) for _ in range(ROUNDS)]
+    with racing(child_environment) as race:
+        for job in jobs:
+            step_run = StepRun.objects.get(job_id=job, state=StepRunState.READY)
+            answers = race(do="run", step_run=step_run.pk)
+            assert sorted(answers, key=len) == [[], ["Fetch", "Double", "Store"]]
+    for job in jobs:
+        assert Job.objects.get(pk=job).state == JobState.FINISHED
+        assert StepRun.objects.filter(job_id=job).count() == 4
+
+
+def test_the_same_key_at_the_same_moment_starts_one_job(child_environment: dict[str, str]) -> None:
+    workflow = record_workflow(describe_workflow(workflows.Linear))
+    with racing(child_environment) as race:
+        for number in range(ROUNDS):
+            first, second = race(do="start", workflow=workflow.pk, key=f"order-{number}")
+            assert first == second
+    assert Job.objects.count() == ROUNDS
+    assert StepRun.objects.count() == 2 * ROUNDS
+
+
+def test_a_new_workflow_started_by_two_processes_is_recorded_once(child_environment: dict[str, str]) -> None:
+    with racing(child_environment) as race:
+        record_workflow(describe_workflow(workflows.Linear))
+        first, second = race(do="start", workflow="tests.workflows.Linear", key=None)
+    assert first != second
+    assert Job.objects.count() == 2
+
+
+def test_a_cancel_against_a_running_slice_never_deadlocks_and_one_of_them_wins(
+    child_environment: dict[str, str],
+) -> None:
+    from django_wfe.exceptions import FinishedWorkflow
+    from tests.contender import Contender
+
+    contender = Contender(child_environment)
+    outcomes = set()
+    try:
+        contender.send(do="nothing", at=0)
+        contender.receive()
+        for _ in range(8):
+            job_id = order_workflow_execution(workflows.Looping)
+            contender.send(do="run", at=0, step_run=StepRun.objects.get(job_id=job_id, state="READY").pk)
+            try:
+                cancel_job(job_id)
+                outcomes.add("canceled")
+            except FinishedWorkflow:
+                outcomes.add("finished")
+            contender.receive()
+            job = Job.objects.get(pk=job_id)
+            live = job.step_runs.filter(state__in=["READY", "RUNNING", "INPUT_REQUIRED"])
+            assert job.state in (JobState.CANCELED, JobState.FINISHED)
+            assert not live.exists()
+            assert (job.step_runs.filter(state=StepRunState.FINISHED).count() == 1003) == (
+                job.state == JobState.FINISHED
+            )
+    finally:
+        contender.close()
+    assert "canceled" in outcomes
