@@ -1,0 +1,206 @@
+"""Builds the layout of one form out of its declarations, its initial data and what was posted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, RootModel
+
+from django_wfe.forms.annotations import read_annotation
+from django_wfe.forms.choices import MultipleChoiceField, read_choices
+from django_wfe.forms.declaration import Declaration, GroupDeclaration, ListDeclaration, MultipleDeclaration
+from django_wfe.forms.factory import make_field
+from django_wfe.forms.fields import InputBoundField, InputField, StructureField
+from django_wfe.forms.layout import Group, ItemList, Leaf, Node, renumber
+from django_wfe.forms.values import MISSING
+from django_wfe.forms.widgets import Structure
+
+if TYPE_CHECKING:
+    from django_wfe.forms.forms import InputForm
+
+MAX_BLANK_ITEMS = 20
+SEPARATOR = "-"
+
+
+class LayoutBuilder:
+    """Adds the inputs to `form.fields` as it goes.
+
+    `fresh` inputs show their initial value although the form is bound, for items that this request added. `blank`
+    inputs are those of a template for JavaScript to copy: they are drawn, but are no fields of the form.
+    """
+
+    def __init__(self, form: InputForm) -> None:
+        self.form = form
+
+    def build_form(self, declaration: GroupDeclaration, initial: Any) -> Group:
+        """The whole form's layout; `initial` is a mapping or a model instance."""
+        root = Group(declaration=declaration, path="")
+        root.children = [
+            self._build(child, child.part, child.pick(initial), fresh=not self.form.is_bound)
+            for child in declaration.children
+        ]
+        return root
+
+    def build_item(self, owner: ItemList, key: int) -> Node:
+        """A new item of a list, with nothing typed yet."""
+        return self._build_item(
+            owner.declaration, owner.path, key, MISSING, fresh=True, optional=owner.optional, depth=owner.depth
+        )
+
+    def _build(
+        self,
+        declaration: Declaration,
+        path: str,
+        initial: Any,
+        *,
+        fresh: bool,
+        blank: bool = False,
+        optional: bool = False,
+        depth: int = 1,
+    ) -> Any:
+        value = declaration.get_default() if initial is MISSING else initial
+        while isinstance(value, RootModel):
+            value = value.root
+        options: dict[str, Any] = {"fresh": fresh, "blank": blank, "depth": depth}
+        if isinstance(declaration, GroupDeclaration):
+            return self._build_group(declaration, path, value, optional=optional, **options)
+        if isinstance(declaration, ListDeclaration):
+            return self._build_list(declaration, path, value, optional=optional, **options)
+        field = self._make_field(declaration)
+        field.initial = value
+        if declaration.has_constant_default and not declaration.facts.nullable:
+            field.mention_default(declaration.get_default())
+        # A required input inside a group that may be left out would keep a browser from submitting the form.
+        if declaration.required and not isinstance(declaration, MultipleDeclaration):
+            field.mark_required()
+            if optional and field.required:
+                field.required = False
+                field.widget.attrs["aria-required"] = "true"
+        return Leaf(declaration=declaration, path=path, bound=self._add(path, field, fresh=fresh, blank=blank))
+
+    def _build_group(
+        self, declaration: GroupDeclaration, path: str, value: Any, *, optional: bool, **options: Any
+    ) -> Group:
+        bound = self._add(path, _make_structure(declaration), fresh=options["fresh"], blank=options["blank"])
+        group = Group(declaration=declaration, path=path, bound=bound)
+        if group.is_optional:
+            given = isinstance(value, (BaseModel, Mapping))
+            group.given = given if options["fresh"] else self._posted(bound).given
+        group.children = [
+            self._build(
+                child,
+                f"{path}{SEPARATOR}{child.part}",
+                child.pick(value),
+                optional=optional or group.is_optional,
+                **options,
+            )
+            for child in declaration.children
+        ]
+        return group
+
+    def _build_list(
+        self, declaration: ListDeclaration, path: str, value: Any, *, optional: bool, **options: Any
+    ) -> ItemList:
+        fresh, blank, depth = options["fresh"], options["blank"], options["depth"]
+        bound = self._add(path, _make_structure(declaration), fresh=fresh, blank=blank)
+        values = _as_list(value)
+        node = ItemList(
+            declaration=declaration,
+            path=path,
+            bound=bound,
+            placeholder=f"__{depth}__",
+            depth=depth,
+            first_new_key=len(values),
+        )
+        limit = max(self.form.max_list_items, len(values))
+        if fresh:
+            is_given = values or isinstance(value, Iterable)
+            blanks = 0 if is_given or node.is_optional else min(declaration.minimum, MAX_BLANK_ITEMS)
+            keys = list(range(max(len(values), blanks)))
+            node.given = bool(is_given)
+        else:
+            posted = self._posted(bound)
+            node.given = posted.given
+            keys = list(dict.fromkeys(int(key) for key in posted.keys))
+            node.overflow = max(0, len(keys) - limit)
+        optional = node.optional = optional or node.is_optional
+        for key in keys[:limit]:
+            initial = values[key] if key < len(values) else MISSING
+            item = self._build_item(
+                declaration, path, key, initial, fresh=fresh, blank=blank, optional=optional, depth=depth
+            )
+            node.items.append((key, item))
+        renumber(node)
+        node.blank = self._build_item(
+            declaration, path, node.placeholder, MISSING, fresh=True, blank=True, optional=optional, depth=depth
+        )
+        return node
+
+    def _build_item(
+        self,
+        declaration: ListDeclaration,
+        path: str,
+        key: int | str,
+        initial: Any,
+        *,
+        fresh: bool,
+        blank: bool = False,
+        optional: bool = False,
+        depth: int = 1,
+    ) -> Node:
+        item: Node = self._build(
+            declaration.item,
+            f"{path}{SEPARATOR}{key}",
+            initial,
+            fresh=fresh,
+            blank=blank,
+            optional=optional,
+            depth=depth + 1,
+        )
+        item.removable = True
+        return item
+
+    def _make_field(self, declaration: Declaration) -> InputField:
+        facts = declaration.facts
+        if isinstance(declaration, MultipleDeclaration):
+            item = read_annotation(facts.type.__args__[0])
+            return MultipleChoiceField(
+                choices=read_choices(item.type),
+                nullable=facts.nullable,
+                label=declaration.label,
+                help_text=declaration.help_text,
+            )
+        return make_field(
+            facts,
+            label=declaration.label,
+            help_text=declaration.help_text,
+            examples=declaration.examples,
+            must_choose=declaration.get_default() is MISSING,
+            max_upload_bytes=self.form.max_upload_bytes,
+        )
+
+    def _add(self, path: str, field: InputField, *, fresh: bool, blank: bool) -> InputBoundField:
+        field.fresh = fresh
+        if blank:
+            return field.get_bound_field(self.form, path)
+        self.form.fields[path] = field
+        bound = self.form[path]
+        if not isinstance(bound, InputBoundField):
+            raise TypeError(f"The field {path!r} is bound as {type(bound).__name__}, not as InputBoundField.")
+        return bound
+
+    @staticmethod
+    def _posted(bound: InputBoundField) -> Structure:
+        posted = bound.data
+        return posted if isinstance(posted, Structure) else Structure()
+
+
+def _make_structure(declaration: Declaration) -> StructureField:
+    return StructureField(label=declaration.label, help_text=declaration.help_text)
+
+
+def _as_list(value: Any) -> list[Any]:
+    if isinstance(value, (str, bytes, Mapping, BaseModel)) or not isinstance(value, Iterable):
+        return []
+    return list(value)

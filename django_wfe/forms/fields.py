@@ -1,0 +1,222 @@
+"""Django form fields whose cleaned value is the JSON value that pydantic gets.
+
+A field does not judge: what it cannot turn into the JSON of its type it hands on as typed, and pydantic says what is
+wrong. Only what pydantic cannot say (a NUL character, a file that is no text) is refused here.
+"""
+
+import json
+import math
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import EMPTY_VALUES
+from django.forms.boundfield import BoundField
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from django_wfe.forms import widgets
+from django_wfe.forms.values import EMPTY, MISSING
+
+MENTIONED_LENGTH = 60
+
+
+class InputBoundField(BoundField):
+    """Shows the initial value in a fresh item even where the form is bound, and adds the field's note to its help."""
+
+    def __init__(self, form: forms.BaseForm, field: "InputField", name: str) -> None:
+        super().__init__(form, field, name)
+        self.input_field = field
+        self.help_text = field.describe(is_bound=form.is_bound and not field.fresh)
+
+    def value(self) -> Any:
+        if self.form.is_bound and not self.input_field.fresh:
+            return self.data
+        return self.initial_value
+
+    @property
+    def initial_value(self) -> Any:
+        """What the input shows before anybody typed."""
+        return self.field.prepare_value(self.field.initial) if self.input_field.has_initial else None
+
+
+class InputField(forms.Field):
+    """The base of all fields.
+
+    `clean` returns the JSON value, or EMPTY when the person left the field empty. `fresh` marks an item that was
+    added by this very request, so that nothing was typed yet.
+    """
+
+    fresh = False
+    given_again: Any = ""
+    default_text = ""
+    default_error_messages = {
+        "nul": _("The text holds a NUL character, which cannot be stored. Remove it."),
+        "surrogate": _("The text is not valid Unicode, so it cannot be stored. Type it again."),
+    }
+
+    def __init__(self, *, label: str = "", help_text: str = "", widget: forms.Widget | None = None) -> None:
+        super().__init__(required=False, label=label, help_text=help_text, widget=widget, initial=MISSING)
+
+    def mark_required(self) -> None:
+        """Lets the browser ask for a value before it submits. `clean` is not changed by it: pydantic decides."""
+        self.required = True
+
+    @property
+    def has_initial(self) -> bool:
+        return self.initial is not MISSING and self.initial is not None
+
+    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> InputBoundField:
+        return InputBoundField(form, self, field_name)
+
+    def clean(self, value: Any) -> Any:
+        if value in EMPTY_VALUES:
+            return EMPTY
+        if isinstance(value, str) and "\0" in value:
+            raise ValidationError(self.error_messages["nul"], code="nul")
+        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValidationError(self.error_messages["surrogate"], code="surrogate")
+        return self.parse(value)
+
+    def parse(self, value: Any) -> Any:
+        """The JSON value of what was typed."""
+        return value
+
+    def prepare_value(self, value: Any) -> Any:
+        """What the widget shows for a Python or JSON value of the schema."""
+        plain = to_plain(value)
+        return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+    def describe(self, *, is_bound: bool) -> str:
+        """The help text, with a note where something typed cannot be shown again."""
+        default = _("Left empty, it becomes %(default)s.") % {"default": self.default_text} if self.default_text else ""
+        notes = [self.help_text, self.explain_format(), default, self.given_again if is_bound else ""]
+        return " ".join(str(note) for note in notes if note)
+
+    def explain_format(self) -> str:
+        """What the person must know to fill this input in, beyond its label."""
+        return ""
+
+    def mention_default(self, default: Any) -> None:
+        """Says in the help text what an empty input means, for a schema that has a default but does not take None."""
+        shown = self.prepare_value(default)
+        if isinstance(shown, str) and len(shown) <= MENTIONED_LENGTH and "\n" not in shown:
+            self.default_text = shown
+
+
+class TextField(InputField):
+    """Text, and every type that JSON Schema calls a string. A browser's CRLF becomes the "\\n" that it was."""
+
+    widget: Any = widgets.TextInput
+
+    def __init__(self, *, encoder: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.encoder = encoder
+
+    def parse(self, value: Any) -> Any:
+        return value.replace("\r\n", "\n") if isinstance(value, str) else value
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, bytes):
+            encoded = value if self.encoder is None else self.encoder.encode(value)
+            try:
+                return encoded.decode("utf-8")
+            except UnicodeDecodeError:
+                return ""  # an input cannot show it, and a substitute would be posted back as the value
+        return super().prepare_value(value)
+
+
+class SecretField(TextField):
+    """A secret: never written into a page. Left empty it stays what the initial data says."""
+
+    widget: Any = forms.PasswordInput
+    given_again = _("Type it again: a secret is not shown again.")
+
+    def mark_required(self) -> None:
+        self.required = not self.has_initial
+
+    def clean(self, value: Any) -> Any:
+        cleaned = super().clean(value)
+        if cleaned is EMPTY and self.has_initial:
+            reveal = getattr(self.initial, "get_secret_value", lambda: self.initial)
+            return super().prepare_value(reveal())
+        return cleaned
+
+    def prepare_value(self, value: Any) -> None:
+        return None
+
+
+class IntegerField(InputField):
+    widget = widgets.NumberInput
+
+    def parse(self, value: Any) -> Any:
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            return value
+
+
+class FloatField(InputField):
+    widget = widgets.NumberInput
+    default_error_messages = {
+        "not_finite": _("“%(value)s” is not a finite number, so it cannot be stored. Give a number."),
+    }
+
+    def parse(self, value: Any) -> Any:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            return value
+        if not math.isfinite(number):
+            raise ValidationError(self.error_messages["not_finite"], code="not_finite", params={"value": value})
+        return number
+
+    def prepare_value(self, value: Any) -> Any:
+        return repr(value) if isinstance(value, float) else super().prepare_value(value)
+
+
+class DecimalField(InputField):
+    """A decimal number, kept as the text that was typed: no float ever rounds it."""
+
+    widget = widgets.NumberInput
+
+    def parse(self, value: Any) -> Any:
+        return value.strip() if isinstance(value, str) else value
+
+
+class BooleanField(InputField):
+    """A checkbox: unticked means False."""
+
+    widget = forms.CheckboxInput
+
+    def mention_default(self, default: Any) -> None:
+        """Does nothing: a checkbox is never empty."""
+
+    def mark_required(self) -> None:
+        """Does nothing: a required checkbox would have to be ticked."""
+
+    def clean(self, value: Any) -> bool:
+        return bool(value)
+
+    def prepare_value(self, value: Any) -> bool:
+        return str(value).strip().lower() not in {"", "0", "false", "no", "none", "off"}
+
+
+class StructureField(InputField):
+    """Stands for a group or a list, so that its errors have a place and its checkbox and items are read."""
+
+    widget = widgets.StructureWidget
+
+    def clean(self, value: Any) -> Any:
+        return value
+
+
+def to_plain(value: Any) -> Any:
+    """A Python value as plain JSON data; what cannot be shown as JSON is shown as its text."""
+    if isinstance(value, Promise):
+        return str(value)
+    try:
+        return to_jsonable_python(value, fallback=str)
+    except (PydanticSerializationError, ValueError):
+        return str(value)
