@@ -7,10 +7,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections
-
-from django_wfe.conf import DATABASE
 from django_wfe.engine import statements
+from django_wfe.engine.prepared import fetch_row
 from django_wfe.models.jobs import build_idempotency_key, build_logfile_path
 from django_wfe.states import RUNNABLE_JOB_STATES
 
@@ -69,9 +67,7 @@ class Claim:
 
 def claim_step_run(step_run_id: int, worker_id: uuid.UUID) -> Claim | None:
     """Claim a step run; give None where it is not ready, not due, held back, or another worker was first."""
-    with connections[DATABASE].cursor() as cursor:
-        cursor.execute(statements.CLAIM, {"id": step_run_id, "worker_id": worker_id, "runnable": RUNNABLE})
-        row = cursor.fetchone()
+    row = fetch_row(statements.CLAIM, {"id": step_run_id, "worker_id": worker_id, "runnable": RUNNABLE})
     if row is None:
         return None
     run_id, job_id, job_uuid, name, path, definition_id, number, attempt, epoch, step, value, external_data = row

@@ -9,6 +9,7 @@ from typing import Protocol
 from django.db import transaction
 
 from django_wfe.conf import DATABASE
+from django_wfe.engine.boundaries import cross
 
 
 class Dispatcher(Protocol):
@@ -57,4 +58,6 @@ def dispatch_on_commit(step_run_ids: Iterable[int], *, delay_seconds: float = 0)
 
 
 def _dispatch(step_run_id: int, delay_seconds: float) -> None:
+    cross("before dispatch")
     get_dispatcher().dispatch(step_run_id, delay_seconds=delay_seconds)
+    cross("after dispatch")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from django_wfe.conf import settings
 from django_wfe.encoding import encode
+from django_wfe.engine.boundaries import cross
 from django_wfe.engine.claims import Claim
 from django_wfe.engine.code import load_node
 from django_wfe.engine.failures import describe_failure, describe_reason
@@ -94,6 +95,7 @@ def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -
     offered = {"external_input": list_values(model), "logfile": claim.logfile}
     step_class = type(step)
     outgoing = graph.list_edges_from(claim.step)
+    cross("before execute")
     with active.allow_interrupts():
         result = plan_execute(step_class).call(step.execute, claim.value, offered)
         # What the next step gets is what the database will give after a crash, so that both are the same.
@@ -103,6 +105,7 @@ def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -
         if outgoing:
             offered["result"] = result
             transition = plan_transition(step_class).call(step.transition, claim.value, offered)
+    cross("after execute")
     if not outgoing:
         return Finished(encoded=encoded, value=value, transition=None, next_node=None)
     edge = choose_edge(claim.step, transition, outgoing)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections
 from pydantic import BaseModel
 
-from django_wfe.conf import DATABASE
 from django_wfe.engine import statements
 from django_wfe.engine.code import load_node
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.inputs import encode_input
+from django_wfe.engine.prepared import fetch_row
 from django_wfe.engine.rights import require_permission
 from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
 from django_wfe.graph import Node, describe_schema, get_description, get_label, has_input
@@ -105,10 +104,8 @@ def provide_external_input(
         "actor_name": str(actor)[:255] if actor is not None else "",
         "source": str(source),
     }
-    with connections[DATABASE].cursor() as cursor:
-        cursor.execute(statements.PROVIDE_INPUT, parameters)
-        if cursor.fetchone() is None:
-            raise _describe_wrong_state(job_id)
+    if fetch_row(statements.PROVIDE_INPUT, parameters) is None:
+        raise _describe_wrong_state(job_id)
     dispatch_on_commit([step_run.pk])
 
 

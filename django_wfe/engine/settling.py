@@ -17,6 +17,7 @@ from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.failures import Failure, describe_reason
 from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
 from django_wfe.engine.output import Capture
+from django_wfe.engine.prepared import fetch_row
 from django_wfe.models import JobEvent, JobState, StepRun, StepRunState
 
 PARK_SECONDS = 10
@@ -52,7 +53,7 @@ def settle(claim: Claim, outcome: Outcome, capture: Capture | None, *, keep: boo
         case Lost(reason=reason):
             return settle_lost(claim, reason, capture)
         case Canceled():
-            row = _fetch(statements.CANCEL_RUN, _end_parameters(claim, StepRunState.CANCELED, capture))
+            row = fetch_row(statements.CANCEL_RUN, _end_parameters(claim, StepRunState.CANCELED, capture))
             return REFUSED if row is None else Settled(accepted=True)
         case Parked(reason=reason):
             return _give_back(claim, StepRunState.READY, JobState.WAITING, reason, JobEvent.Kind.PARKED, {})
@@ -128,7 +129,7 @@ def fail_job(claim: Claim, failure: Failure, capture: Capture | None, *, state: 
         "job_error": f"{claim.step}: {failure}",
         "event_data": json.dumps({"step": claim.step, "attempt": claim.attempt, "error": str(failure)}),
     }
-    row = _fetch(statements.FAIL_JOB, parameters)
+    row = fetch_row(statements.FAIL_JOB, parameters)
     if row is None:
         return REFUSED
     if row[1] is not None:
@@ -149,7 +150,7 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
         parameters |= {"log": log, "log_sequence": capture.take_sequence()}
     node = outcome.next_node
     if node is None:
-        row = _fetch(statements.FINISH_JOB_WITH_LOG if log else statements.FINISH_JOB, parameters)
+        row = fetch_row(statements.FINISH_JOB_WITH_LOG if log else statements.FINISH_JOB, parameters)
         if row is None:
             return REFUSED
         notices.notify_step_finished(claim.step_run_id)
@@ -168,7 +169,7 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
         "next_run_state": run_state.value,
         "next_job_state": job_state.value,
     }
-    row = _fetch(statements.FINISH_AND_ADVANCE_WITH_LOG if log else statements.FINISH_AND_ADVANCE, parameters)
+    row = fetch_row(statements.FINISH_AND_ADVANCE_WITH_LOG if log else statements.FINISH_AND_ADVANCE, parameters)
     if row is None:
         return REFUSED
     _, next_id, next_state = row
@@ -202,7 +203,7 @@ def _settle_retry(claim: Claim, failure: Failure, wait_seconds: float, capture: 
 
 
 def _open_next_attempt(parameters: dict[str, Any]) -> Settled:
-    row = _fetch(statements.RETRY, parameters)
+    row = fetch_row(statements.RETRY, parameters)
     if row is None:
         return REFUSED
     if row[1] is not None:
@@ -225,7 +226,7 @@ def _give_back(
         "event_kind": kind.value,
         "event_data": json.dumps({"step": claim.step, "reason": reason, **event}),
     }
-    row = _fetch(statements.GIVE_BACK, parameters)
+    row = fetch_row(statements.GIVE_BACK, parameters)
     if row is None:
         return REFUSED
     if state is StepRunState.READY:
@@ -237,7 +238,9 @@ def _give_back(
 
 def _find_settled(claim: Claim, outcome: Outcome) -> Settled | None:
     """After a broken commit: give what it did, or None where it did not arrive and the claim is still held."""
-    row = _fetch(statements.FIND_ENDED, {"id": claim.step_run_id, "worker_id": claim.worker_id, "epoch": claim.epoch})
+    row = fetch_row(
+        statements.FIND_ENDED, {"id": claim.step_run_id, "worker_id": claim.worker_id, "epoch": claim.epoch}
+    )
     if row is None:
         return REFUSED
     state, next_id, next_state, next_worker = row
@@ -271,10 +274,3 @@ def _end_parameters(
         "log": log,
         "log_sequence": capture.take_sequence() if capture is not None and log else 0,
     }
-
-
-def _fetch(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
-    with connections[DATABASE].cursor() as cursor:
-        cursor.execute(statement, parameters)
-        row: tuple[Any, ...] | None = cursor.fetchone()
-    return row

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import transaction
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine import statements
@@ -16,6 +16,7 @@ from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.executor import run_slice
 from django_wfe.engine.heartbeat import get_worker
 from django_wfe.engine.notices import notify_input_required, notify_job_started
+from django_wfe.engine.prepared import fetch_row
 from django_wfe.engine.rights import require_permission
 from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
 from django_wfe.graph import START
@@ -88,9 +89,7 @@ def start_job(
         "actor_name": str(user)[:255] if user is not None else "",
         "source": str(source),
     }
-    with connections[DATABASE].cursor() as cursor:
-        cursor.execute(statements.START, parameters)
-        inserted = cursor.fetchone()
+    inserted = fetch_row(statements.START, parameters)
     if inserted is None:
         return Started(Job.objects.values_list("pk", flat=True).get(workflow=row, key=key), created=False)
     job_id, step_run_id = inserted

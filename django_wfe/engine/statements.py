@@ -6,13 +6,17 @@ Every change of state is a compare-and-set. Rows are locked in one order everywh
 
 from __future__ import annotations
 
+from django_wfe.engine.prepared import Statement
+
 _RUN_COLUMNS = """
     job_id, number, attempt, step, state, previous_id, external_data, edited_input, worker_id, epoch,
     created_at, due_at, started_at, finished_at, result, transition, dispatched_at,
     superseded, dispatches, error_type, error, traceback, fingerprint
 """
 
-START = f"""
+START = Statement(
+    "start",
+    f"""
 WITH job AS (
     INSERT INTO django_wfe_job
         (uuid, workflow_id, definition_id, state, current_step, current_step_number, key, created_by_id,
@@ -41,9 +45,12 @@ WITH job AS (
     SELECT id, 'started', %(created_by_id)s, %(actor_name)s, %(source)s, '{{}}', created_at FROM job
 )
 SELECT job.id, first.id FROM job, first
-"""
+""",
+)
 
-CLAIM = """
+CLAIM = Statement(
+    "claim",
+    """
 WITH ready AS (
     SELECT id, job_id, previous_id FROM django_wfe_steprun
     WHERE id = %(id)s AND state = 'READY' AND due_at <= statement_timestamp()
@@ -68,7 +75,8 @@ SELECT run.id, run.job_id, job.uuid, job.name, job.path, job.definition_id,
        CASE WHEN run.edited_input IS NULL THEN previous.result ELSE run.edited_input -> 'value' END, run.external_data
 FROM run JOIN job ON job.id = run.job_id
 LEFT JOIN django_wfe_steprun AS previous ON previous.id = run.previous_id
-"""
+""",
+)
 
 # What every ending of a step run begins with: the compare-and-set on the run that this claim holds, and its log.
 _END = """
@@ -143,12 +151,13 @@ _FINISH_JOB = """
 SELECT ended.id, job.id, NULL FROM ended LEFT JOIN job ON TRUE
 """
 
-FINISH_AND_ADVANCE = _FINISH + _ADVANCE
-FINISH_AND_ADVANCE_WITH_LOG = _FINISH_WITH_LOG + _ADVANCE
-FINISH_JOB = _FINISH + _FINISH_JOB
-FINISH_JOB_WITH_LOG = _FINISH_WITH_LOG + _FINISH_JOB
+FINISH_AND_ADVANCE = Statement("finish_and_advance", _FINISH + _ADVANCE)
+FINISH_AND_ADVANCE_WITH_LOG = Statement("finish_and_advance_with_log", _FINISH_WITH_LOG + _ADVANCE)
+FINISH_JOB = Statement("finish_job", _FINISH + _FINISH_JOB)
+FINISH_JOB_WITH_LOG = Statement("finish_job_with_log", _FINISH_WITH_LOG + _FINISH_JOB)
 
-FAIL_JOB = (
+FAIL_JOB = Statement(
+    "fail_job",
     _END
     + """
 , job AS (
@@ -161,11 +170,12 @@ FAIL_JOB = (
     SELECT id, %(id)s, 'failed', '', 'engine', %(event_data)s::jsonb, statement_timestamp() FROM job
 )
 SELECT ended.id, job.id, NULL FROM ended LEFT JOIN job ON TRUE
-"""
+""",
 )
 
 # Another attempt at the same node, due after a wait; the failed or lost one stays as it is.
-RETRY = (
+RETRY = Statement(
+    "retry",
     _END
     + f"""
 , job AS (
@@ -187,13 +197,15 @@ RETRY = (
     SELECT job_id, %(id)s, %(event_kind)s, '', 'engine', %(event_data)s::jsonb, statement_timestamp() FROM next
 )
 SELECT ended.id, next.id, 'READY' FROM ended LEFT JOIN next ON TRUE
-"""
+""",
 )
 
-CANCEL_RUN = _END + "SELECT id, NULL, NULL FROM ended"
+CANCEL_RUN = Statement("cancel_run", _END + "SELECT id, NULL, NULL FROM ended")
 
 # A run goes back unharmed: its worker was told to stop, lacks the code, or found its stored input no longer valid.
-GIVE_BACK = """
+GIVE_BACK = Statement(
+    "give_back",
+    """
 WITH ended AS (
     UPDATE django_wfe_steprun
     SET state = %(state)s, worker_id = NULL, started_at = NULL, dispatched_at = statement_timestamp(), dispatches = 0,
@@ -217,17 +229,23 @@ WITH ended AS (
     WHERE before.error <> %(job_error)s
 )
 SELECT ended.id, NULL, NULL FROM ended
-"""
+""",
+)
 
-FIND_ENDED = """
+FIND_ENDED = Statement(
+    "find_ended",
+    """
 SELECT run.state, next.id, next.state, next.worker_id
 FROM django_wfe_steprun AS run
 LEFT JOIN django_wfe_steprun AS next
     ON next.job_id = run.job_id AND next.number = run.number + 1 AND next.previous_id = run.id AND next.attempt = 1
 WHERE run.id = %(id)s AND run.worker_id = %(worker_id)s AND run.epoch = %(epoch)s
-"""
+""",
+)
 
-PROVIDE_INPUT = """
+PROVIDE_INPUT = Statement(
+    "provide_input",
+    """
 WITH run AS (
     UPDATE django_wfe_steprun
     SET state = 'READY', external_data = %(external_data)s::jsonb, due_at = statement_timestamp(),
@@ -245,4 +263,5 @@ WITH run AS (
     FROM job
 )
 SELECT run.id FROM run
-"""
+""",
+)

@@ -136,13 +136,12 @@ def resume_job(
             state = JobState.INPUT_REQUIRED
         elif job.started_at is None:
             state = JobState.PENDING
-        ready = [run for run in runs if run.state == StepRunState.READY]
-        StepRun.objects.filter(pk__in=[run.pk for run in ready]).update(dispatched_at=Now(), dispatches=0)
-        for run in ready:
-            wait_seconds = max((run.due_at - timezone.now()).total_seconds(), 0.0)
-            if wait_seconds and state == JobState.ONGOING:
-                state = JobState.WAITING
-            dispatch_on_commit([run.pk], delay_seconds=wait_seconds)
+        for run in runs:
+            if run.state == StepRunState.READY:
+                wait_seconds = max((run.due_at - timezone.now()).total_seconds(), 0.0)
+                state = JobState.WAITING if wait_seconds else state
+                StepRun.objects.filter(pk=run.pk).update(dispatched_at=Now(), dispatches=0)
+                dispatch_on_commit([run.pk], delay_seconds=wait_seconds)
         Job.objects.filter(pk=job.pk).update(state=state)
         return {"now": state}
 

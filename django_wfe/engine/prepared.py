@@ -1,0 +1,98 @@
+"""Runs the statements of the hot path as prepared statements: PostgreSQL plans each once a connection.
+
+Planning such a statement takes longer than running it. Behind a pooler that gives each transaction another connection
+(PgBouncer in transaction mode) a prepared statement may not be there; Django's own setting for that case,
+``DISABLE_SERVER_SIDE_CURSORS``, is heeded here too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.db import connections
+
+from django_wfe.conf import DATABASE
+from django_wfe.engine.boundaries import cross
+
+TYPES = {
+    "actor_id": "bigint",
+    "actor_name": "text",
+    "created_by_id": "bigint",
+    "definition_id": "bigint",
+    "epoch": "integer",
+    "error": "text",
+    "error_type": "text",
+    "event_data": "jsonb",
+    "event_kind": "text",
+    "external_data": "jsonb",
+    "fingerprint": "text",
+    "id": "bigint",
+    "job_error": "text",
+    "job_state": "text",
+    "key": "text",
+    "log": "text",
+    "log_sequence": "integer",
+    "next_job_state": "text",
+    "next_number": "integer",
+    "next_run_state": "text",
+    "next_step": "text",
+    "result": "jsonb",
+    "run_state": "text",
+    "runnable": "text[]",
+    "source": "text",
+    "start": "text",
+    "state": "text",
+    "step": "text",
+    "traceback": "text",
+    "transition": "integer",
+    "uuid": "uuid",
+    "wait_seconds": "double precision",
+    "worker_id": "uuid",
+    "workflow_id": "bigint",
+}
+"""The PostgreSQL type of each parameter that a statement may name."""
+
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+_prepared: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """A statement with ``%(name)s`` placeholders, known to PostgreSQL as ``wfe_<name>``."""
+
+    name: str
+    sql: str
+    parameters: tuple[str, ...] = field(init=False)
+    prepare: str = field(init=False)
+    execute: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = tuple(dict.fromkeys(_PLACEHOLDER.findall(self.sql)))
+        numbered = _PLACEHOLDER.sub(lambda match: f"${names.index(match[1]) + 1}", self.sql)
+        types = ", ".join(TYPES[name] for name in names)
+        places = ", ".join(f"%({name})s" for name in names)
+        object.__setattr__(self, "parameters", names)
+        object.__setattr__(self, "prepare", f"PREPARE wfe_{self.name} ({types}) AS {numbered}")
+        object.__setattr__(self, "execute", f"EXECUTE wfe_{self.name} ({places})")
+
+
+def fetch_row(statement: Statement, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Run a statement in this thread's connection and give its first row, or None."""
+    connection = connections[DATABASE]
+    cross(f"before {statement.name}")
+    with connection.cursor() as cursor:
+        if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
+            cursor.execute(statement.sql, parameters)
+        else:
+            known = _prepared.setdefault(connection.connection, set())
+            if statement.name not in known:
+                cursor.execute(statement.prepare)
+                known.add(statement.name)
+            cursor.execute(statement.execute, parameters)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    cross(f"after {statement.name}")
+    return row
