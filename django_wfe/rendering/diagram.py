@@ -1,0 +1,63 @@
+"""A workflow's graph as an accessible SVG, with the live state of one Job or of all its Jobs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from django_wfe.models import Definition
+from django_wfe.rendering.dot import build_dot, is_dot_available
+from django_wfe.rendering.drawing import draw
+from django_wfe.rendering.layout import get_layout
+from django_wfe.rendering.overlay import RUN_FIELDS, JobFacts, NodeCounts, RunFacts, build_job_overlay
+
+__all__ = [
+    "RUN_FIELDS",
+    "NodeCounts",
+    "build_dot",
+    "is_dot_available",
+    "render_job_diagram",
+    "render_workflow_diagram",
+]
+
+TEMPLATE = "django_wfe/diagram.html"
+
+
+def render_workflow_diagram(
+    definition: Definition,
+    *,
+    counts: Mapping[str, NodeCounts] | None = None,
+    node_urls: Mapping[str, str] | None = None,
+) -> SafeString | None:
+    """Draw a definition, with a badge of ``counts`` on each node; both mappings go by the node's path.
+
+    ``node_urls`` are addresses of this site (``reverse()``); a node without one is no link. The page includes
+    ``django_wfe/diagram.css``. Gives None where there is no ``dot`` (see ``is_dot_available``) or it failed.
+    """
+    layout = get_layout(definition)
+    if layout is None:
+        return None
+    drawing = draw(definition.load_graph(), layout, node_urls=node_urls or {}, counts=counts or {})
+    return render_to_string(TEMPLATE, {"drawing": drawing})
+
+
+def render_job_diagram(
+    definition: Definition,
+    step_runs: Iterable[RunFacts],
+    *,
+    job: JobFacts,
+    node_urls: Mapping[str, str] | None = None,
+) -> SafeString | None:
+    """Draw a definition with a Job on it: node states, edges taken, visits, and the node it is at.
+
+    ``step_runs`` may be StepRuns or rows of ``values_list(*RUN_FIELDS, named=True)``, which is several times faster
+    for a Job of thousands. For the rest see ``render_workflow_diagram``.
+    """
+    layout = get_layout(definition)
+    if layout is None:
+        return None
+    graph = definition.load_graph()
+    overlay = build_job_overlay(graph, step_runs, job=job)
+    return render_to_string(TEMPLATE, {"drawing": draw(graph, layout, node_urls=node_urls or {}, overlay=overlay)})

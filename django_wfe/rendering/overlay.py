@@ -1,0 +1,159 @@
+"""What is put on a graph: the state of each node and the edges taken, of one Job; or counts, of all live Jobs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from django_wfe.graph import Graph
+from django_wfe.rendering.states import UNREACHED, Look, get_step_run_look
+from django_wfe.states import ENDED_JOB_STATES, RESULT_STEP_RUN_STATES, JobState
+
+
+class RunFacts(Protocol):
+    """What an overlay asks of a step run: a ``StepRun``, or a row of ``values_list(*RUN_FIELDS, named=True)``."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def attempt(self) -> int: ...
+
+    @property
+    def step(self) -> str: ...
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def transition(self) -> int | None: ...
+
+    @property
+    def superseded(self) -> bool: ...
+
+
+RUN_FIELDS = ("number", "attempt", "step", "state", "transition", "superseded")
+
+
+class JobFacts(Protocol):
+    """What an overlay asks of a Job."""
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def current_step(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCounts:
+    """How many live Jobs stand at a node: running (or about to), waiting for input, failed."""
+
+    running: int = 0
+    waiting: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """A node's part in one Job."""
+
+    look: Look = UNREACHED
+    visits: int = 0
+    attempt: int = 0
+    is_current: bool = False
+    was_superseded: bool = False
+
+    def describe(self) -> str:
+        """Tell it in words: "failed, attempt 2, 3 visits"."""
+        parts = [str(self.look.words)]
+        if self.is_current:
+            parts.append(_("the job is here"))
+        if self.attempt > 1:
+            parts.append(_("attempt %(attempt)s") % {"attempt": self.attempt})
+        if self.visits > 1:
+            parts.append(ngettext("%(count)s visit", "%(count)s visits", self.visits) % {"count": self.visits})
+        if not self.visits and self.was_superseded:
+            parts.append(_("ran before the job was run again from an earlier step"))
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class JobOverlay:
+    """A Job on its graph. ``taken`` counts each edge by (source, index); an end's edge has the index -1."""
+
+    nodes: dict[str, NodeState] = field(default_factory=dict)
+    taken: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def get_node(self, path: str) -> NodeState:
+        """Give a node's state; a node that the Job never came to is not reached."""
+        return self.nodes.get(path, _NOWHERE)
+
+
+def build_job_overlay(graph: Graph, step_runs: Iterable[RunFacts], *, job: JobFacts) -> JobOverlay:
+    """Work out, from a Job's step runs in any order, the state of each node and how often each edge was taken.
+
+    Step runs that a rerun superseded count for nothing but ``was_superseded``.
+    """
+    latest: dict[str, RunFacts] = {}
+    numbers: dict[str, set[int]] = {}
+    superseded: set[str] = set()
+    taken: Counter[tuple[str, int]] = Counter()
+    for run in step_runs:
+        if run.superseded:
+            superseded.add(run.step)
+            continue
+        numbers.setdefault(run.step, set()).add(run.number)
+        known = latest.get(run.step)
+        if known is None or (known.number, known.attempt) < (run.number, run.attempt):
+            latest[run.step] = run
+        if run.state in RESULT_STEP_RUN_STATES:
+            edge = _find_edge_taken(graph, run)
+            if edge is not None:
+                taken[edge] += 1
+    # A Job that failed is still where it failed; one that ended well or was canceled is nowhere.
+    current = job.current_step if job.state not in ENDED_JOB_STATES or job.state == JobState.FAILED else None
+    nodes = {
+        path: NodeState(
+            look=get_step_run_look(run.state, attempt=run.attempt, job_state=job.state),
+            visits=len(numbers[path]),
+            attempt=run.attempt,
+            is_current=path == current,
+        )
+        for path, run in latest.items()
+    }
+    for path in superseded - nodes.keys():
+        nodes[path] = NodeState(was_superseded=True)
+    return JobOverlay(nodes=nodes, taken=dict(taken))
+
+
+def describe_counts(counts: NodeCounts) -> str:
+    """Tell the counts of a node in words, or "" where all are zero."""
+    parts = []
+    if counts.running:
+        parts.append(ngettext("%(count)s running", "%(count)s running", counts.running) % {"count": counts.running})
+    if counts.waiting:
+        parts.append(
+            ngettext("%(count)s waiting for input", "%(count)s waiting for input", counts.waiting)
+            % {"count": counts.waiting}
+        )
+    if counts.failed:
+        parts.append(ngettext("%(count)s failed", "%(count)s failed", counts.failed) % {"count": counts.failed})
+    return ", ".join(parts)
+
+
+def _find_edge_taken(graph: Graph, run: RunFacts) -> tuple[str, int] | None:
+    edges = graph.list_edges_from(run.step)
+    if not edges:
+        return run.step, -1
+    if run.transition is not None:
+        return run.step, run.transition
+    return (run.step, edges[0].index) if len(edges) == 1 else None
+
+
+_NOWHERE = NodeState()

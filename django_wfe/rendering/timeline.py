@@ -1,0 +1,357 @@
+"""A Job's timeline: its step runs as rows with bars on one time axis. A view-model; the template draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from django_wfe.graph import Graph, split_words
+from django_wfe.models import StepRun, Worker
+from django_wfe.rendering.axis import AXIS_LENGTH, Axis, Span, Tick, build_axis, build_ticks
+from django_wfe.rendering.durations import describe_distance, describe_duration
+from django_wfe.rendering.states import Look, get_step_run_look
+from django_wfe.rendering.text import clean_text
+from django_wfe.states import LIVE_STEP_RUN_STATES, StepRunState
+
+SMALLEST_BAR = 4.0
+"""Per mille: what is shorter is drawn as wide as this, so that it can be seen."""
+
+NOW_LABEL_LENGTH = 90.0
+"""Per mille that the label of "now" takes."""
+
+NOW_LABEL_LENGTH = 90.0
+"""Per mille that the label of "now" takes."""
+
+SegmentKind = Literal["input", "queue", "work"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time for people: ``words`` tell it relatively, ``absolute`` in full, ``iso`` for machines."""
+
+    when: datetime
+    words: str
+
+    @property
+    def iso(self) -> str:
+        """For ``<time datetime>``."""
+        return self.when.isoformat()
+
+    @property
+    def absolute(self) -> str:
+        """The local time in full."""
+        local = timezone.localtime(self.when)
+        return f"{date_format(local, 'DATE_FORMAT')} {date_format(local, 'H:i:s')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Something on the axis: ``x`` and ``width`` are per mille of it."""
+
+    x: float
+    width: float
+
+    @property
+    def x_percent(self) -> str:
+        """``x`` for an SVG attribute."""
+        return _format_percent(self.x)
+
+    @property
+    def width_percent(self) -> str:
+        """``width`` for an SVG attribute."""
+        return _format_percent(self.width)
+
+    @property
+    def middle_percent(self) -> str:
+        """The middle for an SVG attribute."""
+        return _format_percent(self.x + self.width / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment(Placed):
+    """A piece of a bar, and how long it lasted."""
+
+    kind: SegmentKind
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Break(Placed):
+    """A stretch without work that is folded, and how long it was."""
+
+    seconds: float
+
+    @property
+    def words(self) -> str:
+        """How long it was, in words."""
+        return describe_duration(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark(Placed):
+    """A labelled place on the axis, without a width."""
+
+    label: str
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """One attempt at one node. ``url`` is "" where the caller gave none, ``worker_name`` is short."""
+
+    id: int
+    number: int
+    attempt: int
+    step: str
+    label: str
+    look: Look
+    created: Moment
+    due: Moment | None
+    started: Moment | None
+    finished: Moment | None
+    waiting_seconds: float
+    working_seconds: float
+    worker: str
+    worker_name: str
+    superseded: bool
+    url: str
+    segments: tuple[Segment, ...]
+
+    @property
+    def waiting(self) -> str:
+        """The waiting time in words."""
+        return describe_duration(self.waiting_seconds)
+
+    @property
+    def working(self) -> str:
+        """The working time in words, "" where it never started."""
+        return describe_duration(self.working_seconds) if self.started else ""
+
+    @property
+    def details(self) -> str:
+        """All that the bar shows, in words."""
+        parts = [f"{self.label}: {self.look.words}"]
+        if self.attempt > 1:
+            parts.append(_("attempt %(attempt)s") % {"attempt": self.attempt})
+        if self.started:
+            parts.append(_("started %(time)s") % {"time": self.started.absolute})
+        else:
+            parts.append(_("ready since %(time)s") % {"time": self.created.absolute})
+        if self.finished:
+            parts.append(_("ended %(time)s") % {"time": self.finished.absolute})
+        if self.due:
+            parts.append(_("due %(distance)s") % {"distance": self.due.words})
+        parts.append(_("waited %(duration)s") % {"duration": self.waiting})
+        if self.started:
+            parts.append(_("worked %(duration)s") % {"duration": self.working})
+        if self.worker:
+            parts.append(_("worker %(worker)s") % {"worker": self.worker})
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Rows in the order of the step runs. ``now`` is None unless something is still to come; ``zone`` is the axis's."""
+
+    rows: tuple[TimelineRow, ...] = ()
+    ticks: tuple[Mark, ...] = ()
+    breaks: tuple[Break, ...] = ()
+    now: Mark | None = None
+    began: Moment | None = None
+    elapsed_seconds: float = 0.0
+    waiting_seconds: float = 0.0
+    working_seconds: float = 0.0
+    zone: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a step run is ready, runs or waits."""
+        return self.now is not None
+
+    @property
+    def elapsed(self) -> str:
+        """From the first step run to the last end, or to now, in words."""
+        return describe_duration(self.elapsed_seconds)
+
+    @property
+    def waiting(self) -> str:
+        """The sum of the rows' waiting time, in words."""
+        return describe_duration(self.waiting_seconds)
+
+    @property
+    def working(self) -> str:
+        """The sum of the rows' working time, in words."""
+        return describe_duration(self.working_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    run: StepRun
+    created: float
+    began: float
+    ended: float
+    waits_for_input: bool
+
+    @property
+    def worked(self) -> Span | None:
+        return (self.began, self.ended) if self.run.started_at else None
+
+
+def build_timeline(
+    step_runs: Sequence[StepRun],
+    *,
+    now: datetime,
+    graph: Graph | None = None,
+    urls: Mapping[int, str] | None = None,
+    job_state: str = "",
+) -> Timeline:
+    """Make the timeline of step runs (of one Job, in the order in which the rows shall stand).
+
+    Waiting goes from ``created_at`` to ``started_at``, working from ``started_at`` to ``finished_at``; to ``now``
+    where that is still to come. Times that contradict each other (clocks of two machines) count as no time.
+
+    Args:
+        step_runs: With ``select_related("worker")``; payload columns may be deferred, they are not looked at.
+        now: The time of the database, aware.
+        graph: Of the Job's definition, for the nodes' labels.
+        urls: By the step run's id.
+        job_state: Of the Job, so that what it holds is shown as paused.
+    """
+    if not step_runs:
+        return Timeline()
+    bars = [_measure(run, now, graph) for run in step_runs]
+    is_live = any(run.state in LIVE_STEP_RUN_STATES for run in step_runs)
+    start = min(bar.created for bar in bars)
+    end = max(bar.ended for bar in bars)
+    if is_live:
+        end = max(end, now.timestamp())
+    axis = build_axis(start, end, [bar.worked for bar in bars if bar.worked])
+    first = min(run.created_at for run in step_runs)
+    now_mark = Mark(axis.place(now.timestamp()), 0, _("now"), Moment(now, _("now"))) if is_live else None
+    # The label of "now" stands to the left of its line.
+    ticks = build_ticks(axis, limit=now_mark.x - NOW_LABEL_LENGTH if now_mark else AXIS_LENGTH)
+    rows = tuple(_build_row(bar, axis, first, now, graph, urls or {}, job_state) for bar in bars)
+    return Timeline(
+        rows=rows,
+        ticks=tuple(_build_tick_mark(tick, now) for tick in ticks),
+        breaks=tuple(_build_break(fold, axis) for fold in axis.folds),
+        now=now_mark,
+        began=Moment(first, describe_distance(first, now)),
+        elapsed_seconds=end - start,
+        waiting_seconds=sum(row.waiting_seconds for row in rows),
+        working_seconds=sum(row.working_seconds for row in rows),
+        zone=timezone.get_current_timezone_name(),
+    )
+
+
+def _measure(run: StepRun, now: datetime, graph: Graph | None) -> _Bar:
+    created = run.created_at.timestamp()
+    is_live = run.state in LIVE_STEP_RUN_STATES
+    open_end = max(now.timestamp(), created) if is_live else created
+    finished = run.finished_at.timestamp() if run.finished_at else None
+    if run.started_at:
+        began = max(run.started_at.timestamp(), created)
+        ended = max(finished if finished is not None else open_end, began)
+    else:
+        # It ended without ever running (canceled, skipped), or still waits.
+        ended = max(finished if finished is not None else open_end, created)
+        began = ended
+    node = graph.get_node(run.step) if graph else None
+    asks_first = bool(node and node.asks_input and run.attempt == 1)
+    return _Bar(run, created, began, ended, run.state == StepRunState.INPUT_REQUIRED or asks_first)
+
+
+def _build_row(
+    bar: _Bar,
+    axis: Axis,
+    first: datetime,
+    now: datetime,
+    graph: Graph | None,
+    urls: Mapping[int, str],
+    job_state: str,
+) -> TimelineRow:
+    run = bar.run
+    node = graph.get_node(run.step) if graph else None
+    label = clean_text(node.label) if node else split_words(run.step.rpartition(".")[2])
+    look = get_step_run_look(run.state, attempt=run.attempt, job_state=job_state)
+    worker = _describe_worker(run)
+    return TimelineRow(
+        id=run.pk,
+        number=run.number,
+        attempt=run.attempt,
+        step=run.step,
+        label=label,
+        look=look,
+        created=_build_offset(run.created_at, first),
+        due=Moment(run.due_at, describe_distance(run.due_at, now)) if _is_due_later(run, now) else None,
+        started=_build_offset(run.started_at, first) if run.started_at else None,
+        finished=_build_offset(run.finished_at, first) if run.finished_at else None,
+        waiting_seconds=bar.began - bar.created,
+        working_seconds=bar.ended - bar.began,
+        worker=worker,
+        # Hosts of one place share their domain.
+        worker_name=_shorten_host(worker),
+        superseded=run.superseded,
+        url=urls.get(run.pk, ""),
+        segments=_build_segments(bar, axis),
+    )
+
+
+def _build_segments(bar: _Bar, axis: Axis) -> tuple[Segment, ...]:
+    segments = []
+    if bar.began > bar.created:
+        kind: SegmentKind = "input" if bar.waits_for_input else "queue"
+        segments.append(_build_segment(kind, bar.created, bar.began, axis))
+    if bar.worked or not segments:
+        segments.append(_build_segment("work" if bar.worked else "queue", bar.began, bar.ended, axis))
+    return tuple(segments)
+
+
+def _build_segment(kind: SegmentKind, start: float, end: float, axis: Axis) -> Segment:
+    x, right = axis.place(start), axis.place(end)
+    width = max(right - x, SMALLEST_BAR if kind == "work" else 0.0)
+    return Segment(min(x, AXIS_LENGTH - width), width, kind, end - start)
+
+
+def _build_offset(when: datetime, first: datetime) -> Moment:
+    return Moment(when, "+" + describe_duration((when - first).total_seconds()))
+
+
+def _build_break(fold: Span, axis: Axis) -> Break:
+    x = axis.place(fold[0])
+    return Break(x, axis.place(fold[1]) - x, fold[1] - fold[0])
+
+
+def _build_tick_mark(tick: Tick, now: datetime) -> Mark:
+    return Mark(tick.x, 0, tick.label, Moment(tick.when, describe_distance(tick.when, now)))
+
+
+def _is_due_later(run: StepRun, now: datetime) -> bool:
+    return run.state == StepRunState.READY and run.due_at > now
+
+
+def _describe_worker(run: StepRun) -> str:
+    if run.worker_id is None:
+        return ""
+    # A worker's row may have been swept away: no constraint holds it.
+    try:
+        worker = run.worker
+    except Worker.DoesNotExist:
+        worker = None
+    return str(worker) if worker else str(run.worker_id)[:8]
+
+
+def _shorten_host(worker: str) -> str:
+    host, colon, process = worker.rpartition(":")
+    is_address = host.replace(".", "").isdigit()
+    return worker if is_address else f"{host.partition('.')[0]}{colon}{process}"
+
+
+def _format_percent(per_mille: float) -> str:
+    return f"{round(per_mille / 10, 2):g}%"
