@@ -216,8 +216,9 @@ def _find_node_problems(node: type[Step], edges: int) -> Iterator[tuple[str, str
             yield "decision", "it is a Decision without an outgoing edge.", "Give it edges, or make it a Step."
         if node.transition is Decision.transition:
             yield "transition", "it is a Decision without transition().", "Return the index of an edge from it."
-        if not isinstance(node.labels, (list, tuple)):
-            yield "labels", f"its labels are {_article(node.labels)}, not a list.", "Give one label for each edge."
+        labels = cast(Any, node.labels)
+        if not isinstance(labels, (list, tuple)):
+            yield "labels", f"its labels are {_article(labels)}, not a list.", "Give one label for each edge."
         elif node.labels and len(node.labels) != edges:
             yield (
                 "labels",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ class Retry:
     def __post_init__(self) -> None:
         for name, least in (("max_attempts", 1), ("backoff", 0), ("factor", 1), ("max_backoff", 0), ("jitter", 0)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or value < least:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < math.inf:
                 raise ValueError(f"Retry({name}={value!r}): give a number of at least {least}.")
         if not isinstance(self.max_attempts, int):
             raise ValueError(f"Retry(max_attempts={self.max_attempts!r}): give a whole number.")

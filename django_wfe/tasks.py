@@ -6,9 +6,10 @@ import logging
 from typing import Any
 
 import dramatiq
+from django.db import InterfaceError, OperationalError, connections
 from dramatiq.middleware import Middleware
 
-from django_wfe.conf import settings
+from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.heartbeat import get_worker, stop_worker
 
@@ -26,8 +27,12 @@ ACTOR_OPTIONS: dict[str, Any] = {
 
 @dramatiq.actor(queue_name=settings.queue, **ACTOR_OPTIONS)
 def run_step(step_run_id: int) -> None:
-    """Run a step run that is ready."""
-    run_step_run(step_run_id)
+    """Run a step run that is ready. Where the database is away, the message is dropped: recovery sends another."""
+    try:
+        run_step_run(step_run_id)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("Step run %s was not run, or not committed: the database is away (%s).", step_run_id, error)
+        connections[DATABASE].close()
 
 
 class DramatiqDispatcher:

@@ -3,8 +3,9 @@
     python -m django_wfe.discovery.child PIPE PARENT_PID MODULE [MODULE ...]
 
 ``PIPE`` is the number of an inherited file descriptor. Each line is a JSON object: ``{"ready": true}`` once Django is
-set up, ``{"begin": MODULE}`` before a module is imported, then what it gave, and ``{"done": true}``. What modules print
-goes elsewhere, and a module that ends the process is the one that was begun last.
+set up, ``{"begin": MODULE}`` before a module is imported, then what it gave, and ``{"done": true}``; ``{"file": PATH}``
+before any file of the project is run. What modules print goes elsewhere, and a module that ends the process is the one
+that was begun last.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def main(arguments: list[str]) -> None:
     # The parent asks with SIGABRT where a slow module hangs: that must tell the place, and leave no core file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable(all_threads=False)
-    sys.meta_path.insert(0, FreshSourceFinder())
     descriptor = int(pipe)
+    sys.meta_path.insert(0, FreshSourceFinder(lambda path: _report(descriptor, {"file": path})))
     try:
         django.setup()
     except BaseException as error:  # noqa: BLE001, RUF100  (whatever it is, the parent is to hear of it)
@@ -44,12 +45,13 @@ def main(arguments: list[str]) -> None:
     _report(descriptor, {"ready": True})
     for name in names:
         _report(descriptor, {"begin": name})
-        _report(descriptor, _read(name))
+        _report(descriptor, read(name))
     _report(descriptor, {"done": True})
     _finish()
 
 
-def _read(name: str) -> dict[str, Any]:
+def read(name: str) -> dict[str, Any]:
+    """Import a module and describe what it declares, whatever happens meanwhile."""
     from django_wfe.discovery import modules
     from django_wfe.engine.code import explain_import_error, import_module
     from django_wfe.engine.definitions import describe_workflow

@@ -22,6 +22,10 @@ from django_wfe.discovery.files import is_project_file, list_candidates
 from django_wfe.engine.definitions import DeclaredWorkflow
 
 CHILD_MODULE = "django_wfe.discovery.child"
+
+SETUP_SECONDS = 60.0
+"""How long the child may take to start and set Django up, at the least, before it reads the first module."""
+
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 2.0
 _KEPT_OUTPUT_BYTES = 65_536
@@ -78,6 +82,7 @@ class _Child:
     names: list[str]
     process: subprocess.Popen[bytes] = field(init=False)
     output: bytearray = field(default_factory=bytearray)
+    files: set[str] = field(default_factory=set)
 
     def __enter__(self) -> _Child:
         self.pipe, inherited = os.pipe()
@@ -113,23 +118,27 @@ class _Child:
         """Collect readings until the child has read all, or one module has ended it: then that one's is the last."""
         readings: list[ModuleReading] = []
         ready = False
-        deadline = time.monotonic() + seconds
+        allowed = max(seconds, SETUP_SECONDS)
+        deadline = time.monotonic() + allowed
         for message in self._iterate_messages():
             if stop is not None and stop.is_set():
                 raise ReadingStopped
             if message is None:
                 if time.monotonic() < deadline:
                     continue
-                return [*readings, *self._blame(readings, ready, self._explain_timeout(seconds))]
-            deadline = time.monotonic() + seconds
-            ready = ready or "ready" in message
+                return [*readings, *self._blame(readings, ready=ready, reason=self._explain_timeout(allowed))]
+            if "file" in message:
+                self.files.add(message["file"])
+                continue
+            ready, allowed = True, seconds
+            deadline = time.monotonic() + allowed
             if "failed" in message:
-                return [*readings, *self._blame(readings, ready, message["failed"])]
+                return [*readings, *self._blame(readings, ready=False, reason=message["failed"])]
             if "module" in message:
-                readings.append(_build_reading(message))
+                readings.append(build_reading(message))
             if "done" in message:
                 return readings
-        return [*readings, *self._blame(readings, ready, self._explain_end())]
+        return [*readings, *self._blame(readings, ready=ready, reason=self._explain_end())]
 
     def _iterate_messages(self) -> Any:
         """Yield each message, None at least every 0.2 s, and end with the process or its end of the pipe."""
@@ -162,7 +171,7 @@ class _Child:
         self.output += chunk
         del self.output[:-_KEPT_OUTPUT_BYTES]
 
-    def _blame(self, readings: list[ModuleReading], ready: bool, reason: str) -> list[ModuleReading]:  # noqa: FBT001
+    def _blame(self, readings: list[ModuleReading], *, ready: bool, reason: str) -> list[ModuleReading]:
         """Give the module that was being read this error; all modules, where Django did not even start."""
         remaining = self.names[len(readings) :]
         blamed = remaining[:1] if ready else remaining
@@ -170,7 +179,7 @@ class _Child:
             ModuleReading(
                 module=name,
                 error=f"{name} cannot be imported: {reason}",
-                files=frozenset([*list_candidates(name), *self._list_named_files()]),
+                files=frozenset([*list_candidates(name), *self.files]),
             )
             for name in blamed
         ]
@@ -216,9 +225,6 @@ class _Child:
         places = self._list_places()
         return f" ({places[0][0]}, line {places[0][1]})" if places else ""
 
-    def _list_named_files(self) -> list[str]:
-        return [file for file, _ in self._list_places()]
-
     def _list_places(self) -> list[tuple[str, str]]:
         """List the project's files and lines in the traceback that the child's fault handler wrote, innermost first."""
         places = []
@@ -230,7 +236,8 @@ class _Child:
         return places
 
 
-def _build_reading(message: dict[str, Any]) -> ModuleReading:
+def build_reading(message: dict[str, Any]) -> ModuleReading:
+    """Give what the child has told of one module."""
     workflows: dict[str, DeclaredWorkflow] = {}
     for data in message["workflows"]:
         declared = DeclaredWorkflow.from_json(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import linecache
+import os
 import sys
 import time
 from types import ModuleType
@@ -14,12 +15,14 @@ from django.db import models
 from django_wfe.conf import settings
 from django_wfe.discovery.files import FileState, fresh_sources, is_project_module, look_at
 from django_wfe.discovery.modules import list_defining_modules, list_failed_files, list_watched_files
+from django_wfe.discovery.reading import read_modules
 from django_wfe.engine import code
 from django_wfe.exceptions import CodeNotLoaded
 
 RETRY_SECONDS = 30.0
 """After how long a failed reload is tried again although no file has changed."""
 
+_STARTED = time.time_ns()
 _seen: dict[str, FileState] | None = None
 _failure = ""
 _failed_files: set[str] = set()
@@ -29,7 +32,8 @@ _failed_at = 0.0
 def reload_if_changed() -> None:
     """Reload the definitions, unless their files are as they were at the last reload.
 
-    The first call in a process always reloads, since nobody knows what the files were when it began.
+    At the first call in a process, that is: unless they are older than the process. A child process tries the files
+    first, so that one that hangs, exits or crashes does not take this process along.
 
     Raises:
         CodeNotLoaded: where the reload fails, or failed and no file has changed since.
@@ -38,6 +42,8 @@ def reload_if_changed() -> None:
     with code.lock:
         names = settings.workflows
         before = look_at(list_watched_files(names) | _failed_files)
+        if _seen is None and all(state is None or state[0] < _STARTED for state in before.values()):
+            _seen = before
         if _seen is not None and all(_seen.get(path, None) == state for path, state in before.items()):
             if not _failure:
                 return
@@ -45,9 +51,11 @@ def reload_if_changed() -> None:
                 raise CodeNotLoaded(_failure)
         _failure, _failed_files = "", set()
         try:
+            _try_in_child(names)
             reload_definitions()
         except CodeNotLoaded as error:
-            _failure, _failed_files, _failed_at = str(error), list_failed_files(error), time.monotonic()
+            _failure, _failed_at = str(error), time.monotonic()
+            _failed_files = set(error.files) if isinstance(error, _FailedInChild) else list_failed_files(error)
             raise
         finally:
             # A file that changed meanwhile must look changed the next time.
@@ -77,6 +85,23 @@ def reload_definitions() -> None:
             _put_back(old, loaded_before)
             raise
         code.clear()
+
+
+class _FailedInChild(CodeNotLoaded):
+    """A module cannot be imported by a child process, so this one does not try."""
+
+    def __init__(self, message: str, files: frozenset[str]) -> None:
+        super().__init__(message)
+        self.files = files
+
+
+def _try_in_child(names: tuple[str, ...]) -> None:
+    # Inside a server that embeds Python, sys.executable is the server.
+    if "py" not in os.path.basename(sys.executable or ""):
+        return
+    for reading in read_modules(names):
+        if reading.error:
+            raise _FailedInChild(reading.error, reading.files)
 
 
 def _take_out(names: tuple[str, ...]) -> dict[str, ModuleType]:

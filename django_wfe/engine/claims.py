@@ -35,6 +35,7 @@ class Claim:
     value: Any
     external_data: Any
     worker_id: uuid.UUID
+    lost_before: int = 0
 
     @property
     def idempotency_key(self) -> str:
@@ -65,12 +66,17 @@ class Claim:
         )
 
 
-def claim_step_run(step_run_id: int, worker_id: uuid.UUID) -> Claim | None:
-    """Claim a step run; give None where it is not ready, not due, held back, or another worker was first."""
-    row = fetch_row(statements.CLAIM, {"id": step_run_id, "worker_id": worker_id, "runnable": RUNNABLE})
+def claim_step_run(step_run_id: int, worker_id: uuid.UUID, *, suspects: bool = True) -> Claim | None:
+    """Claim a step run; give None where it is not ready, not due, held back, or another worker was first.
+
+    Args:
+        suspects: claim it also where a worker died of it, or in its company, before.
+    """
+    parameters = {"id": step_run_id, "worker_id": worker_id, "runnable": RUNNABLE, "suspects": suspects}
+    row = fetch_row(statements.CLAIM, parameters)
     if row is None:
         return None
-    run_id, job_id, job_uuid, name, path, definition_id, number, attempt, epoch, step, value, external_data = row
+    run_id, job_id, job_uuid, name, path, definition_id, number, attempt, epoch, step, value, data, lost_before = row
     return Claim(
         step_run_id=run_id,
         job_id=job_id,
@@ -83,8 +89,9 @@ def claim_step_run(step_run_id: int, worker_id: uuid.UUID) -> Claim | None:
         epoch=epoch,
         step=step,
         value=_decode(value),
-        external_data=_decode(external_data),
+        external_data=_decode(data),
         worker_id=worker_id,
+        lost_before=lost_before,
     )
 
 

@@ -10,13 +10,18 @@ from django.db import InterfaceError, OperationalError, connections, transaction
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.claims import Claim, claim_step_run
 from django_wfe.engine.code import hold_definition
+from django_wfe.engine.dispatcher import get_dispatcher
 from django_wfe.engine.heartbeat import WorkerProcess, get_worker
 from django_wfe.engine.outcomes import Failed, Finished, Lost, Outcome, Parked
 from django_wfe.engine.output import Capture, capture_output
 from django_wfe.engine.performing import describe_error, find_step_class, perform
 from django_wfe.engine.settling import settle, settle_surely
+from django_wfe.models import StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step
+
+SUSPECT_SECONDS = 1.0
+"""How long a suspect waits for a worker that runs no other one."""
 
 logger = logging.getLogger("django_wfe.engine")
 
@@ -29,8 +34,14 @@ def run_step_run(step_run_id: int) -> None:
     worker = get_worker()
     if worker.stopping.is_set():
         return
-    claim = _claim(step_run_id, worker)
-    if claim is not None:
+    with worker.offer_suspect_slot() as slot:
+        claim = _claim(step_run_id, worker, suspects=slot.held)
+        if claim is None:
+            if not slot.held:
+                _send_suspect_on(step_run_id)
+            return
+        if not claim.lost_before:
+            slot.release()
         run_slice(claim, worker, until=time.monotonic() + settings.slice_seconds)
 
 
@@ -127,17 +138,23 @@ def _report_refused(claim: Claim) -> None:
     )
 
 
-def _claim(step_run_id: int, worker: WorkerProcess) -> Claim | None:
+def _send_suspect_on(step_run_id: int) -> None:
+    """Send the message of a suspect again, which this process could not take beside another."""
+    if StepRun.objects.filter(pk=step_run_id, state=StepRunState.READY, lost_before__gt=0).exists():
+        get_dispatcher().dispatch(step_run_id, delay_seconds=SUSPECT_SECONDS)
+
+
+def _claim(step_run_id: int, worker: WorkerProcess, *, suspects: bool) -> Claim | None:
     try:
         worker.enlist()
-        return claim_step_run(step_run_id, worker.id)
+        return claim_step_run(step_run_id, worker.id, suspects=suspects)
     except (OperationalError, InterfaceError):
         connection = connections[DATABASE]
         if connection.in_atomic_block:
             raise
         # A connection that was kept open may have died of a restart of the database: once more with a new one.
         connection.close()
-        return claim_step_run(step_run_id, worker.id)
+        return claim_step_run(step_run_id, worker.id, suspects=suspects)
 
 
 class _RollBack(Exception):

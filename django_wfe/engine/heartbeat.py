@@ -86,6 +86,20 @@ class ActiveRun:
             time.sleep(0.001)
 
 
+class SuspectSlot:
+    """Whether this thread may run a suspect. ``held`` says so."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+        self.held = lock.acquire(blocking=False)
+
+    def release(self) -> None:
+        """Leave the slot to another thread."""
+        if self.held:
+            self.held = False
+            self._lock.release()
+
+
 class WorkerProcess:
     """This process's life as a worker.
 
@@ -100,6 +114,7 @@ class WorkerProcess:
         self.threads = 1
         self.resident = False
         self.stopping = threading.Event()
+        self._suspect_slot = threading.Lock()
         self._active: dict[int, ActiveRun] = {}
         self._lock = threading.Lock()
         self._wake = threading.Condition(self._lock)
@@ -154,6 +169,19 @@ class WorkerProcess:
         finally:
             with self._wake:
                 self._active.pop(claim.step_run_id, None)
+
+    @contextmanager
+    def offer_suspect_slot(self) -> Iterator[SuspectSlot]:
+        """Hold the right to run a suspect in this process, if it is free, until the end of the block at the latest.
+
+        A suspect is a step run whose attempt before was lost with its worker. Two of them never run in one process: so
+        a step that kills its worker each time takes down no other that was with it when that happened first.
+        """
+        slot = SuspectSlot(self._suspect_slot)
+        try:
+            yield slot
+        finally:
+            slot.release()
 
     def note_lack(self, path: str, reason: str) -> None:
         """Keep in the row that this worker was asked for a node whose code it lacks."""

@@ -6,23 +6,27 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from django.db import InterfaceError, OperationalError, connections
 from pydantic import BaseModel, ValidationError
 
-from django_wfe.conf import settings
+from django_wfe.conf import DATABASE, settings
 from django_wfe.encoding import encode
-from django_wfe.engine.boundaries import cross
+from django_wfe.engine.boundaries import Death, cross
 from django_wfe.engine.claims import Claim
 from django_wfe.engine.code import load_node
 from django_wfe.engine.failures import describe_failure, describe_reason
 from django_wfe.engine.heartbeat import ActiveRun, WorkerProcess
 from django_wfe.engine.inputs import list_values, load_input
-from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Outcome, Parked
+from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
 from django_wfe.engine.output import Capture
 from django_wfe.exceptions import CodeNotLoaded, InvalidTransition, StepCanceled, StepTimeout
 from django_wfe.graph import Edge, Graph, Node, has_input
 from django_wfe.models import Job
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step, StepContext, plan_execute, plan_transition
+
+CUT_OFF = (KeyboardInterrupt, GeneratorExit, Death)
+"""What ends the process, or stands for its end: no failure of the step."""
 
 ENGINE_FRAMES = 3
 """How many frames of a step's traceback are this module's and CallPlan's."""
@@ -42,7 +46,7 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
                 external_input_model=model,
             )
         )
-    except (KeyboardInterrupt, GeneratorExit):
+    except CUT_OFF:
         raise
     except BaseException as error:
         if model is None and has_input(step_class) and isinstance(error, ValidationError):
@@ -58,12 +62,15 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
             raised: BaseException = TimeoutError(reason)
         except StepCanceled:
             return _clean_up(claim, step)
-        except (KeyboardInterrupt, GeneratorExit):
+        except CUT_OFF:
             raise
         except BaseException as error:
             # A step's code may raise anything; all of it is its failure. sys.exit() must not end the worker, nor a
             # canceled asyncio task leave the run without an end.
             raised = error
+            if isinstance(error, (OperationalError, InterfaceError)) and _is_connection_broken():
+                # The database went away under the step: it was interrupted, as if its worker had died.
+                return Lost(reason=f"the connection to the database broke in the middle of it ({error})")
     return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
 
 
@@ -131,6 +138,11 @@ def _find_target(graph: Graph, edge: Edge) -> Node:
     if node is None:
         raise InvalidTransition(f"The edge {edge.index} of {edge.source} leads to {edge.target}, which is no node.")
     return node
+
+
+def _is_connection_broken() -> bool:
+    connection = connections[DATABASE]
+    return connection.connection is None or not connection.is_usable()
 
 
 def _clean_up(claim: Claim, step: Step) -> Outcome:

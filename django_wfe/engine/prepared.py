@@ -47,6 +47,7 @@ TYPES = {
     "start": "text",
     "state": "text",
     "step": "text",
+    "suspects": "boolean",
     "traceback": "text",
     "transition": "integer",
     "uuid": "uuid",

@@ -30,7 +30,7 @@ RETURNING id, hostname, pid
 """
 
 _LOCK_LOST = """
-SELECT run.id, run.job_id, run.number, run.attempt, run.epoch, run.step, run.worker_id
+SELECT run.id, run.job_id, run.number, run.attempt, run.epoch, run.step, run.worker_id, run.lost_before
 FROM django_wfe_steprun AS run
 WHERE run.state = 'RUNNING' AND NOT EXISTS (
     SELECT FROM django_wfe_worker AS worker
@@ -40,7 +40,7 @@ ORDER BY run.id LIMIT %s FOR UPDATE SKIP LOCKED
 """
 
 _FIND_HELD = """
-SELECT run.id, run.job_id, run.number, run.attempt, run.epoch, run.step, run.worker_id
+SELECT run.id, run.job_id, run.number, run.attempt, run.epoch, run.step, run.worker_id, run.lost_before
 FROM django_wfe_steprun AS run WHERE run.state = 'RUNNING' AND run.worker_id = %s
 """
 
@@ -121,7 +121,7 @@ def redispatch_overdue() -> int:
 
 
 def _build_claim(row: tuple[Any, ...]) -> Claim:
-    step_run_id, job_id, number, attempt, epoch, step, worker_id = row
+    step_run_id, job_id, number, attempt, epoch, step, worker_id, lost_before = row
     return Claim(
         step_run_id=step_run_id,
         job_id=job_id,
@@ -136,6 +136,7 @@ def _build_claim(row: tuple[Any, ...]) -> Claim:
         value=None,
         external_data=None,
         worker_id=worker_id,
+        lost_before=lost_before,
     )
 
 

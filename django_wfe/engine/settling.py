@@ -18,7 +18,7 @@ from django_wfe.engine.failures import Failure, describe_reason
 from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
 from django_wfe.engine.output import Capture
 from django_wfe.engine.prepared import fetch_row
-from django_wfe.models import JobEvent, JobState, StepRun, StepRunState
+from django_wfe.models import JobEvent, JobState, StepRunState
 
 PARK_SECONDS = 10
 """How long a step run whose code is missing waits for another worker, or for the code."""
@@ -102,7 +102,7 @@ def settle_surely(
 
 def settle_lost(claim: Claim, reason: str, capture: Capture | None = None) -> Settled:
     """Mark a run LOST and open another attempt, or fail the Job where ``WFE_MAX_LOST_RUNS`` are lost at this node."""
-    lost = 1 + StepRun.objects.filter(job_id=claim.job_id, number=claim.number, state=StepRunState.LOST).count()
+    lost = claim.lost_before + 1
     if lost >= settings.max_lost_runs:
         message = (
             f"It lost its worker {lost} times (the last: {reason}). The step itself may be what kills the worker: "

@@ -10,7 +10,7 @@ from django_wfe.engine.prepared import Statement
 
 _RUN_COLUMNS = """
     job_id, number, attempt, step, state, previous_id, external_data, edited_input, worker_id, epoch,
-    created_at, due_at, started_at, finished_at, result, transition, dispatched_at,
+    created_at, due_at, started_at, finished_at, result, transition, dispatched_at, lost_before,
     superseded, dispatches, error_type, error, traceback, fingerprint
 """
 
@@ -29,7 +29,7 @@ WITH job AS (
 ), start AS (
     INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
     SELECT id, 0, 1, %(start)s, 'FINISHED', NULL, NULL, NULL, NULL, 0,
-           created_at, created_at, created_at, created_at, NULL, 0, created_at,
+           created_at, created_at, created_at, created_at, NULL, 0, created_at, 0,
            FALSE, 0, '', '', '', ''
     FROM job
     RETURNING id, job_id
@@ -37,7 +37,7 @@ WITH job AS (
     INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
     SELECT job.id, 1, 1, %(step)s, %(run_state)s, start.id, NULL, NULL, %(worker_id)s, %(epoch)s,
            created_at, created_at, CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END, NULL, NULL, NULL,
-           created_at, FALSE, 0, '', '', '', ''
+           created_at, 0, FALSE, 0, '', '', '', ''
     FROM job JOIN start ON start.job_id = job.id
     RETURNING id
 ), event AS (
@@ -53,7 +53,11 @@ CLAIM = Statement(
     """
 WITH ready AS (
     SELECT id, job_id, previous_id FROM django_wfe_steprun
-    WHERE id = %(id)s AND state = 'READY' AND due_at <= statement_timestamp()
+    WHERE id = %(id)s AND state = 'READY'
+        -- What was due when it was made stays due, though the database's clock be set back.
+        AND due_at <= GREATEST(statement_timestamp(), created_at)
+        -- A worker runs one suspect at a time, so that a step that kills its workers takes no other suspect with it.
+        AND (lost_before = 0 OR %(suspects)s)
     FOR UPDATE
 ), job AS (
     UPDATE django_wfe_job AS job
@@ -68,11 +72,12 @@ WITH ready AS (
     FROM job
     WHERE run.id = %(id)s AND run.state = 'READY' AND run.job_id = job.id
     RETURNING run.id, run.job_id, run.number, run.attempt, run.epoch, run.step, run.previous_id, run.external_data,
-              run.edited_input
+              run.edited_input, run.lost_before
 )
 SELECT run.id, run.job_id, job.uuid, job.name, job.path, job.definition_id,
        run.number, run.attempt, run.epoch, run.step,
-       CASE WHEN run.edited_input IS NULL THEN previous.result ELSE run.edited_input -> 'value' END, run.external_data
+       CASE WHEN run.edited_input IS NULL THEN previous.result ELSE run.edited_input -> 'value' END, run.external_data,
+       run.lost_before
 FROM run JOIN job ON job.id = run.job_id
 LEFT JOIN django_wfe_steprun AS previous ON previous.id = run.previous_id
 """,
@@ -130,8 +135,8 @@ _ADVANCE = f"""
            CASE WHEN run_state = 'RUNNING' THEN %(worker_id)s::uuid END,
            CASE WHEN run_state = 'RUNNING' THEN 1 ELSE 0 END,
            statement_timestamp(), statement_timestamp(),
-           CASE WHEN run_state = 'RUNNING' THEN statement_timestamp() END, NULL, NULL, NULL, statement_timestamp(),
-           FALSE, 0, '', '', '', ''
+           CASE WHEN run_state = 'RUNNING' THEN statement_timestamp() END, NULL, NULL, NULL,
+           statement_timestamp(), 0, FALSE, 0, '', '', '', ''
     FROM job
     RETURNING id, state
 )
@@ -189,7 +194,8 @@ RETRY = Statement(
     SELECT run.job_id, run.number, run.attempt + 1, run.step, 'READY', run.previous_id, run.external_data,
            run.edited_input, NULL, 0, statement_timestamp(),
            statement_timestamp() + %(wait_seconds)s * INTERVAL '1 second', NULL, NULL, NULL, NULL,
-           statement_timestamp(), FALSE, 0, '', '', '', ''
+           statement_timestamp(), run.lost_before + CASE WHEN %(state)s = 'LOST' THEN 1 ELSE 0 END,
+           FALSE, 0, '', '', '', ''
     FROM job JOIN django_wfe_steprun AS run ON run.id = %(id)s
     RETURNING id, job_id
 ), event AS (
@@ -248,7 +254,7 @@ PROVIDE_INPUT = Statement(
     """
 WITH run AS (
     UPDATE django_wfe_steprun
-    SET state = 'READY', external_data = %(external_data)s::jsonb, due_at = statement_timestamp(),
+    SET state = 'READY', external_data = %(external_data)s::jsonb,
         dispatched_at = statement_timestamp(), dispatches = 0
     WHERE id = %(id)s AND state = 'INPUT_REQUIRED'
     RETURNING id, job_id

@@ -197,6 +197,9 @@ class StepRun(models.Model):
     due_at = models.DateTimeField(_("due"), db_default=Now())
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    lost_before = models.PositiveSmallIntegerField(
+        _("lost before"), default=0, help_text=_("How many attempts at this node have lost their worker.")
+    )
     dispatched_at = models.DateTimeField(_("last message"), db_default=Now())
     dispatches = models.PositiveSmallIntegerField(_("messages sent again"), default=0)
     error_type = models.CharField(_("error type"), max_length=255, blank=True)
@@ -215,7 +218,7 @@ class StepRun(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["due_at"], name="wfe_run_ready", condition=Q(state="READY")),
-            models.Index(fields=["worker"], name="wfe_run_running", condition=Q(state="RUNNING")),
+            models.Index(fields=["id"], name="wfe_run_running", condition=Q(state="RUNNING")),
             models.Index(fields=["created_at"], name="wfe_run_waiting", condition=Q(state="INPUT_REQUIRED")),
             models.Index(fields=["fingerprint", "-id"], name="wfe_run_incident", condition=Q(state="FAILED")),
         ]

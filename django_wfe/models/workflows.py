@@ -23,6 +23,9 @@ class Workflow(models.Model):
         _("deleted"), default=False, help_text=_("It is no longer declared; its jobs keep their history.")
     )
     paused = models.BooleanField(_("paused"), default=False, help_text=_("Nothing new starts while this is set."))
+    paused_at = models.DateTimeField(_("paused since"), null=True, blank=True)
+    paused_by = models.CharField(_("paused by"), max_length=255, blank=True)
+    pause_reason = models.TextField(_("reason of the pause"), blank=True)
     current_definition = models.ForeignKey(
         "django_wfe.Definition",
         verbose_name=_("current definition"),
