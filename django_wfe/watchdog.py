@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from django_wfe.conf import settings
 from django_wfe.discovery.reading import ReadingStopped
 from django_wfe.discovery.sync import DefinitionSync, SyncReport
-from django_wfe.engine.recovery import SweepReport, sweep
+from django_wfe.engine.recovery import Observer, SweepReport, sweep
 from django_wfe.leadership import Leadership
 
 logger = logging.getLogger("django_wfe.watchdog")
@@ -30,6 +30,7 @@ class Watchdog:
     def __init__(self) -> None:
         self._leadership = Leadership()
         self._sync = DefinitionSync()
+        self._observer = Observer()
         self._synced_term = 0
         self._stopping = threading.Event()
         self._troubles: dict[str, str] = {}
@@ -73,7 +74,7 @@ class Watchdog:
 
     def _recover(self) -> None:
         if self._leadership.hold():
-            sweep()
+            sweep(self._observer)
 
     def _guard(self, what: str, work: Callable[[], None]) -> None:
         """Run one job, so that its failure costs one round: it is told once, and once more when it is over."""

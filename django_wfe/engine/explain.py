@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.conf import settings
 from django_wfe.engine.verbs import name_step
-from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState, Worker
+from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState, Worker, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def explain_job(job: Job) -> Explanation:
                 _("Mend the cause and retry it, skip the step with a result of yours, or cancel the job."),
             )
     if job.workflow.paused:
-        return Explanation(_("Its workflow is paused: nothing new starts."), _("Resume the workflow."))
+        return Explanation(_say_who_paused(job.workflow), _("Resume the workflow."))
     run = job.step_runs.filter(state__in=["READY", "RUNNING", "INPUT_REQUIRED"]).order_by("-id").first()
     if run is None:
         return Explanation(_("Its next step is being prepared."))
@@ -71,6 +71,13 @@ def _is_any_worker_alive() -> bool:
     """Tell whether a worker was seen within ``WFE_WORKER_TIMEOUT``, by the database's clock."""
     alive = Worker.objects.filter(declared_dead_at=None, stopped_at=None)
     return alive.filter(last_seen__gt=Now() - timedelta(seconds=settings.worker_timeout)).exists()
+
+
+def _say_who_paused(workflow: Workflow) -> str:
+    sentence = _("Its workflow is paused since %(since)s") % {"since": _say_time(workflow.paused_at)}
+    if workflow.paused_by:
+        sentence = _("%(sentence)s by %(name)s") % {"sentence": sentence, "name": workflow.paused_by}
+    return f"{sentence}: {workflow.pause_reason}" if workflow.pause_reason else f"{sentence}."
 
 
 def _say_who(job: Job, kind: str, beginning: str) -> str:

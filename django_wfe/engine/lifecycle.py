@@ -23,6 +23,7 @@ from django_wfe.engine.verbs import (
     retry_job,
     skip_step,
 )
+from django_wfe.engine.workflow_verbs import pause_workflow, resume_workflow
 from django_wfe.models import JobEvent
 
 __all__ = [
@@ -43,10 +44,12 @@ __all__ = [
     "list_verbs",
     "order_workflow_execution",
     "pause_job",
+    "pause_workflow",
     "provide_external_input",
     "provide_input",
     "rerun_job",
     "resume_job",
+    "resume_workflow",
     "retry_job",
     "run_workflow",
     "skip_step",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connections, transaction
@@ -15,17 +18,22 @@ from django_wfe.engine.dispatcher import get_dispatcher
 from django_wfe.engine.settling import settle_lost
 
 BATCH = 500
-"""How many step runs one sweep gives back, and how many messages it sends again, at the most."""
+"""How many step runs one transaction of a sweep takes on."""
 
 LONGEST_REDISPATCH_FACTOR = 16
 """With each message sent again for a step run, the next waits twice as long, up to this many times the first wait."""
 
 logger = logging.getLogger("django_wfe.recovery")
 
+_LIST_LIVE = """
+SELECT id, last_seen, last_seen < statement_timestamp() - %s * INTERVAL '1 second' FROM django_wfe_worker
+WHERE declared_dead_at IS NULL AND stopped_at IS NULL
+"""
+
+# Compared with the last_seen that was looked at: a worker that has just beaten is not declared dead.
 _DECLARE_DEAD = """
 UPDATE django_wfe_worker SET declared_dead_at = statement_timestamp()
-WHERE declared_dead_at IS NULL AND stopped_at IS NULL
-    AND last_seen < statement_timestamp() - %s * INTERVAL '1 second'
+WHERE id = %s AND last_seen = %s AND declared_dead_at IS NULL AND stopped_at IS NULL
 RETURNING id, hostname, pid
 """
 
@@ -50,9 +58,13 @@ WITH overdue AS (
     JOIN django_wfe_job AS job ON job.id = run.job_id
     JOIN django_wfe_workflow AS workflow ON workflow.id = job.workflow_id
     WHERE run.state = 'READY' AND job.state = ANY(%(runnable)s) AND NOT workflow.paused
-        AND run.due_at <= statement_timestamp()
-        AND GREATEST(run.due_at, run.dispatched_at) < statement_timestamp()
-            - %(after)s * LEAST(POWER(2, run.dispatches), %(factor)s) * INTERVAL '1 second'
+        AND run.due_at <= GREATEST(statement_timestamp(), run.created_at)
+        AND (
+            GREATEST(run.due_at, run.dispatched_at) < statement_timestamp()
+                - %(after)s * LEAST(POWER(2, run.dispatches), %(factor)s) * INTERVAL '1 second'
+            -- Sent in the future: the database's clock was set back.
+            OR run.dispatched_at > statement_timestamp() + INTERVAL '1 second'
+        )
     ORDER BY run.due_at, run.id LIMIT %(batch)s FOR UPDATE OF run SKIP LOCKED
 )
 UPDATE django_wfe_steprun AS run
@@ -74,19 +86,70 @@ class SweepReport:
         return bool(self.dead_workers or self.lost or self.redispatched)
 
 
-def sweep() -> SweepReport:
-    """Declare silent workers dead, open another attempt for what they held, and send overdue messages again."""
-    with connections[DATABASE].cursor() as cursor:
-        cursor.execute(_DECLARE_DEAD, [settings.worker_timeout])
-        dead = cursor.fetchall()
+class Observer:
+    """What one process has seen of the workers' heartbeats, by a clock of its own.
+
+    The database's clock may be set forward, and the database may have been away, so that no worker could beat: then all
+    of them look silent, and none is dead. So one is declared dead only when this process, too, has seen the same
+    heartbeat for a while; what it saw before a gap in its own sweeps does not count.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[uuid.UUID, tuple[datetime, float]] = {}
+        self._last_look = float("-inf")
+
+    def find_silent(self) -> list[tuple[uuid.UUID, datetime]]:
+        """List the workers that are to be declared dead, each with the heartbeat that was its last."""
+        rows = _fetch_all(_LIST_LIVE, [settings.worker_timeout])
+        now = time.monotonic()
+        if now - self._last_look > max(settings.worker_timeout / 2, settings.recovery_interval * 3):
+            self._seen.clear()
+        self._last_look = now
+        self._seen = {
+            worker_id: (last_seen, self._seen[worker_id][1])
+            if self._seen.get(worker_id, (None,))[0] == last_seen
+            else (last_seen, now)
+            for worker_id, last_seen, _ in rows
+        }
+        silent = []
+        for worker_id, last_seen, is_overdue in rows:
+            unchanged = now - self._seen[worker_id][1]
+            if unchanged >= settings.worker_timeout or (is_overdue and unchanged >= settings.worker_timeout / 2):
+                silent.append((worker_id, last_seen))
+        return silent
+
+
+def sweep(observer: Observer | None = None) -> SweepReport:
+    """Declare silent workers dead, open another attempt for what they held, and send overdue messages again.
+
+    Args:
+        observer: what a process that sweeps often has seen so far. Default None, for a single sweep: a worker is silent
+            where the database's clock says that it was not heard of for ``WFE_WORKER_TIMEOUT``.
+    """
+    if observer is not None:
+        silent = observer.find_silent()
+    else:
+        rows = _fetch_all(_LIST_LIVE, [settings.worker_timeout])
+        silent = [(worker_id, last_seen) for worker_id, last_seen, is_overdue in rows if is_overdue]
+    dead = [row for worker in silent for row in _fetch_all(_DECLARE_DEAD, list(worker))]
     for worker_id, hostname, pid in dead:
         logger.warning("Worker %s (%s, process %s) is silent: declared dead.", worker_id, hostname, pid)
-    lost = give_back_lost()
-    redispatched = redispatch_overdue()
+    lost = _repeat(give_back_lost)
+    redispatched = _repeat(redispatch_overdue)
     report = SweepReport(dead_workers=len(dead), lost=lost, redispatched=redispatched)
     if lost or redispatched:
         logger.info("Recovery: %d step runs lost, %d messages sent again.", lost, redispatched)
     return report
+
+
+def _repeat(work: Callable[[], int]) -> int:
+    """Work batch by batch until one is not full, or half of the time to the next sweep is over."""
+    deadline = time.monotonic() + settings.recovery_interval / 2
+    total = count = work()
+    while count >= BATCH and time.monotonic() < deadline:
+        count = work()
+        total += count
+    return total
 
 
 def give_back_lost() -> int:

@@ -42,6 +42,7 @@ class Workflow(models.Model):
     class Meta:
         verbose_name = _("workflow")
         verbose_name_plural = _("workflows")
+        permissions = [("pause_workflow", "Can pause and resume a workflow")]
         ordering: ClassVar[list[str]] = ["name", "path"]
 
     def __str__(self) -> str:

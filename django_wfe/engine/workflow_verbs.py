@@ -1,0 +1,60 @@
+"""What an operator can do with a whole Workflow: pause it while something upstream is down, and resume it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from django_wfe.conf import DATABASE
+from django_wfe.engine.dispatcher import dispatch_on_commit
+from django_wfe.engine.rights import require_permission
+from django_wfe.exceptions import UnknownWorkflow, WrongState
+from django_wfe.models import StepRun, StepRunState, Workflow
+
+PERMISSION = "django_wfe.pause_workflow"
+FIRST_BATCH = 500
+"""How many step runs are dispatched at once when a workflow is resumed; recovery sends the others, oldest first."""
+
+
+def pause_workflow(workflow_id: int, *, actor: Any = None, reason: str = "") -> None:
+    """Hold a Workflow: running steps finish, Jobs can be started and given input, and nothing new runs.
+
+    It holds for every claim that begins after this has returned.
+
+    Raises:
+        UnknownWorkflow, PermissionRequired: as their names say.
+        WrongState: where it is paused already.
+    """
+    require_permission(actor, PERMISSION)
+    paused = Workflow.objects.filter(pk=workflow_id, paused=False).update(
+        paused=True, paused_at=Now(), paused_by=str(actor)[:255] if actor is not None else "", pause_reason=reason
+    )
+    if not paused:
+        _check_exists(workflow_id)
+        raise WrongState(f"Workflow {workflow_id} is paused already.")
+
+
+def resume_workflow(workflow_id: int, *, actor: Any = None) -> None:
+    """Let a paused Workflow go on: what is ready runs in the order in which it became so.
+
+    Raises:
+        UnknownWorkflow, PermissionRequired: as their names say.
+        WrongState: where it is not paused.
+    """
+    require_permission(actor, PERMISSION)
+    with transaction.atomic(using=DATABASE):
+        resumed = Workflow.objects.filter(pk=workflow_id, paused=True).update(
+            paused=False, paused_at=None, paused_by="", pause_reason=""
+        )
+        if not resumed:
+            _check_exists(workflow_id)
+            raise WrongState(f"Workflow {workflow_id} is not paused.")
+        ready = StepRun.objects.filter(state=StepRunState.READY, job__workflow_id=workflow_id)
+        dispatch_on_commit(ready.order_by("due_at", "id").values_list("pk", flat=True)[:FIRST_BATCH])
+
+
+def _check_exists(workflow_id: int) -> None:
+    if not Workflow.objects.filter(pk=workflow_id).exists():
+        raise UnknownWorkflow(f"There is no workflow {workflow_id}.")
