@@ -114,8 +114,9 @@ class Decision(Step):
 
     labels: ClassVar[tuple[str, ...] | list[str]] = ()
 
-    def execute(self, _input: Any = None, *args: Any, **kwargs: Any) -> Any:
-        return _input
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Pass the input on as the result."""
+        return args[0] if args else None
 
     def transition(self, *args: Any, **kwargs: Any) -> int:
         raise NotImplementedError(

@@ -10,6 +10,7 @@ from django.db import InterfaceError, OperationalError, connections
 from dramatiq.middleware import Middleware
 
 from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.heartbeat import get_worker, stop_worker
 
@@ -35,16 +36,33 @@ def run_step(step_run_id: int) -> None:
         connections[DATABASE].close()
 
 
+@dramatiq.actor(queue_name=settings.queue, **ACTOR_OPTIONS)
+def run_bulk(bulk_run_id: int) -> None:
+    """Work on a bulk run for a slice of time."""
+    work_on_bulk(bulk_run_id)
+
+
 class DramatiqDispatcher:
-    """Sends a message to the actor for each step run that is ready."""
+    """Sends a message to the actor for each step run that is ready, and for each slice of a bulk run.
+
+    A broker that is away is logged, not raised: what the message stands for is committed, and the watchdog sends it
+    again when the broker is back.
+    """
 
     def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
-        """Send the message. A broker that is away is logged: the watchdog sends it again when it is back."""
+        """Send the message of a step run."""
+        self._send(run_step, step_run_id, delay=int(delay_seconds * 1000) or None)
+
+    def dispatch_bulk(self, bulk_run_id: int) -> None:
+        """Send the message of a bulk run."""
+        self._send(run_bulk, bulk_run_id, delay=None)
+
+    def _send(self, actor: dramatiq.Actor[[int], None], number: int, *, delay: int | None) -> None:
         try:
-            run_step.send_with_options(args=(step_run_id,), delay=int(delay_seconds * 1000) or None)
+            actor.send_with_options(args=(number,), delay=delay)
         except Exception as error:
-            # Each broker has exceptions of its own. The step run is committed and READY, so nothing is lost.
-            logger.warning("The message for step run %s was not sent (%r); recovery will.", step_run_id, error)
+            # Each broker has exceptions of its own.
+            logger.warning("The message %s(%s) was not sent (%r); recovery will.", actor.actor_name, number, error)
 
 
 class WorkerLifeMiddleware(Middleware):

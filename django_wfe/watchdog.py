@@ -15,6 +15,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from django_wfe.conf import settings
 from django_wfe.discovery.reading import ReadingStopped
 from django_wfe.discovery.sync import DefinitionSync, SyncReport
+from django_wfe.engine.bulk import resume_bulk
 from django_wfe.engine.recovery import Observer, SweepReport, sweep
 from django_wfe.leadership import Leadership
 
@@ -75,6 +76,7 @@ class Watchdog:
     def _recover(self) -> None:
         if self._leadership.hold():
             sweep(self._observer)
+            resume_bulk()
 
     def _guard(self, what: str, work: Callable[[], None]) -> None:
         """Run one job, so that its failure costs one round: it is told once, and once more when it is over."""
@@ -127,6 +129,7 @@ def run_once() -> tuple[SyncReport | None, SweepReport]:
     if report is not None:
         log_sync(report)
     swept = sweep()
+    resume_bulk()
     connections.close_all()
     return report, swept
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -135,7 +135,10 @@ class _Child:
             if "failed" in message:
                 return [*readings, *self._blame(readings, ready=False, reason=message["failed"])]
             if "module" in message:
-                readings.append(build_reading(message))
+                reading = build_reading(message)
+                # Whatever was run may hold the cure of an error, though the traceback does not pass there.
+                files = reading.files | self.files if reading.error else reading.files
+                readings.append(replace(reading, files=files))
             if "done" in message:
                 return readings
         return [*readings, *self._blame(readings, ready=ready, reason=self._explain_end())]

@@ -12,7 +12,7 @@ from django.db import DataError, transaction
 from django.db.models.functions import Now
 
 from django_wfe.conf import DATABASE, settings
-from django_wfe.discovery.files import FileState, list_candidates, look_at
+from django_wfe.discovery.files import FileState, look_at
 from django_wfe.discovery.reading import ModuleReading, read_modules
 from django_wfe.engine.definitions import DeclaredWorkflow, record_deleted, record_workflow
 from django_wfe.models import DefinitionModule, Workflow
@@ -86,9 +86,6 @@ class DefinitionSync:
         files: set[str] = set()
         for reading in readings:
             files.update(reading.files)
-            if reading.error:
-                # What it consisted of when it was good may be what mends it.
-                files.update(before, list_candidates(reading.module))
         seen = {}
         for path, state in look_at(files).items():
             if path in before:

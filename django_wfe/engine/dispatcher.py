@@ -18,11 +18,17 @@ class Dispatcher(Protocol):
     def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
         """Send the message for one step run, to arrive after ``delay_seconds`` if the broker can delay."""
 
+    def dispatch_bulk(self, bulk_run_id: int) -> None:
+        """Send the message for the next slice of a bulk run."""
+
 
 class NullDispatcher:
     """Sends nothing: recovery finds what is ready. For tests, and until a delivery room is there."""
 
     def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
+        """Do nothing."""
+
+    def dispatch_bulk(self, bulk_run_id: int) -> None:
         """Do nothing."""
 
 

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from django_wfe.conf import settings
-from django_wfe.engine.verbs import name_step
+from django_wfe.engine.verb_rules import name_step
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState, Worker, Workflow
 
 

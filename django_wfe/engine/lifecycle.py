@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django_wfe.engine.bulk import BulkPreview, preview_bulk, start_bulk, stop_bulk
 from django_wfe.engine.explain import Explanation, explain_job
 from django_wfe.engine.providing import OpenQuestion, get_open_question, provide_external_input
 from django_wfe.engine.starting import Started, find_workflow, run_job_here, start_job
@@ -29,6 +30,7 @@ from django_wfe.models import JobEvent
 __all__ = [
     "UNCHANGED",
     "VERBS",
+    "BulkPreview",
     "Explanation",
     "OpenQuestion",
     "Source",
@@ -45,6 +47,7 @@ __all__ = [
     "order_workflow_execution",
     "pause_job",
     "pause_workflow",
+    "preview_bulk",
     "provide_external_input",
     "provide_input",
     "rerun_job",
@@ -53,7 +56,9 @@ __all__ = [
     "retry_job",
     "run_workflow",
     "skip_step",
+    "start_bulk",
     "start_job",
+    "stop_bulk",
 ]
 
 Source = JobEvent.Source

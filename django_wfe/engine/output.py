@@ -125,6 +125,7 @@ def install_routers() -> None:
 
     Called at each step run, since test runners and daemons replace the streams; it changes nothing when all is there.
     """
+    _add_to_closed_loggers()
     if type(sys.stdout) is Router and type(sys.stderr) is Router and _handler in logging.root.handlers:
         return
     with _install_lock:
@@ -137,6 +138,13 @@ def install_routers() -> None:
         step_logger = logging.getLogger(STEP_LOGGER)
         if step_logger.level == logging.NOTSET:
             step_logger.setLevel(logging.INFO)
+
+
+def _add_to_closed_loggers() -> None:
+    """Have the handler at each logger that keeps its records from the root, as many projects configure theirs."""
+    for logger in list(logging.root.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger) and not logger.propagate and _handler not in logger.handlers:
+            logger.addHandler(_handler)
 
 
 class Router:

@@ -21,8 +21,9 @@ from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.locking import change_job, check_expected_state
 from django_wfe.engine.notices import notify_job_canceled
 from django_wfe.engine.rights import has_permission, require_permission
-from django_wfe.exceptions import FinishedWorkflow, WrongState
-from django_wfe.graph import has_input, split_words
+from django_wfe.engine.verb_rules import RULES, Rule, judge
+from django_wfe.exceptions import WrongState
+from django_wfe.graph import has_input
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
 
 UNCHANGED: Any = object()
@@ -35,14 +36,14 @@ Verbed = Callable[..., None]
 class Verb:
     """One thing that an operator can do with a Job.
 
-    ``explain`` says what it would do, or raises WrongState with the reason why it cannot.
+    ``rule`` says when it can be used, and what it would do.
     """
 
     name: str
     label: str | Promise
     permission: str
     function: Verbed
-    explain: Callable[[Job, list[StepRun], StepRun | None], str]
+    rule: Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,12 @@ class VerbStatus:
 
 def list_verbs(job: Job, actor: Any) -> list[VerbStatus]:
     """Give every verb with what it would do to this Job as it stands, or why it cannot."""
-    runs = list(job.step_runs.filter(state__in=["READY", "RUNNING", "INPUT_REQUIRED"]).defer("result", "external_data"))
-    last = _find_last(job)
+    has_running = job.step_runs.filter(state=StepRunState.RUNNING).exists()
+    situation = judge(job, has_running=has_running, last=_find_last(job))
     statuses = []
     for verb in VERBS.values():
-        try:
-            effect, reason = verb.explain(job, runs, last), ""
-        except WrongState as error:
-            effect, reason = "", str(error)
+        reason = verb.rule.refuse(situation)
+        effect = "" if reason else verb.rule.describe(situation)
         if not has_permission(actor, verb.permission, job.workflow):
             reason = _("You need the permission “%(permission)s”.") % {"permission": verb.permission}
         statuses.append(VerbStatus(verb, not reason, reason, effect))
@@ -170,7 +169,7 @@ def retry_job(
     """
 
     def change(job: Job, runs: list[StepRun], last: StepRun | None) -> dict[str, Any]:
-        assert last is not None  # noqa: S101  (explain has looked)
+        assert last is not None  # noqa: S101  (each Job has a run from its start)
         edited: dict[str, Any] = {}
         if external_data is not UNCHANGED:
             step_class = load_node(last.step)
@@ -209,7 +208,7 @@ def skip_step(
     """
 
     def change(job: Job, runs: list[StepRun], last: StepRun | None) -> dict[str, Any]:
-        assert last is not None  # noqa: S101  (explain has looked)
+        assert last is not None  # noqa: S101  (each Job has a run from its start)
         encoded = encode(result, f"the result of {last.step}")
         skipped_id = store_result(job, last, encoded)
         advance_past(job, last, skipped_id, transition)
@@ -267,7 +266,7 @@ def _apply(
         require_permission(actor, verb.permission, job.workflow)
         check_expected_state(job, expected_state)
         last = _find_last(job)
-        verb.explain(job, runs, last)
+        verb.rule.check(judge(job, has_running=any(run.state == StepRunState.RUNNING for run in runs), last=last))
         data = change(job, runs, last)
         JobEvent.objects.create(
             job=job,
@@ -286,67 +285,15 @@ def _find_last(job: Job) -> StepRun | None:
     return job.step_runs.filter(superseded=False).order_by("-number", "-attempt").first()
 
 
-def _explain_cancel(job: Job, runs: list[StepRun], last: StepRun | None) -> str:
-    if job.state in (JobState.FINISHED, JobState.CANCELED):
-        raise FinishedWorkflow(_("The job has ended already."))
-    if any(run.state == StepRunState.RUNNING for run in runs):
-        return _("The running step is interrupted and the job ends as canceled. What has been committed stays.")
-    return _("The job ends as canceled, where it stands now. What has been committed stays.")
-
-
-def _explain_pause(job: Job, runs: list[StepRun], last: StepRun | None) -> str:
-    if job.state == JobState.PAUSED:
-        raise WrongState(_("The job is paused already."))
-    if job.state in (JobState.FINISHED, JobState.CANCELED, JobState.FAILED):
-        raise FinishedWorkflow(_("Nothing is going on that could be paused."))
-    if any(run.state == StepRunState.RUNNING for run in runs):
-        return _("The running step finishes; nothing starts after it until the job is resumed.")
-    return _("Nothing starts until the job is resumed.")
-
-
-def _explain_resume(job: Job, runs: list[StepRun], last: StepRun | None) -> str:
-    if job.state != JobState.PAUSED:
-        raise WrongState(_("The job is not paused."))
-    return _("The job goes on at “%(step)s”.") % {"step": name_step(job.current_step)}
-
-
-def _explain_retry(job: Job, runs: list[StepRun], last: StepRun | None) -> str:
-    if job.state != JobState.FAILED or last is None:
-        raise WrongState(_("Only a failed job can be tried again."))
-    values = {"step": name_step(last.step), "attempt": last.attempt + 1}
-    return _("“%(step)s” runs again, as attempt %(attempt)s; what ran before it stays.") % values
-
-
-def _explain_skip(job: Job, runs: list[StepRun], last: StepRun | None) -> str:
-    if job.state in (JobState.FINISHED, JobState.CANCELED) or last is None:
-        raise FinishedWorkflow(_("The job has ended already."))
-    if any(run.state == StepRunState.RUNNING for run in runs):
-        raise WrongState(_("A step is running; it can be skipped once it has failed, or waits."))
-    return _("“%(step)s” does not run: the job goes on with the result that you give.") % {"step": name_step(last.step)}
-
-
-def _explain_rerun(job: Job, runs: list[StepRun], last: StepRun | None) -> str:
-    if any(run.state == StepRunState.RUNNING for run in runs):
-        raise WrongState(_("A step is running; pause the job and wait until it is done."))
-    if job.state == JobState.CANCELED:
-        raise FinishedWorkflow(_("The job was canceled."))
-    return _("The job runs again from the step that you choose; what ran from there on is kept, marked as superseded.")
-
-
-def name_step(path: str) -> str:
-    """Give a step's class name in words, for a sentence."""
-    return split_words(path.rpartition(".")[2])
-
-
 VERBS: dict[str, Verb] = {
     verb.name: verb
     for verb in (
-        Verb("retry", gettext_lazy("Retry"), "django_wfe.retry_job", retry_job, _explain_retry),
-        Verb("skip", gettext_lazy("Skip"), "django_wfe.skip_job", skip_step, _explain_skip),
-        Verb("rerun", gettext_lazy("Run again from…"), "django_wfe.rerun_job", rerun_job, _explain_rerun),
-        Verb("pause", gettext_lazy("Pause"), "django_wfe.pause_job", pause_job, _explain_pause),
-        Verb("resume", gettext_lazy("Resume"), "django_wfe.pause_job", resume_job, _explain_resume),
-        Verb("cancel", gettext_lazy("Cancel"), "django_wfe.cancel_job", cancel_job, _explain_cancel),
+        Verb("retry", gettext_lazy("Retry"), "django_wfe.retry_job", retry_job, RULES["retry"]),
+        Verb("skip", gettext_lazy("Skip"), "django_wfe.skip_job", skip_step, RULES["skip"]),
+        Verb("rerun", gettext_lazy("Run again from…"), "django_wfe.rerun_job", rerun_job, RULES["rerun"]),
+        Verb("pause", gettext_lazy("Pause"), "django_wfe.pause_job", pause_job, RULES["pause"]),
+        Verb("resume", gettext_lazy("Resume"), "django_wfe.pause_job", resume_job, RULES["resume"]),
+        Verb("cancel", gettext_lazy("Cancel"), "django_wfe.cancel_job", cancel_job, RULES["cancel"]),
     )
 }
 """Every verb by its name, in the order in which a page shows them."""

@@ -1,5 +1,6 @@
 """The tables. ``django_wfe.engine`` is the only one that writes jobs and step runs."""
 
+from django_wfe.models.bulk import BulkItem, BulkRun
 from django_wfe.models.events import JobEvent, JobLog
 from django_wfe.models.jobs import Job, StepRun
 from django_wfe.models.modules import DefinitionModule
@@ -8,6 +9,8 @@ from django_wfe.models.workflows import Definition, Step, Workflow
 from django_wfe.states import JobState, StepRunState
 
 __all__ = [
+    "BulkItem",
+    "BulkRun",
     "Definition",
     "DefinitionModule",
     "Job",

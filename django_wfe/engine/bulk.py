@@ -1,0 +1,200 @@
+"""One verb over many Jobs, in the background: tracked, resumable, with a result for each Job."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models.functions import Now
+from pydantic import ValidationError
+
+from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.dispatcher import get_dispatcher
+from django_wfe.engine.rights import require_permission
+from django_wfe.engine.verb_rules import Situation
+from django_wfe.engine.verbs import VERBS, Verb
+from django_wfe.exceptions import WFEException, WrongState
+from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, StepRun, StepRunState
+
+BATCH = 50
+"""How many Jobs are taken on between two looks at the clock and at the state of the bulk run."""
+
+RESUME_SECONDS = 30
+"""After how long a bulk run that nobody works on is taken up again."""
+
+logger = logging.getLogger("django_wfe.bulk")
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPreview:
+    """What a verb would do to many Jobs: how many it would change, and how many it would leave alone, by reason."""
+
+    total: int
+    allowed: int
+    left_alone: Mapping[str, int] = field(default_factory=dict)
+
+
+def preview_bulk(verb: str, jobs: QuerySet[Job]) -> BulkPreview:
+    """Count what ``start_bulk`` would do now, without doing it. One query, whatever the number of Jobs."""
+    chosen = _get_verb(verb)
+    running = StepRun.objects.filter(job=OuterRef("pk"), state=StepRunState.RUNNING)
+    groups = jobs.order_by().annotate(runs=Exists(running)).values_list("state", "runs").annotate(count=Count("pk"))
+    allowed, left_alone = 0, dict[str, int]()
+    for state, has_running, count in groups:
+        reason = chosen.rule.refuse(Situation(state=state, has_running=has_running))
+        if reason:
+            left_alone[reason] = left_alone.get(reason, 0) + count
+        else:
+            allowed += count
+    return BulkPreview(allowed + sum(left_alone.values()), allowed, left_alone)
+
+
+def start_bulk(
+    verb: str,
+    jobs: QuerySet[Job],
+    *,
+    options: Mapping[str, Any] | None = None,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    reason: str = "",
+    stop_on_fingerprint: str = "",
+) -> BulkRun:
+    """Fix the list of Jobs and have the workers apply the verb to each, oldest first.
+
+    Args:
+        options: further arguments of the verb, such as ``result`` for "skip"; what JSON can hold.
+        stop_on_fingerprint: stop when a failure of this fingerprint comes back in a Job that was changed.
+
+    Raises:
+        ValueError: for a verb that there is not.
+        PermissionRequired: where ``actor`` may not use it. Each Job asks again when its turn comes.
+    """
+    chosen = _get_verb(verb)
+    require_permission(actor, chosen.permission)
+    with transaction.atomic(using=DATABASE):
+        bulk = BulkRun.objects.create(
+            verb=verb,
+            options=dict(options or {}),
+            reason=reason,
+            stop_on_fingerprint=stop_on_fingerprint,
+            actor=actor,
+            actor_name=str(actor)[:255] if actor is not None else "",
+            source=source,
+        )
+        sql, parameters = jobs.order_by().values_list("pk").query.sql_with_params()
+        with connections[DATABASE].cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO django_wfe_bulkitem (bulk_run_id, job_id, state, message)"  # noqa: S608  (Django's own SQL)
+                f" SELECT %s, chosen.id, 'PENDING', '' FROM ({sql}) AS chosen (id) ORDER BY chosen.id",
+                [bulk.pk, *parameters],
+            )
+            bulk.total = cursor.rowcount
+        bulk.save(update_fields=["total"])
+        transaction.on_commit(partial(_dispatch, bulk.pk), using=DATABASE)
+    return bulk
+
+
+def stop_bulk(bulk_run_id: int, *, actor: Any = None, reason: str = "") -> None:
+    """Stop a bulk run after the Job that it is at; what is done stays done.
+
+    Raises:
+        WrongState: where it has ended.
+        PermissionRequired: where ``actor`` may not use its verb.
+    """
+    bulk = BulkRun.objects.get(pk=bulk_run_id)
+    require_permission(actor, _get_verb(bulk.verb).permission)
+    why = f"stopped by {actor}: {reason}" if actor is not None else reason or "stopped"
+    if not _end(bulk_run_id, BulkRun.State.STOPPED, why):
+        raise WrongState(f"Bulk run {bulk_run_id} is {bulk.state}: it cannot be stopped.")
+
+
+def work_on_bulk(bulk_run_id: int) -> None:
+    """Apply the verb to the next Jobs of a bulk run, for a slice of time; then hand it on. What messages call.
+
+    Several workers may be at it: each takes Jobs that no other holds.
+    """
+    live = BulkRun.objects.filter(pk=bulk_run_id, state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING])
+    until = time.monotonic() + settings.slice_seconds
+    while live.update(state=BulkRun.State.RUNNING, touched_at=Now()):
+        bulk = BulkRun.objects.select_related("actor").get(pk=bulk_run_id)
+        returned = _find_returned(bulk)
+        if returned:
+            _end(bulk_run_id, BulkRun.State.STOPPED, f"the failure came back in job {returned}")
+            return
+        for _ in range(BATCH):
+            if not _apply_to_next(bulk):
+                if not bulk.items.filter(state=BulkItem.State.PENDING).exists():
+                    _end(bulk_run_id, BulkRun.State.FINISHED, "")
+                return
+        if time.monotonic() >= until:
+            _dispatch(bulk_run_id)
+            return
+
+
+def resume_bulk() -> int:
+    """Send the messages again of bulk runs that nobody works on; give their number."""
+    stale = BulkRun.objects.filter(
+        state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING],
+        touched_at__lt=Now() - timedelta(seconds=RESUME_SECONDS),
+    )
+    ids = list(stale.values_list("pk", flat=True))
+    BulkRun.objects.filter(pk__in=ids).update(touched_at=Now())
+    for bulk_run_id in ids:
+        _dispatch(bulk_run_id)
+    return len(ids)
+
+
+def _apply_to_next(bulk: BulkRun) -> bool:
+    """Apply the verb to one Job and keep what came of it, in one transaction: after a crash it is done once or not."""
+    with transaction.atomic(using=DATABASE):
+        item = (
+            bulk.items.filter(state=BulkItem.State.PENDING).select_for_update(skip_locked=True).order_by("id").first()
+        )
+        if item is None:
+            return False
+        state, message = BulkItem.State.DONE, ""
+        try:
+            with transaction.atomic(using=DATABASE):
+                _get_verb(bulk.verb).function(
+                    item.job_id, actor=bulk.actor, source=bulk.source, reason=bulk.reason, **bulk.options
+                )
+        except (WFEException, ValidationError) as error:
+            state, message = BulkItem.State.REFUSED, str(error)
+        BulkItem.objects.filter(pk=item.pk).update(state=state, message=message)
+    return True
+
+
+def _find_returned(bulk: BulkRun) -> int | None:
+    """Give a Job of this bulk run in which the failure has come back since, or None."""
+    if not bulk.stop_on_fingerprint:
+        return None
+    changed = bulk.items.filter(state=BulkItem.State.DONE).values("job")
+    failed = StepRun.objects.filter(
+        fingerprint=bulk.stop_on_fingerprint,
+        state=StepRunState.FAILED,
+        created_at__gte=bulk.created_at,
+        job__in=changed,
+    )
+    return failed.values_list("job", flat=True).first()
+
+
+def _end(bulk_run_id: int, state: BulkRun.State, why: str) -> int:
+    live = BulkRun.objects.filter(pk=bulk_run_id, state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING])
+    return live.update(state=state, stop_reason=why, finished_at=Now())
+
+
+def _dispatch(bulk_run_id: int) -> None:
+    get_dispatcher().dispatch_bulk(bulk_run_id)
+
+
+def _get_verb(name: str) -> Verb:
+    if name not in VERBS:
+        raise ValueError(f"{name!r} is no verb. Give one of {', '.join(VERBS)}.")
+    return VERBS[name]

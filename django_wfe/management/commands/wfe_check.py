@@ -1,0 +1,95 @@
+"""``manage.py wfe_check``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from django_wfe.conf import settings
+from django_wfe.discovery.reading import ModuleReading, read_modules
+from django_wfe.engine.definitions import DeclaredWorkflow
+from django_wfe.models import Workflow
+
+
+class Command(BaseCommand):
+    """Reads the definitions in a child process, as the watchdog does, and prints each problem with its cure."""
+
+    help = "Prints each problem of the declared workflows, with its cure. Exit code 1 where there is any."
+    requires_system_checks: Any = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--compare",
+            action="store_true",
+            help=_("Compare with the database too, and count a workflow that is not synced as a problem."),
+        )
+
+    def handle(self, *args: Any, compare: bool, **options: Any) -> None:
+        try:
+            modules = settings.workflows
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
+        if not modules:
+            raise CommandError(_("WFE_WORKFLOWS is not set: name the module that defines your workflows."))
+        readings = read_modules(modules)
+        declared = {workflow.path: workflow for reading in readings for workflow in reading.workflows}
+        problems = sum(self._print_module(reading) for reading in readings)
+        problems += sum(self._print_workflow(workflow) for workflow in declared.values())
+        if compare:
+            problems += self._print_differences(declared)
+        if problems:
+            raise CommandError(
+                ngettext("%(number)d problem.", "%(number)d problems.", problems) % {"number": problems}, returncode=1
+            )
+        self.stdout.write(
+            self.style.SUCCESS(
+                ngettext("%(number)d workflow, no problems.", "%(number)d workflows, no problems.", len(declared))
+                % {"number": len(declared)}
+            )
+        )
+
+    def _print_module(self, reading: ModuleReading) -> int:
+        error = reading.error
+        if not error and not reading.workflows:
+            error = _("%(module)s names no Workflow with a DIGRAPH. Define or import one in it.") % {
+                "module": reading.module
+            }
+        if error:
+            self.stdout.write(self.style.ERROR(error))
+        return int(bool(error))
+
+    def _print_workflow(self, workflow: DeclaredWorkflow) -> int:
+        for problem in workflow.problems:
+            self.stdout.write(self.style.ERROR(problem.workflow))
+            if problem.node:
+                self.stdout.write(_("  node:    %(node)s") % {"node": problem.node})
+            self.stdout.write(_("  problem: %(message)s") % {"message": problem.message})
+            self.stdout.write(_("  cure:    %(cure)s") % {"cure": problem.cure})
+        return len(workflow.problems)
+
+    def _print_differences(self, declared: dict[str, DeclaredWorkflow]) -> int:
+        try:
+            rows = dict(Workflow.objects.filter(deleted=False).values_list("path", "current_definition__fingerprint"))
+        except Error as error:
+            raise CommandError(_("The database cannot be asked: %(error)s") % {"error": error}) from error
+        differences = 0
+        for path, workflow in declared.items():
+            if workflow.graph is not None and rows.get(path) != workflow.graph.fingerprint:
+                differences += 1
+                self.stdout.write(
+                    self.style.ERROR(
+                        _("%(path)s differs from the database: start the watchdog, or run wfe_watchdog --once.")
+                        % {"path": path}
+                    )
+                )
+        for path in sorted(rows.keys() - declared.keys()):
+            differences += 1
+            self.stdout.write(
+                self.style.ERROR(_("%(path)s is in the database, but no longer declared.") % {"path": path})
+            )
+        return differences

@@ -1,0 +1,77 @@
+"""``manage.py wfe_graph``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from django_wfe.discovery import collect_workflows
+from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
+from django_wfe.graph import Graph, get_label
+from django_wfe.models import Workflow
+from django_wfe.rendering.dot import DotFailed, build_dot, run_dot
+from django_wfe.steps import dotted_path
+from django_wfe.workflows import compile_graph
+
+
+class Command(BaseCommand):
+    """Draws the graph of a workflow as the code declares it, or, where it is gone from the code, as it last was."""
+
+    help = "Prints the graph of a workflow in Graphviz's DOT language, or writes it as an SVG file."
+    requires_system_checks: Any = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("workflow", help=_("Its dotted path, its class name or its label."))
+        parser.add_argument("--svg", metavar="FILE", type=Path, help=_("Write an SVG file in place of printing DOT."))
+
+    def handle(self, *args: Any, workflow: str, svg: Path | None, **options: Any) -> None:
+        path, graph = self._find_graph(workflow)
+        source = build_dot(graph, name=path)
+        if svg is None:
+            self.stdout.write(source)
+            return
+        try:
+            svg.write_bytes(run_dot(source, "svg"))
+        except (DotFailed, OSError) as error:
+            raise CommandError(_("%(file)s was not written: %(error)s") % {"file": svg, "error": error}) from error
+        self.stdout.write(self.style.SUCCESS(_("Wrote %(file)s.") % {"file": svg}))
+
+    def _find_graph(self, name: str) -> tuple[str, Graph]:
+        try:
+            declared = {dotted_path(declared): declared for declared in collect_workflows()}
+        except CodeNotLoaded as error:
+            self.stderr.write(self.style.WARNING(str(error)))
+            declared = {}
+        named = [path for path, found in declared.items() if name in (path, found.__name__, get_label(found))]
+        if len(named) == 1:
+            try:
+                return named[0], compile_graph(declared[named[0]])
+            except InvalidWorkflow as error:
+                raise CommandError(str(error)) from error
+        if named:
+            raise CommandError(
+                _("Several workflows are called %(name)s. Give one of these paths: %(paths)s")
+                % {"name": name, "paths": ", ".join(named)}
+            )
+        return self._find_graph_in_database(name, known=sorted(declared))
+
+    def _find_graph_in_database(self, name: str, *, known: list[str]) -> tuple[str, Graph]:
+        try:
+            rows = list(
+                Workflow.objects.filter(Q(path=name) | Q(name=name) | Q(label=name))
+                .exclude(current_definition=None)
+                .select_related("current_definition")
+            )
+        except Error:
+            rows = []  # without a database only the code can be asked
+        if len(rows) == 1 and rows[0].current_definition is not None:
+            return rows[0].path, rows[0].current_definition.load_graph()
+        raise CommandError(
+            _("No workflow is called %(name)s. These are declared: %(paths)s")
+            % {"name": name, "paths": ", ".join([*known, *sorted(row.path for row in rows)]) or _("none")}
+        )

@@ -1,0 +1,48 @@
+"""``manage.py wfe_watchdog``."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils.translation import gettext as _
+
+from django_wfe.watchdog import Watchdog, run_once
+
+
+class Command(BaseCommand):
+    """Runs the watchdog until SIGTERM or SIGINT. Start two for a spare: one leads."""
+
+    help = (
+        "Keeps the definitions in sync and gives back what dead workers and brokers have lost. Two may run: one leads."
+    )
+    # A broken workflows file must not keep the watchdog from telling of it, nor from recovering jobs.
+    requires_system_checks: Any = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help=_("Do one sync and one sweep, then exit."))
+
+    def handle(self, *args: Any, once: bool, verbosity: int, **options: Any) -> None:
+        _set_up_logging(verbosity)
+        if once:
+            run_once()
+            return
+        watchdog = Watchdog()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: watchdog.stop())
+        logging.getLogger("django_wfe.watchdog").info("The watchdog starts.")
+        watchdog.run()
+        logging.getLogger("django_wfe.watchdog").info("The watchdog has stopped.")
+
+
+def _set_up_logging(verbosity: int) -> None:
+    """Let the watchdog be heard where the project's LOGGING does not say how."""
+    logger = logging.getLogger("django_wfe")
+    if verbosity == 0 or logger.hasHandlers():
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if verbosity > 1 else logging.INFO)

@@ -1,0 +1,85 @@
+"""``manage.py wfe_graph``."""
+
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from django_wfe.discovery import sync, sync_definitions
+from django_wfe.rendering import dot
+from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, UNREACHABLE, Project, open_project
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+
+@pytest.fixture
+def project(tmp_path: Path, settings) -> Iterator[Project]:
+    with open_project(tmp_path) as opened:
+        settings.WFE_WORKFLOWS = [opened.flows]
+        opened.write("flows", TWO_STEPS + ANOTHER_WORKFLOW + "\nAnother.label = 'Send it out'\n")
+        yield opened
+
+
+def draw(*arguments: str) -> str:
+    output = StringIO()
+    call_command("wfe_graph", *arguments, stdout=output, stderr=StringIO(), no_color=True)
+    return output.getvalue()
+
+
+def test_a_workflow_is_found_by_path_name_and_label(project):
+    by_path = draw(f"{project.flows}.Another")
+    assert by_path == draw("Another") == draw("Send it out")
+    assert by_path.startswith("digraph")
+    assert "Store" in by_path
+    assert "Fetch" not in by_path
+
+
+def test_the_graph_is_written_as_svg(project, tmp_path):
+    if not dot.is_dot_available():
+        pytest.skip("there is no dot")
+    file = tmp_path / "graph.svg"
+    assert draw("Flow", "--svg", str(file)) == f"Wrote {file}.\n"
+    assert ElementTree.parse(file).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_without_a_dot_the_command_says_what_to_install(project, tmp_path, monkeypatch):
+    monkeypatch.setattr(dot, "find_dot", lambda: None)
+    with pytest.raises(CommandError, match="Install Graphviz"):
+        draw("Flow", "--svg", str(tmp_path / "graph.svg"))
+
+
+def test_a_file_that_cannot_be_written_is_told(project, tmp_path):
+    if not dot.is_dot_available():
+        pytest.skip("there is no dot")
+    with pytest.raises(CommandError, match="was not written"):
+        draw("Flow", "--svg", str(tmp_path / "nowhere" / "graph.svg"))
+
+
+def test_an_unknown_name_lists_the_known_ones(project):
+    with pytest.raises(CommandError) as raised:
+        draw("Nothing")
+    assert f"{project.flows}.Flow" in str(raised.value)
+
+
+def test_a_name_of_several_workflows_asks_for_a_path(project, settings):
+    settings.WFE_WORKFLOWS = [project.flows, f"{project.package}.more"]
+    project.write("more", TWO_STEPS)
+    with pytest.raises(CommandError, match="Several workflows are called Flow"):
+        draw("Flow")
+
+
+def test_a_workflow_with_problems_is_refused_with_them(project):
+    project.write("flows", UNREACHABLE)
+    with pytest.raises(CommandError, match="no way leads to it"):
+        draw("Flow")
+
+
+def test_a_workflow_that_is_gone_from_the_code_is_drawn_as_it_last_was(project, monkeypatch):
+    monkeypatch.setattr(sync, "read_modules", project.read_here)
+    before = draw("Flow")
+    sync_definitions()
+    project.write("flows", "1 / 0")
+    assert draw("Flow") == before

@@ -1,0 +1,34 @@
+"""The check of the demo: people use the whole installation through HTTP, and every Job comes to its end."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from django_wfe.demo.scenarios import SCENARIOS
+from tests.demo_helpers import ROOT
+from tests.demo_runs import make_environment
+
+pytestmark = pytest.mark.integration
+
+
+def test_every_sample_workflow_finishes_through_the_console(tmp_path: Path) -> None:
+    # In another folder than the project's, as from an installed package.
+    result = subprocess.run(
+        [sys.executable, "-m", "django_wfe.demo", "check"],
+        cwd=tmp_path,
+        env=make_environment() | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = [line for line in result.stdout.splitlines() if "FINISHED in" in line]
+    assert len(lines) == len(SCENARIOS)
+    assert {line.partition(":")[0] for line in lines} == {"FileIntake", "PurchaseApproval", "FlakyDelivery"}
+    assert re.search(r"AskForFile \d\S* \w+ > ValidateFile", lines[0])
+    assert f"{len(SCENARIOS)} jobs are finished" in result.stdout
+    assert list(tmp_path.iterdir()) == []

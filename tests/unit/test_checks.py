@@ -1,0 +1,211 @@
+"""What ``manage.py check`` says about the settings of a project."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core import checks as django_checks
+from django.core.checks import CheckMessage, Error, Info, registry, run_checks
+from django.db import connections
+from django.db.utils import ConnectionHandler
+from django.utils.module_loading import import_string
+
+from django_wfe import checks
+from tests.definition_files import TWO_STEPS, UNREACHABLE, Project, open_project
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def project(tmp_path: Path, settings) -> Iterator[Project]:
+    with open_project(tmp_path) as opened:
+        settings.WFE_WORKFLOWS = [opened.flows]
+        yield opened
+
+
+def only(messages: list[CheckMessage]) -> CheckMessage:
+    assert len(messages) == 1, messages
+    return messages[0]
+
+
+def give_broker(settings, *middleware: object) -> None:
+    settings.DRAMATIQ_BROKER = {"BROKER": "dramatiq.brokers.stub.StubBroker", "MIDDLEWARE": list(middleware)}
+
+
+def pretend_database(monkeypatch, **values: object) -> None:
+    """Let ``connections["default"]`` be of these settings, without a connection."""
+    database = {"ENGINE": "django.db.backends.postgresql", "NAME": "x", "CONN_MAX_AGE": 60, **values}
+    monkeypatch.setattr(checks, "connections", ConnectionHandler({"default": database}))
+
+
+def test_all_checks_are_registered_under_the_tag():
+    registered = {check for check in registry.registry.get_checks() if checks.TAG in check.tags}
+    assert registered == {checks.check_database, checks.check_broker, checks.check_settings, checks.check_workflows}
+
+
+def test_every_message_has_an_own_id_and_a_hint(project, settings, monkeypatch):
+    project.write("flows", UNREACHABLE)
+    settings.WFE_SLICE_SECONDS = "x"
+    give_broker(settings, checks._SLOW_MIDDLEWARE, checks._MOVED_MIDDLEWARE)
+    pretend_database(monkeypatch, CONN_MAX_AGE=0)
+    messages = run_checks(tags=[checks.TAG])
+    assert {message.id for message in messages} == {"wfe.E007", "wfe.E008", "wfe.I001", "wfe.W001", "wfe.W002"}
+    assert all(message.hint for message in messages)
+
+
+def test_a_sound_project_has_nothing_to_say(project, settings, monkeypatch):
+    project.write("flows", TWO_STEPS)
+    pretend_database(monkeypatch)
+    assert run_checks(tags=[checks.TAG]) == []
+
+
+def test_no_check_connects_to_the_database(project, monkeypatch):
+    project.write("flows", TWO_STEPS)
+
+    def refuse(*args: object) -> None:
+        raise AssertionError("a check has connected")
+
+    monkeypatch.setattr(type(connections["default"]), "get_new_connection", refuse)
+    monkeypatch.setattr(connections["default"], "connection", None)
+    run_checks(tags=[checks.TAG])
+
+
+@pytest.mark.parametrize("engine", ["django.db.backends.sqlite3", "django.db.backends.dummy"])
+def test_another_database_is_an_error_that_says_so(monkeypatch, engine):
+    pretend_database(monkeypatch, ENGINE=engine)
+    message = only(checks.check_database(None))
+    assert isinstance(message, Error)
+    assert message.id == "wfe.E001"
+    assert "django-wfe needs PostgreSQL" in message.msg
+    assert "django.db.backends.postgresql" in message.hint
+
+
+def test_a_database_backend_that_does_not_exist_is_an_error(monkeypatch):
+    pretend_database(monkeypatch, ENGINE="nowhere.at_all")
+    assert only(checks.check_database(None)).id == "wfe.E001"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"CONN_MAX_AGE": 0}, True),
+        ({"CONN_MAX_AGE": 60}, False),
+        ({"CONN_MAX_AGE": None}, False),
+        ({"CONN_MAX_AGE": 0, "OPTIONS": {"pool": True}}, False),
+    ],
+)
+def test_a_connection_for_each_message_is_worth_a_word(monkeypatch, values, told):
+    pretend_database(monkeypatch, **values)
+    messages = checks.check_database(None)
+    assert [message.id for message in messages] == (["wfe.I001"] if told else [])
+    assert all(isinstance(message, Info) for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("installed", "told"), [({"psycopg2"}, False), ({"psycopg"}, False), ({"psycopg", "psycopg2"}, True)]
+)
+def test_psycopg_3_beside_psycopg2_is_a_warning(monkeypatch, installed, told):
+    pretend_database(monkeypatch)
+    monkeypatch.setattr(checks, "_is_installed", lambda package: package in installed)
+    messages = checks.check_database(None)
+    assert [message.id for message in messages] == (["wfe.W003"] if told else [])
+    assert all(isinstance(message, django_checks.Warning) for message in messages)
+
+
+@pytest.mark.parametrize("value", [None, {}, {"BROKER": ""}, "dramatiq.brokers.stub.StubBroker"])
+def test_a_missing_broker_is_an_error_whose_hint_can_be_pasted(settings, value):
+    if value is None:
+        del settings.DRAMATIQ_BROKER
+    else:
+        settings.DRAMATIQ_BROKER = value
+    message = only(checks.check_broker(None))
+    assert (message.id, isinstance(message, Error)) == ("wfe.E002", True)
+    pasted: dict[str, dict[str, object]] = {}
+    exec(message.hint.partition("\n")[2], pasted)
+    settings.DRAMATIQ_BROKER = pasted["DRAMATIQ_BROKER"]
+    assert checks.check_broker(None) == []
+    assert all(import_string(path) for path in pasted["DRAMATIQ_BROKER"]["MIDDLEWARE"])
+
+
+def test_the_app_that_brings_the_messages_must_be_installed(monkeypatch):
+    monkeypatch.setattr(checks.apps, "is_installed", lambda app: app != "django_dramatiq")
+    assert only(checks.check_broker(None)).id == "wfe.E003"
+
+
+def test_middleware_that_harms_is_a_warning_as_text_and_as_object(settings):
+    from django_dramatiq.middleware import AdminMiddleware
+
+    for entry in ("django_dramatiq.middleware.AdminMiddleware", AdminMiddleware()):
+        give_broker(settings, entry)
+        assert only(checks.check_broker(None)).id == "wfe.W001"
+    give_broker(settings, "dramatiq.middleware.Prometheus")
+    assert only(checks.check_broker(None)).id == "wfe.W002"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WFE_WORKFLOWS", 5),
+        ("WFE_WORKFLOWS", [""]),
+        ("WFE_WORKFLOWS", b"flows"),
+        ("WFE_WATCHDOG_INTERVAL", "5"),
+        ("WFE_RECOVERY_INTERVAL", 0),
+        ("WFE_DISCOVERY_TIMEOUT", -1),
+        ("WFE_MAX_RESULT_BYTES", True),
+        ("WFE_WORKER_TIMEOUT", None),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_an_error_with_its_name_and_value(settings, name, value):
+    setattr(settings, name, value)
+    message = only(checks.check_settings(None))
+    assert message.id == "wfe.E007"
+    assert name in message.msg
+    assert repr(value) in message.msg or repr(value[0]) in message.msg
+
+
+def test_a_watchdog_interval_of_zero_is_allowed(settings):
+    settings.WFE_WATCHDOG_INTERVAL = 0
+    assert checks.check_settings(None) == []
+
+
+@pytest.mark.parametrize("value", [None, (), []])
+def test_missing_workflows_are_an_error(settings, value):
+    if value is None:
+        del settings.WFE_WORKFLOWS
+    else:
+        settings.WFE_WORKFLOWS = value
+    assert only(checks.check_workflows(None)).id == "wfe.E004"
+
+
+@pytest.mark.parametrize("source", [None, "1 / 0", "def (", "import sys; sys.exit(0)", "import nowhere_at_all"])
+def test_a_workflows_file_that_cannot_be_imported_is_an_error_and_no_crash(project, source):
+    if source is not None:
+        project.write("flows", source)
+    message = only(checks.check_workflows(None))
+    assert (message.id, isinstance(message, Error)) == ("wfe.E005", True)
+    assert project.flows in message.msg
+
+
+def test_a_workflows_file_without_a_workflow_is_an_error(project):
+    project.write("flows", "from django_wfe.workflows import *\nclass Base(Workflow): pass")
+    assert only(checks.check_workflows(None)).id == "wfe.E006"
+
+
+def test_a_slow_workflows_file_is_waited_for(project):
+    project.write("flows", "import time\ntime.sleep(0.3)\n" + TWO_STEPS)
+    assert checks.check_workflows(None) == []
+
+
+def test_a_problem_of_a_graph_names_workflow_node_and_cure(project):
+    project.write("flows", UNREACHABLE)
+    message = only(checks.check_workflows(None))
+    assert message.id == "wfe.E008"
+    assert message.msg == f"{project.flows}.Flow, node {project.flows}.Lonely: no way leads to it from the start."
+    assert message.hint == "Add an edge to it, or take it out."
+
+
+def test_a_workflow_that_two_modules_name_is_told_once(project, settings):
+    settings.WFE_WORKFLOWS = [project.flows, f"{project.package}.more"]
+    project.write("flows", UNREACHABLE)
+    project.write("more", "from PACKAGE.flows import *")
+    assert len(checks.check_workflows(None)) == 1
