@@ -9,6 +9,7 @@ import psycopg2
 import redis
 
 from django_wfe.demo.accounts import Account, can_execute
+from django_wfe.demo.processes import is_alive
 from django_wfe.demo.servers import PostgresServer, ValkeyServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,14 +31,6 @@ def count_up(server: ValkeyServer, key: str) -> int:
     """Increment a counter on a server and return it."""
     with redis.Redis.from_url(server.url) as client:
         return int(client.incr(key))
-
-
-def is_alive(pid: int) -> bool:
-    """Tell whether a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def find_processes(marker: str) -> list[int]:

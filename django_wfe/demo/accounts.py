@@ -150,7 +150,9 @@ def place_binaries(sources: list[Path], program: Path, home: Path, version: str,
         for source in sources:
             if source.exists():
                 # Headers and static libraries are for compilers.
-                shutil.copytree(source, unfinished / source.name, ignore=shutil.ignore_patterns("include", "*.a", "*.pyc"))
+                shutil.copytree(
+                    source, unfinished / source.name, ignore=shutil.ignore_patterns("include", "*.a", "*.pyc")
+                )
         unfinished.replace(copy)
     return copy / program.relative_to(root)
 

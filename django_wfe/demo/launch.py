@@ -1,8 +1,9 @@
 """Become another program that ends when its parent does. Run as a script, with nothing but the standard library.
 
-The parent-death signal has to be asked for by the child, after it has given up root's rights (a change of user clears it)
-and before it becomes the program. ``subprocess`` could do that in ``preexec_fn``, which is not safe once threads run;
-so this script stands between: it changes the user, asks for the signal and then *becomes* the program, under the same pid.
+The parent-death signal has to be asked for by the child, after it has given up root's rights (a change of user clears
+it) and before it becomes the program. ``subprocess`` could do that in ``preexec_fn``, which is not safe once threads
+run; so this script stands between: it changes the user, asks for the signal and then *becomes* the program, under the
+same process id.
 
     python -I -S launch.py PARENT_PID SIGNAL USER_ID GROUP_ID PROGRAM [ARGUMENT ...]
 

@@ -25,8 +25,8 @@ class ChildProcess:
     """A program started as a child of this process, in a session of its own, and told to stop when this process dies.
 
     ``log_path`` receives its output (the log of the start before is kept as ``<name>.1``); without one the output goes
-    where this process's own goes. ``stop_signal`` asks it for an orderly end and is also what the kernel sends when this
-    process vanishes. ``account`` is who it runs as, by default whoever we are.
+    where this process's own goes. ``stop_signal`` asks it for an orderly end, and the kernel sends it when this process
+    vanishes. ``account`` is who it runs as, by default whoever we are.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class ChildProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start the program; returns at once. Only the main thread may do it: the parent-death signal follows the thread.
+        """Start the program; returns at once. For the main thread only: the parent-death signal follows the thread.
 
         Raises ``RuntimeError`` in another thread, ``OSError`` where Python or the log file cannot be opened.
         """
@@ -152,8 +152,8 @@ class SignalInbox:
 
     def __enter__(self) -> Self:
         self._reader, self._writer = socket.socketpair()
-        self._reader.setblocking(False)
-        self._writer.setblocking(False)
+        self._reader.settimeout(0.0)
+        self._writer.settimeout(0.0)
         self._previous_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         for number in self._signals:
             self._previous[number] = signal.signal(number, self._ignore)
@@ -195,15 +195,9 @@ def list_descendants(pid: int) -> list[int]:
     """The ids of the children of ``pid``, their children and so on, zombies left out."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            # "pid (name) state ppid ...": the name may hold spaces and parentheses.
-            state, parent = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if state not in "ZX":
-            children.setdefault(int(parent), []).append(int(entry.name))
+        parent = _read_parent(entry.name) if entry.name.isdigit() else None
+        if parent is not None:
+            children.setdefault(parent, []).append(int(entry.name))
     found: list[int] = []
     queue = [pid]
     while queue:
@@ -211,6 +205,11 @@ def list_descendants(pid: int) -> list[int]:
         found += below
         queue += below
     return found
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether there is a process with this id that has not ended; a zombie has."""
+    return _read_parent(str(pid)) is not None
 
 
 def end_descendants(*, grace: float) -> list[int]:
@@ -239,7 +238,7 @@ def send_signal(pid: int, number: signal.Signals) -> None:
 
 
 def reap_orphans() -> None:
-    """Collect every ended child, so that no zombie stays; for the end of a process, when no exit code matters any more."""
+    """Collect every ended child, so that no zombie stays. For the end of a process, when exit codes matter no more."""
     while True:
         try:
             pid, _status = os.waitpid(-1, os.WNOHANG)
@@ -247,3 +246,13 @@ def reap_orphans() -> None:
             return
         if pid == 0:
             return
+
+
+def _read_parent(pid: str) -> int | None:
+    """The parent of a process; ``None`` where it has ended."""
+    try:
+        # "pid (name) state ppid ...": the name may hold spaces and parentheses.
+        state, parent = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
+    except OSError:
+        return None
+    return None if state in "ZX" else int(parent)

@@ -142,7 +142,10 @@ def _find_target(graph: Graph, edge: Edge) -> Node:
 
 def _is_connection_broken() -> bool:
     connection = connections[DATABASE]
-    return connection.connection is None or not connection.is_usable()
+    if connection.connection is None:
+        return True
+    # An aborted transaction refuses the query of is_usable(), over a connection that is sound.
+    return bool(connection.connection.closed) if connection.in_atomic_block else not connection.is_usable()
 
 
 def _clean_up(claim: Claim, step: Step) -> Outcome:

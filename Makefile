@@ -1,0 +1,77 @@
+# Two commands for a newcomer: "make demo" and "make test". Both need Python 3.11 or newer with venv, and make.
+#
+#   PYTHON=python3.13   the Python to make the environment with (default: python3, else the newest python3.x found)
+#   VENV=.venv          where the environment is
+#   DJANGO=             the Django to install, such as DJANGO='Django>=6.1,<6.2' (default: the newest that fits)
+#   PORT=8000           the first port that "make demo" tries
+#   ARGS=               further arguments for pytest, or for the demo
+
+VENV ?= .venv
+DJANGO ?=
+PORT ?= 8000
+ARGS ?=
+
+RUN = $(VENV)/bin/python
+PIP = $(RUN) -m pip install -qq --disable-pip-version-check
+PACKAGE_FILES = setup.cfg pyproject.toml
+
+.DEFAULT_GOAL = help
+.PHONY: help demo demo-check test lint wheel clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.installed-demo ## Run a whole installation on this machine until Ctrl-C
+	@exec $(RUN) -m django_wfe.demo --port $(PORT) --stop-with-parent $(ARGS)
+
+demo-check: $(VENV)/.installed-demo ## Use a temporary demo as people would, and say whether it works
+	@exec $(RUN) -m django_wfe.demo check --stop-with-parent $(ARGS)
+
+test: $(VENV)/.installed-test ## Run the tests
+	$(RUN) -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-lint ## Check style, types, layers and migrations
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+	@# A migration is missing or not, whether or not a database is there.
+	$(RUN) -W ignore::RuntimeWarning -m django makemigrations --check --dry-run --settings django_wfe.demo.settings django_wfe
+
+wheel: $(VENV)/.installed-test ## Build the sdist and the wheel into dist/
+	$(RUN) -m build --no-isolation
+
+clean: ## Delete the environment, the demo's data and everything generated
+	@if [ -e $(VENV)/.installed-demo ] && [ -d .demo ]; then $(RUN) -m django_wfe.demo clean; fi
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# What is installed for the lint suffices for the tests, and that for the demo.
+$(VENV)/.installed-demo: $(VENV)/.created $(PACKAGE_FILES)
+	@echo "Installing django-wfe and what the demo needs into $(VENV) ..."
+	@$(PIP) --editable '.[demo]' $(if $(DJANGO),'$(DJANGO)')
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.created $(PACKAGE_FILES)
+	@echo "Installing django-wfe and what the tests need into $(VENV) ..."
+	@$(PIP) --editable '.[test]' $(if $(DJANGO),'$(DJANGO)')
+	@touch $(VENV)/.installed-demo $@
+
+$(VENV)/.installed-lint: $(VENV)/.created $(PACKAGE_FILES)
+	@echo "Installing django-wfe and what the checks need into $(VENV) ..."
+	@$(PIP) --editable '.[lint]' $(if $(DJANGO),'$(DJANGO)')
+	@touch $(VENV)/.installed-demo $(VENV)/.installed-test $@
+
+# An environment that is there and works is taken as it is.
+$(VENV)/.created:
+	@if $(RUN) -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then touch $@; exit 0; fi; \
+	for python in $(or $(PYTHON),python3 $(foreach minor,19 18 17 16 15 14 13 12 11,python3.$(minor))); do \
+		if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+			echo "Making $(VENV) with $$($$python --version) ..."; \
+			$$python -m venv --clear $(VENV) && touch $@; \
+			exit; \
+		fi; \
+	done; \
+	echo "No usable Python among: $(or $(PYTHON),python3 and python3.11 to python3.19)." >&2; \
+	echo "Python 3.11 or newer with its venv module is needed (on Debian and Ubuntu: apt install python3-venv)." >&2; \
+	echo "If it is installed under another name: make PYTHON=/path/to/python3 ..." >&2; \
+	exit 1

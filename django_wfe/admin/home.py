@@ -1,0 +1,247 @@
+"""The console's home: what needs me now? Every query is bounded, whatever the tables hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, QuerySet
+from django.db.models.functions import Left
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from django_wfe import states
+from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
+from django_wfe.admin.labels import guess_label, load_step_labels
+from django_wfe.conf import settings
+from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
+from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
+
+RECENT_JOBS = 10_000
+"""Finished and canceled jobs are counted among the newest jobs only: their states have no index."""
+
+RECENT_FAILURES = 500
+WAITING_SHOWN = 20
+INCIDENTS_SHOWN = 10
+WORKERS_SHOWN = 50
+BROKEN_SHOWN = 50
+STARTABLE_SHOWN = 50
+ATTENTION_CAP = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """How many jobs stand in a state; ``recent_only`` where only the newest jobs were counted."""
+
+    state: str
+    count: int
+    recent_only: bool
+
+    @property
+    def count_text(self) -> str:
+        """The count with its digits grouped."""
+        return str(number_format(self.count, force_grouping=True))
+
+
+@dataclass(slots=True)
+class Incident:
+    """Recent failures of one kind: same node, same exception, raised at the same place."""
+
+    fingerprint: str
+    step: str
+    label: str
+    error_type: str
+    count: int
+    first: datetime
+    last: datetime
+    job_id: int
+    step_run_id: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What the admin's index says in one line. Each count stops at ``ATTENTION_CAP``."""
+
+    waiting: int
+    failed: int
+    may_answer: bool
+
+
+def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBase:
+    """Show the console's home."""
+    user = request.user
+    if not has_permission(user, "django_wfe.view_job"):
+        raise PermissionDenied
+    refused = refuse_other_methods(request, "GET", "HEAD")
+    if refused is not None:
+        return refused
+    now = timezone.now()
+    jobs = list_visible_jobs(user)
+    waiting = list(
+        list_waiting(jobs)
+        .select_related("job__workflow")
+        .only("number", "step", "created_at", "job__workflow__name", "job__workflow__label")[: WAITING_SHOWN + 1]
+    )
+    labels = load_step_labels(run.step for run in waiting)
+    for run in waiting:
+        run.label = labels[run.step]  # type: ignore[attr-defined]
+    workers, silent = list_workers(now)
+    return admin.render(
+        request,
+        "django_wfe/console/home.html",
+        title=_("Workflow console"),
+        is_root=True,
+        attention=count_attention(user),
+        attention_cap=ATTENTION_CAP,
+        state_counts=count_states(jobs),
+        recent_jobs=number_format(RECENT_JOBS, force_grouping=True),
+        waiting=waiting[:WAITING_SHOWN],
+        waiting_more=len(waiting) > WAITING_SHOWN,
+        may_answer=has_permission(user, "django_wfe.provide_input_job"),
+        incidents=list_incidents(jobs),
+        recent_failures=RECENT_FAILURES,
+        workers=workers,
+        silent_workers=silent,
+        worker_timeout=settings.worker_timeout,
+        oldest_ready=find_oldest_ready(jobs, now),
+        startable=list_startable(user),
+        broken=list_broken_workflows(list_visible_workflows(user)),
+        broken_modules=list_broken_modules(user),
+        now=now,
+    )
+
+
+def count_attention(user: Any) -> Attention | None:
+    """Count what waits for this user, in two bounded queries; None where the user may see no jobs."""
+    if not has_permission(user, "django_wfe.view_job"):
+        return None
+    jobs = list_visible_jobs(user).order_by()
+    return Attention(
+        waiting=jobs.filter(state=states.JobState.INPUT_REQUIRED)[:ATTENTION_CAP].count(),
+        failed=jobs.filter(state=states.JobState.FAILED)[:ATTENTION_CAP].count(),
+        may_answer=has_permission(user, "django_wfe.provide_input_job"),
+    )
+
+
+def list_waiting(jobs: QuerySet[Job]) -> QuerySet[StepRun]:
+    """Give the step runs that wait for input, the oldest first."""
+    return StepRun.objects.filter(
+        state=states.StepRunState.INPUT_REQUIRED, job__in=jobs, job__state=states.JobState.INPUT_REQUIRED
+    ).order_by("created_at", "pk")
+
+
+def count_states(jobs: QuerySet[Job]) -> list[StateCount]:
+    """Count the jobs by state: live and failed ones from their partial indexes, ended ones among the newest jobs."""
+    live = _count_by_state(jobs.filter(state__in=sorted(states.LIVE_JOB_STATES)))
+    failed = jobs.filter(state=states.JobState.FAILED).order_by().count()
+    newest = jobs.order_by("-pk")[:RECENT_JOBS].values("pk")
+    recent = _count_by_state(Job.objects.filter(pk__in=newest, state__in=sorted(states.TERMINAL_JOB_STATES)))
+    counts = {**live, **recent, states.JobState.FAILED.value: failed}
+    return [
+        StateCount(state.value, counts.get(state.value, 0), recent_only=state in states.TERMINAL_JOB_STATES)
+        for state in states.JobState
+    ]
+
+
+def list_incidents(jobs: QuerySet[Job]) -> list[Incident]:
+    """Group the failures that the newest failed jobs stand at, the most frequent first."""
+    failed = list(
+        jobs.filter(state=states.JobState.FAILED).order_by("-pk").values_list("pk", flat=True)[:RECENT_FAILURES]
+    )
+    rows = (
+        StepRun.objects.filter(job_id__in=failed, state__in=[states.StepRunState.FAILED, states.StepRunState.LOST])
+        .order_by("job_id", "-number", "-attempt")
+        .distinct("job_id")
+        .values("pk", "job_id", "step", "fingerprint", "error_type", "finished_at", "created_at")
+    )
+    incidents: dict[str, Incident] = {}
+    for row in rows:
+        key = row["fingerprint"] or f"{row['step']} {row['error_type']}"
+        seen = row["finished_at"] or row["created_at"]
+        incident = incidents.get(key)
+        if incident is None:
+            incidents[key] = Incident(
+                fingerprint=row["fingerprint"],
+                step=row["step"],
+                label=guess_label(row["step"]),
+                error_type=row["error_type"],
+                count=1,
+                first=seen,
+                last=seen,
+                job_id=row["job_id"],
+                step_run_id=row["pk"],
+            )
+            continue
+        incident.count += 1
+        incident.first = min(incident.first, seen)
+        if seen >= incident.last:
+            incident.last, incident.job_id, incident.step_run_id = seen, row["job_id"], row["pk"]
+    shown = sorted(incidents.values(), key=lambda incident: (-incident.count, -incident.last.timestamp()))
+    shown = shown[:INCIDENTS_SHOWN]
+    _fill_in_texts(shown)
+    return shown
+
+
+def list_workers(now: datetime) -> tuple[list[Worker], list[Worker]]:
+    """Give the workers heard of lately, and those that fell silent and were neither stopped nor declared dead."""
+    started = Worker.objects.filter(stopped_at=None, declared_dead_at=None).order_by("-last_seen")[:WORKERS_SHOWN]
+    alive: list[Worker] = []
+    silent: list[Worker] = []
+    for worker in started:
+        is_alive = worker.last_seen >= now - timedelta(seconds=settings.worker_timeout)
+        (alive if is_alive else silent).append(worker)
+    return alive, silent
+
+
+def find_oldest_ready(jobs: QuerySet[Job], now: datetime) -> StepRun | None:
+    """Give the step run that could have been claimed for the longest time, or None."""
+    return (
+        StepRun.objects.filter(
+            state=states.StepRunState.READY,
+            due_at__lte=now,
+            job__in=jobs,
+            job__state__in=sorted(states.RUNNABLE_JOB_STATES),
+        )
+        .select_related("job__workflow")
+        .only("number", "step", "due_at", "job__workflow__name")
+        .order_by("due_at")
+        .first()
+    )
+
+
+def list_startable(user: Any) -> list[Workflow]:
+    """Give the workflows that the user can start a job of now."""
+    rows = list_visible_workflows(user).filter(deleted=False, paused=False, load_error="")
+    rows = rows.exclude(current_definition=None).only("name", "label")[:STARTABLE_SHOWN]
+    return [workflow for workflow in rows if has_permission(user, "django_wfe.add_job", workflow)]
+
+
+def list_broken_workflows(workflows: QuerySet[Workflow]) -> list[Workflow]:
+    """Give the workflows whose latest declaration could not be taken over."""
+    return list(workflows.filter(deleted=False).exclude(load_error="")[:BROKEN_SHOWN])
+
+
+def list_broken_modules(user: Any) -> list[DefinitionModule]:
+    """Give the modules of WFE_WORKFLOWS that could not be read, or in which something is wrong."""
+    if not has_permission(user, "django_wfe.view_workflow"):
+        return []
+    return list(DefinitionModule.objects.exclude(error="")[:BROKEN_SHOWN])
+
+
+def _count_by_state(jobs: QuerySet[Job]) -> dict[str, int]:
+    return dict(jobs.order_by().values_list("state").annotate(count=Count("pk")))
+
+
+def _fill_in_texts(incidents: Iterable[Incident]) -> None:
+    by_run = {incident.step_run_id: incident for incident in incidents}
+    for pk, error in StepRun.objects.filter(pk__in=by_run).values_list("pk", Left("error", 300)):
+        by_run[pk].error = error
+    labels = load_step_labels({incident.step for incident in by_run.values()})
+    for incident in by_run.values():
+        incident.label = labels[incident.step]

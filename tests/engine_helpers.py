@@ -1,0 +1,81 @@
+"""Running the engine in the test's own process, and seeing what it would send."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.db.models.functions import Now
+
+from django_wfe.engine.dispatcher import install_dispatcher
+from django_wfe.engine.executor import run_step_run
+from django_wfe.models import Job, JobEvent, StepRun, StepRunState
+
+
+def run_ready(job_id: int, *, most: int = 100) -> Job:
+    """Run what is ready and due of a Job, until nothing is; give the Job as it is then."""
+    for _ in range(most):
+        due = StepRun.objects.filter(job_id=job_id, state=StepRunState.READY, due_at__lte=Now())
+        before = list(due.order_by("id").values_list("id", "epoch"))
+        for step_run_id, _ in before:
+            run_step_run(step_run_id)
+        if list(due.order_by("id").values_list("id", "epoch")) == before:
+            return Job.objects.select_related("workflow").get(pk=job_id)
+    raise AssertionError(f"job {job_id} is not done after {most} rounds")
+
+
+def run_now(job_id: int) -> Job:
+    """As ``run_ready``, and what is due only later counts as due."""
+    StepRun.objects.filter(job_id=job_id, state=StepRunState.READY).update(due_at=Now())
+    return run_ready(job_id)
+
+
+@dataclass
+class RecordingDispatcher:
+    """Keeps what the engine sends."""
+
+    sent: list[int] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
+
+    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
+        self.sent.append(step_run_id)
+        self.delays.append(delay_seconds)
+
+
+@contextmanager
+def recording_dispatcher() -> Iterator[RecordingDispatcher]:
+    dispatcher = RecordingDispatcher()
+    before = install_dispatcher(dispatcher)
+    try:
+        yield dispatcher
+    finally:
+        install_dispatcher(before)
+
+
+def create_user(name: str, *permissions: str) -> User:
+    """Create a user with permissions of this app, such as ``cancel_job``."""
+    user = User.objects.create_user(name)
+    for codename in permissions:
+        user.user_permissions.add(Permission.objects.get(content_type__app_label="django_wfe", codename=codename))
+    return user
+
+
+def get_last_run(job_id: int) -> StepRun:
+    return StepRun.objects.filter(job_id=job_id, superseded=False).order_by("-number", "-attempt")[0]
+
+
+def get_last_event(job_id: int) -> JobEvent:
+    return JobEvent.objects.filter(job_id=job_id).order_by("-id")[0]
+
+
+def list_events(job_id: int) -> list[str]:
+    return list(JobEvent.objects.filter(job_id=job_id).order_by("id").values_list("kind", flat=True))
+
+
+def take_history(job_id: int) -> dict[int, tuple[Any, ...]]:
+    """What is kept of each ended step run of a Job: nothing of it may ever change."""
+    ended = ("FINISHED", "SKIPPED", "FAILED", "LOST", "CANCELED")
+    runs = StepRun.objects.filter(job_id=job_id, state__in=ended)
+    columns = ("number", "attempt", "step", "state", "result", "error", "external_data", "transition", "previous_id")
+    return {run[0]: run[1:] for run in runs.values_list("pk", *columns)}
