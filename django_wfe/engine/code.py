@@ -9,7 +9,10 @@ import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.utils import translation
+
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
+from django_wfe.graph import Graph
 from django_wfe.steps import Step, plan_call
 from django_wfe.workflows import Workflow, compile_graph, forget_classes
 
@@ -44,6 +47,18 @@ def load_workflow(path: str) -> type[Workflow]:
         CodeNotLoaded: with the reason, where no such class can be imported.
     """
     return _load(path, Workflow, "Workflow")
+
+
+def read_graph(workflow: type[Workflow]) -> Graph:
+    """Give a workflow's graph, with labels that are to be translated as they stand in the source.
+
+    So its fingerprint does not depend on the language of the request in which it is first looked at.
+
+    Raises:
+        InvalidWorkflow: where the declaration has problems.
+    """
+    with translation.override(None):
+        return compile_graph(workflow)
 
 
 def hold_definition(workflow_path: str, fingerprint: str) -> bool:
@@ -174,7 +189,7 @@ def _resolve_class(path: str, base: type[Any], kind: str) -> type[Any]:
 
 def _holds(workflow_path: str, fingerprint: str) -> bool:
     try:
-        return compile_graph(load_workflow(workflow_path)).fingerprint == fingerprint
+        return read_graph(load_workflow(workflow_path)).fingerprint == fingerprint
     except (CodeNotLoaded, InvalidWorkflow):
         return False
 

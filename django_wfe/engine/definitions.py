@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.utils import translation
 
 from django_wfe.conf import DATABASE
+from django_wfe.engine.code import read_graph
 from django_wfe.graph import Graph, Node, Problem, get_description, get_label
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.steps import dotted_path
 from django_wfe.workflows import Workflow as WorkflowClass
-from django_wfe.workflows import compile_graph, list_problems
+from django_wfe.workflows import list_problems
 
 LONGEST_TEXT = 255
 """How many characters the database keeps of a path, a name and a label."""
@@ -63,6 +65,7 @@ class DeclaredWorkflow:
         )
 
 
+@translation.override(None)  # labels that are to be translated are kept as they stand in the source
 def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
     """Give a Workflow class as data, with every problem that keeps it from running."""
     problems = [*list_problems(workflow)]
@@ -70,7 +73,7 @@ def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
     graph = None
     if not problems:
         try:
-            graph = compile_graph(workflow)
+            graph = read_graph(workflow)
         except Exception as error:  # what a schema's own hooks, or a label's, may raise
             problems.append(
                 Problem(

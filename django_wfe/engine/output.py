@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,10 +24,14 @@ from django_wfe.engine.failures import clean
 from django_wfe.models import Job, JobLog, StepRun
 
 STEP_LOGGER = "django_wfe.step"
+LOOK_SECONDS = 1.0
+"""How often loggers that have been added or changed since are looked for."""
+
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 _current: ContextVar[Capture | None] = ContextVar("django_wfe_capture", default=None)
 _install_lock = threading.Lock()
+_next_look = float("-inf")
 
 
 class Capture:
@@ -125,7 +130,11 @@ def install_routers() -> None:
 
     Called at each step run, since test runners and daemons replace the streams; it changes nothing when all is there.
     """
-    _add_to_closed_loggers()
+    global _next_look
+    now = time.monotonic()
+    if now >= _next_look:
+        _next_look = now + LOOK_SECONDS
+        _add_to_closed_loggers()
     if type(sys.stdout) is Router and type(sys.stderr) is Router and _handler in logging.root.handlers:
         return
     with _install_lock:

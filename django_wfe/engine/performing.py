@@ -14,7 +14,7 @@ from django_wfe.encoding import encode
 from django_wfe.engine.boundaries import Death, cross
 from django_wfe.engine.claims import Claim
 from django_wfe.engine.code import load_node
-from django_wfe.engine.failures import describe_failure, describe_reason
+from django_wfe.engine.failures import clean, describe_failure, describe_reason
 from django_wfe.engine.heartbeat import ActiveRun, WorkerProcess
 from django_wfe.engine.inputs import list_values, load_input
 from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
@@ -51,7 +51,7 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
     except BaseException as error:
         if model is None and has_input(step_class) and isinstance(error, ValidationError):
             reason = f"The input given to {claim.step} no longer validates; it is asked for again. {error}"
-            return InputRefused(reason=reason, external_data=claim.external_data)
+            return InputRefused(reason=clean(reason), external_data=claim.external_data)
         # The schema's own validators and the step's __init__ may raise anything, as its execute may.
         return describe_error(claim, step_class, error, engine_frames=1)
     with worker.watch(claim, capture, _give_seconds(step_class.timeout)) as active:
@@ -94,7 +94,7 @@ def find_step_class(claim: Claim) -> type[Step] | Outcome:
     try:
         return load_node(claim.step)
     except CodeNotLoaded as error:
-        return Parked(reason=str(error))
+        return Parked(reason=clean(str(error)))
 
 
 def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -> Outcome:

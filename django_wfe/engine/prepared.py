@@ -40,6 +40,7 @@ TYPES = {
     "next_number": "integer",
     "next_run_state": "text",
     "next_step": "text",
+    "path": "text",
     "result": "jsonb",
     "run_state": "text",
     "runnable": "text[]",

@@ -11,12 +11,14 @@ from django.db import transaction
 from django_wfe.conf import DATABASE
 from django_wfe.engine import statements
 from django_wfe.engine.claims import Claim
+from django_wfe.engine.code import read_graph
 from django_wfe.engine.definitions import describe_workflow, record_workflow
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.executor import run_slice
+from django_wfe.engine.failures import clean
 from django_wfe.engine.heartbeat import get_worker
 from django_wfe.engine.notices import notify_input_required, notify_job_started
-from django_wfe.engine.prepared import fetch_row
+from django_wfe.engine.prepared import Statement, fetch_row
 from django_wfe.engine.rights import require_permission
 from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
 from django_wfe.graph import START
@@ -24,7 +26,6 @@ from django_wfe.models import Definition, Job, JobEvent, JobState, StepRunState,
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import dotted_path
 from django_wfe.workflows import Workflow as WorkflowClass
-from django_wfe.workflows import compile_graph
 
 MAX_KEY_LENGTH = 255
 
@@ -62,8 +63,10 @@ def start_job(
     """
     row = find_workflow(workflow)
     require_permission(actor, "django_wfe.add_job", row)
-    if key is not None and not (isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH and "\0" not in key):
-        raise ValueError(f"key={key!r}: give a text of 1 to {MAX_KEY_LENGTH} characters without NUL.")
+    if key is not None and not (isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH and clean(key) == key):
+        raise ValueError(
+            f"key={key!r}: give a text of 1 to {MAX_KEY_LENGTH} characters without NUL and lone surrogates."
+        )
     definition_id = _choose_definition(workflow, row)
     node = load_graph(definition_id).first
     run_state, job_state, worker = StepRunState.READY, JobState.PENDING, None
@@ -134,15 +137,15 @@ def find_workflow(workflow: Any) -> Workflow:
     if isinstance(workflow, Workflow):
         return workflow
     if isinstance(workflow, type) and issubclass(workflow, WorkflowClass):
-        row = _find_row(path=dotted_path(workflow))
+        row = _find_row(statements.FIND_WORKFLOW_BY_PATH, {"path": dotted_path(workflow)})
         return row if row is not None else _record(workflow)
     row = None
-    if isinstance(workflow, str) and "\0" in workflow:
+    if isinstance(workflow, str) and clean(workflow) != workflow:
         pass  # PostgreSQL would raise an error of its own
     elif isinstance(workflow, str) and not workflow.isdecimal():
-        row = _find_row(path=workflow)
+        row = _find_row(statements.FIND_WORKFLOW_BY_PATH, {"path": workflow})
     elif isinstance(workflow, (int, str)) and not isinstance(workflow, bool) and 0 < int(workflow) < 2**63:
-        row = _find_row(pk=int(workflow))
+        row = _find_row(statements.FIND_WORKFLOW, {"workflow_id": int(workflow)})
     if row is None:
         raise UnknownWorkflow(
             f"There is no workflow {workflow!r}. Give the id or dotted path of one that the admin lists, or its class."
@@ -150,8 +153,10 @@ def find_workflow(workflow: Any) -> Workflow:
     return row
 
 
-def _find_row(**named: Any) -> Workflow | None:
-    return Workflow.objects.filter(**named).first()
+def _find_row(statement: Statement, parameters: dict[str, Any]) -> Workflow | None:
+    """Give a row with the columns that a start needs; the others load when they are asked for."""
+    row = fetch_row(statement, parameters)
+    return None if row is None else Workflow.from_db(DATABASE, statements.WORKFLOW_COLUMNS, row)
 
 
 def _choose_definition(asked: Any, row: Workflow) -> int:
@@ -159,7 +164,7 @@ def _choose_definition(asked: Any, row: Workflow) -> int:
         raise WorkflowDeleted(f"The workflow {row.path} is no longer declared in WFE_WORKFLOWS; no new job can start.")
     if isinstance(asked, type):
         # The caller holds the class: its Job runs by that class's graph, whatever version the database has seen last.
-        fingerprint = compile_graph(asked).fingerprint
+        fingerprint = read_graph(asked).fingerprint
         if row.current_definition_id is None or load_graph(row.current_definition_id).fingerprint != fingerprint:
             found = (
                 Definition.objects.filter(workflow=row, fingerprint=fingerprint).values_list("pk", flat=True).first()
@@ -177,6 +182,6 @@ def _get_definition(row: Workflow) -> int:
 
 
 def _record(workflow: type[WorkflowClass]) -> Workflow:
-    compile_graph(workflow)
+    read_graph(workflow)
     with transaction.atomic(using=DATABASE):
         return record_workflow(describe_workflow(workflow))

@@ -14,6 +14,16 @@ _RUN_COLUMNS = """
     superseded, dispatches, error_type, error, traceback, fingerprint
 """
 
+# In the order of the model's fields, as Model.from_db wants them.
+WORKFLOW_COLUMNS = ("id", "path", "name", "deleted", "paused", "current_definition_id", "load_error")
+
+FIND_WORKFLOW = Statement(
+    "find_workflow", f"SELECT {', '.join(WORKFLOW_COLUMNS)} FROM django_wfe_workflow WHERE id = %(workflow_id)s"
+)
+FIND_WORKFLOW_BY_PATH = Statement(
+    "find_workflow_by_path", f"SELECT {', '.join(WORKFLOW_COLUMNS)} FROM django_wfe_workflow WHERE path = %(path)s"
+)
+
 START = Statement(
     "start",
     f"""

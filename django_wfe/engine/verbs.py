@@ -17,6 +17,7 @@ from django_wfe.encoding import encode
 from django_wfe.engine.advancing import advance_past, open_attempt, open_rerun, store_result
 from django_wfe.engine.code import load_node
 from django_wfe.engine.dispatcher import dispatch_on_commit
+from django_wfe.engine.failures import clean
 from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.locking import change_job, check_expected_state
 from django_wfe.engine.notices import notify_job_canceled
@@ -275,7 +276,7 @@ def _apply(
             actor=actor,
             actor_name=str(actor)[:255] if actor is not None else "",
             source=source,
-            data={**data, "reason": reason} if reason else data,
+            data={**data, "reason": clean(reason)} if reason else data,
         )
 
     change_job(job_id, apply)
