@@ -91,4 +91,4 @@ class StepAdmin(ConsoleAdmin[Step]):
         """The JSON Schema of its input."""
         if step.input_schema is None:
             return _("none: it asks for no input")
-        return format_html('<pre class="wfe-pre">{}</pre>', write_json(step.input_schema))
+        return format_html('<pre class="wfe-pre" tabindex="0">{}</pre>', write_json(step.input_schema))

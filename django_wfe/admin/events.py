@@ -73,4 +73,4 @@ class JobEventAdmin(ConsoleAdmin[JobEvent]):
     @admin.display(description=gettext_lazy("data"))
     def data_written(self, event: JobEvent) -> SafeString | str:
         """What was kept with it."""
-        return format_html('<pre class="wfe-pre">{}</pre>', write_json(event.data)) if event.data else _("nothing")
+        return format_html('<pre class="wfe-pre" tabindex="0">{}</pre>', write_json(event.data)) if event.data else _("nothing")

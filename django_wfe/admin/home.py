@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -140,8 +140,8 @@ def count_states(jobs: QuerySet[Job]) -> list[StateCount]:
     """Count the jobs by state: live and failed ones from their partial indexes, ended ones among the newest jobs."""
     live = _count_by_state(jobs.filter(state__in=sorted(states.LIVE_JOB_STATES)))
     failed = jobs.filter(state=states.JobState.FAILED).order_by().count()
-    newest = jobs.order_by("-pk")[:RECENT_JOBS].values("pk")
-    recent = _count_by_state(Job.objects.filter(pk__in=newest, state__in=sorted(states.TERMINAL_JOB_STATES)))
+    ended = {state.value: Count("pk", filter=Q(state=state.value)) for state in states.TERMINAL_JOB_STATES}
+    recent = jobs.order_by("-pk").values("pk", "state")[:RECENT_JOBS].aggregate(**ended)
     counts = {**live, **recent, states.JobState.FAILED.value: failed}
     return [
         StateCount(state.value, counts.get(state.value, 0), recent_only=state in states.TERMINAL_JOB_STATES)

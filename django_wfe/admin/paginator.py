@@ -40,5 +40,5 @@ class CappedPaginator(_Paginator):
         rows: Any = self.object_list
         if not hasattr(rows, "order_by"):
             return len(rows)
-        counted: int = rows.order_by()[: CAP + 1].count()
+        counted: int = rows.order_by().values("pk")[: CAP + 1].count()
         return counted

@@ -57,7 +57,7 @@ class WorkerAdmin(ConsoleAdmin[Worker]):
         """The nodes that it was asked to run and could not import."""
         if not worker.lacks:
             return _("nothing")
-        return format_html('<pre class="wfe-pre">{}</pre>', write_json(worker.lacks))
+        return format_html('<pre class="wfe-pre" tabindex="0">{}</pre>', write_json(worker.lacks))
 
 
 def describe_worker(worker: Worker) -> tuple[str, str]:

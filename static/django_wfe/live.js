@@ -55,7 +55,9 @@
             const successor = fresh.querySelector(`#${CSS.escape(part.id)}`);
             if (successor && !isBeingUsed(part)) {
                 keepUnfolded(part, successor);
-                part.replaceWith(successor);
+                if (!part.isEqualNode(successor)) {
+                    part.replaceWith(successor);
+                }
             }
         }
         for (const body of main.querySelectorAll("tbody[data-live-rows][id]")) {
@@ -99,10 +101,11 @@
         }
     }
 
-    /* What somebody has focused or selected is not taken away from under them. */
+    /* What somebody has focused, selected or is just pressing is not taken away from under them. */
     function isBeingUsed(part) {
         const selection = document.getSelection();
         return part.contains(document.activeElement)
+            || part.querySelector(":active") !== null
             || Boolean(selection && !selection.isCollapsed && selection.rangeCount && selection.containsNode(part, true));
     }
 

@@ -1,6 +1,5 @@
 """The console's lists: filters, search, capped counts, exports, and nothing loaded that they do not show."""
 
-import uuid
 from typing import Any
 
 import pytest
@@ -97,7 +96,7 @@ def test_a_job_is_found_by_id_uuid_or_key(term: str) -> None:
     assert list_jobs(sign_in_superuser(), f"q={term.format(id=job.pk, uuid=job.uuid)}") == [job.pk]
 
 
-@pytest.mark.parametrize("term", ["order", str(uuid.uuid4()), "9" * 30, "-1", "'; drop table"])
+@pytest.mark.parametrize("term", ["order", "00000000-0000-4000-8000-000000000000", "9" * 30, "-1", "'; drop table"])
 def test_a_search_for_nothing_there_is_finds_nothing(term: str) -> None:
     run_workflow(record(Asking), key="order 7")
     assert list_jobs(sign_in_superuser(), f"q={term}") == []

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from django_wfe import steps
 from django_wfe.graph import START, Graph, build_graph, get_label, split_words
+from tests import input_workflows as asking
 from tests import interface_workflows as declared
 from tests import workflows
 
@@ -78,13 +79,13 @@ def test_edges_carry_their_index_and_label():
 
 
 def test_an_input_schema_is_kept_as_json_schema():
-    node = build({start: [declared.AskOrder]}).first
+    node = build({start: [asking.AskOrder]}).first
     assert node.asks_input
     assert node.input_schema["properties"]["day"]["format"] == "date"
     assert build({start: [One]}).first.input_schema is None
 
 
-@pytest.mark.parametrize("workflow", [workflows.Asking, workflows.Looping, declared.Ordering, declared.Choosing])
+@pytest.mark.parametrize("workflow", [workflows.Asking, workflows.Looping, asking.Ordering, declared.Choosing])
 def test_a_graph_survives_json(workflow):
     graph = build(workflow.DIGRAPH)
     again = Graph.from_json(json.loads(json.dumps(graph.to_json())))
@@ -96,10 +97,9 @@ def test_a_graph_survives_json(workflow):
 
 def test_the_fingerprint_is_the_same_in_other_processes():
     """Sets, with their order that differs from process to process, are the trap."""
-    names = ["Ordering", "Choosing", "SetDefaults"]
     code = (
-        "from django_wfe.graph import build_graph; from tests import interface_workflows as w; "
-        f"print(*[build_graph(getattr(w, name).DIGRAPH).fingerprint for name in {names}])"
+        "from django_wfe.graph import build_graph; from tests import input_workflows as asking; "
+        "print(*[build_graph(flow.DIGRAPH).fingerprint for flow in (asking.Ordering, asking.SetDefaults)])"
     )
     printed = set()
     for seed in ("1", "2", "3"):
@@ -107,7 +107,7 @@ def test_the_fingerprint_is_the_same_in_other_processes():
         child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
         assert child.returncode == 0, child.stderr
         printed.add(tuple(child.stdout.split()))
-    here = tuple(build(getattr(declared, name).DIGRAPH).fingerprint for name in names)
+    here = tuple(build(flow.DIGRAPH).fingerprint for flow in (asking.Ordering, asking.SetDefaults))
     assert printed == {here}
 
 
@@ -157,5 +157,5 @@ def test_split_words(name, words):
 
 
 def test_a_label_is_the_class_name_in_words_unless_one_is_given():
-    assert get_label(declared.AskOrder) == "Ask order"
+    assert get_label(asking.AskOrder) == "Ask order"
     assert get_label(Two) == "The second"
