@@ -10,6 +10,7 @@ from django_wfe.admin.jobs import JobAdmin
 from django_wfe.admin.step_runs import StepRunAdmin
 from django_wfe.admin.workers import WorkerAdmin
 from django_wfe.admin.workflows import WorkflowAdmin
+from django_wfe.models import Definition, Job, JobEvent, Step, StepRun, Worker, Workflow
 
 __all__ = [
     "DefinitionAdmin",
@@ -19,9 +20,28 @@ __all__ = [
     "StepRunAdmin",
     "WorkerAdmin",
     "WorkflowAdmin",
+    "register_console",
 ]
 
-# Extends the project's own "admin/index.html", whichever that is. A site that chose a template of its own keeps it,
-# and can include "django_wfe/console/index_block.html" there.
-if admin.site.index_template is None:
-    admin.site.index_template = "django_wfe/console/admin_index.html"
+INDEX_TEMPLATE = "django_wfe/console/admin_index.html"
+
+
+def register_console(site: admin.AdminSite) -> None:
+    """Put the whole console on an admin site. On the default site that is done already.
+
+    The site's index gets a line that links to the console and tells what waits. It extends the project's own
+    "admin/index.html"; a site that has set an ``index_template`` keeps it, and can include
+    "django_wfe/console/index_block.html" there.
+    """
+    site.register(Workflow, WorkflowAdmin)
+    site.register(Job, JobAdmin)
+    site.register(StepRun, StepRunAdmin)
+    site.register(JobEvent, JobEventAdmin)
+    site.register(Worker, WorkerAdmin)
+    site.register(Definition, DefinitionAdmin)
+    site.register(Step, StepAdmin)
+    if site.index_template is None:
+        site.index_template = INDEX_TEMPLATE
+
+
+register_console(admin.site)

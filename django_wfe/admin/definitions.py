@@ -11,14 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.base import ConsoleAdmin
-from django_wfe.admin.drawing import draw_time
-from django_wfe.admin.payloads import write_json
+from django_wfe.admin.drawing import draw_json, draw_time
 from django_wfe.engine.rights import list_visible_workflows
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.rendering.diagram import render_workflow_diagram
 
 
-@admin.register(Definition)
 class DefinitionAdmin(ConsoleAdmin[Definition]):
     """The versions of the workflows' graphs. The list loads no graph."""
 
@@ -63,7 +61,6 @@ class DefinitionAdmin(ConsoleAdmin[Definition]):
         )
 
 
-@admin.register(Step)
 class StepAdmin(ConsoleAdmin[Step]):
     """The Steps and Decisions that discovery has found in workflows."""
 
@@ -91,4 +88,4 @@ class StepAdmin(ConsoleAdmin[Step]):
         """The JSON Schema of its input."""
         if step.input_schema is None:
             return _("none: it asks for no input")
-        return format_html('<pre class="wfe-pre" tabindex="0">{}</pre>', write_json(step.input_schema))
+        return draw_json(step.input_schema)

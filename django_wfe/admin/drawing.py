@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from django_wfe.admin.payloads import write_json
 from django_wfe.rendering.durations import (
     SECONDS_A_DAY,
     SECONDS_A_MINUTE,
@@ -60,6 +61,11 @@ def draw_time(moment: datetime | None, now: datetime | None = None) -> SafeStrin
         describe_moment(moment),
         describe_distance(now - timedelta(seconds=coarse), now),
     )
+
+
+def draw_json(value: Any) -> SafeString:
+    """Draw a value as indented JSON."""
+    return format_html('<pre class="wfe-pre" tabindex="0">{}</pre>', write_json(value))
 
 
 def describe_moment(moment: datetime) -> str:

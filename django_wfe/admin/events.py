@@ -13,14 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.base import ConsoleAdmin
-from django_wfe.admin.drawing import NOTHING, draw_time
+from django_wfe.admin.drawing import NOTHING, draw_json, draw_time
 from django_wfe.admin.job_lookup import is_id
-from django_wfe.admin.payloads import write_json
 from django_wfe.engine.rights import has_permission, list_visible_jobs
 from django_wfe.models import JobEvent, Workflow
 
 
-@admin.register(JobEvent)
 class JobEventAdmin(ConsoleAdmin[JobEvent]):
     """What happened to jobs. The list loads no data."""
 
@@ -73,4 +71,4 @@ class JobEventAdmin(ConsoleAdmin[JobEvent]):
     @admin.display(description=gettext_lazy("data"))
     def data_written(self, event: JobEvent) -> SafeString | str:
         """What was kept with it."""
-        return format_html('<pre class="wfe-pre" tabindex="0">{}</pre>', write_json(event.data)) if event.data else _("nothing")
+        return draw_json(event.data) if event.data else _("nothing")

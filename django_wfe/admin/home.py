@@ -72,6 +72,16 @@ class Attention:
     failed: int
     may_answer: bool
 
+    @property
+    def waiting_text(self) -> str:
+        """How many wait, in words: "3", "1,000+"."""
+        return _write_capped(self.waiting)
+
+    @property
+    def failed_text(self) -> str:
+        """How many failed, in words."""
+        return _write_capped(self.failed)
+
 
 def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBase:
     """Show the console's home."""
@@ -98,7 +108,6 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
         title=_("Workflow console"),
         is_root=True,
         attention=count_attention(user),
-        attention_cap=ATTENTION_CAP,
         state_counts=count_states(jobs),
         recent_jobs=number_format(RECENT_JOBS, force_grouping=True),
         waiting=waiting[:WAITING_SHOWN],
@@ -232,6 +241,11 @@ def list_broken_modules(user: Any) -> list[DefinitionModule]:
     if not has_permission(user, "django_wfe.view_workflow"):
         return []
     return list(DefinitionModule.objects.exclude(error="")[:BROKEN_SHOWN])
+
+
+def _write_capped(count: int) -> str:
+    text = str(number_format(count, force_grouping=True))
+    return f"{text}+" if count >= ATTENTION_CAP else text
 
 
 def _count_by_state(jobs: QuerySet[Job]) -> dict[str, int]:

@@ -27,7 +27,6 @@ from django_wfe.engine.rights import list_visible_jobs
 from django_wfe.models import Job, Workflow
 
 
-@admin.register(Job)
 class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
     """The executions. Nothing is edited here: everything goes through the verbs of ``engine/lifecycle.py``."""
 

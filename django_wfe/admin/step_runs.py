@@ -62,7 +62,6 @@ class FingerprintFilter(admin.SimpleListFilter):
         return queryset.filter(fingerprint=value, state=states.StepRunState.FAILED) if value else queryset
 
 
-@admin.register(StepRun)
 class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
     """Every attempt at every node. Payloads are never loaded for the list."""
 

@@ -12,13 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.base import ConsoleAdmin
-from django_wfe.admin.drawing import draw_time
-from django_wfe.admin.payloads import write_json
+from django_wfe.admin.drawing import draw_json, draw_time
 from django_wfe.conf import settings
 from django_wfe.models import Worker
 
 
-@admin.register(Worker)
 class WorkerAdmin(ConsoleAdmin[Worker]):
     """One row a process: whether it lives, and what it could not import."""
 
@@ -57,7 +55,7 @@ class WorkerAdmin(ConsoleAdmin[Worker]):
         """The nodes that it was asked to run and could not import."""
         if not worker.lacks:
             return _("nothing")
-        return format_html('<pre class="wfe-pre" tabindex="0">{}</pre>', write_json(worker.lacks))
+        return draw_json(worker.lacks)
 
 
 def describe_worker(worker: Worker) -> tuple[str, str]:

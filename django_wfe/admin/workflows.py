@@ -38,7 +38,6 @@ _COUNTED_AS = {
 }
 
 
-@admin.register(Workflow)
 class WorkflowAdmin(ConsoleAdmin[Workflow]):
     """The workflows that discovery has found; the console's home hangs on it."""
 

@@ -141,12 +141,7 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """End the thread, and say that this worker has stopped."""
-        self.stopping.set()
-        with self._wake:
-            self._ended = True
-            self._wake.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+        self.end_thread()
         with connections[DATABASE].cursor() as cursor:
             cursor.execute(
                 "UPDATE django_wfe_worker SET stopped_at = statement_timestamp()"
@@ -154,6 +149,15 @@ class WorkerProcess:
                 "                               WHERE worker_id = %s AND state = 'RUNNING')",
                 [self.id, self.id],
             )
+
+    def end_thread(self) -> None:
+        """End the thread, and say nothing: what is left of a worker that a test has killed."""
+        self.stopping.set()
+        with self._wake:
+            self._ended = True
+            self._wake.notify_all()
+        if self._thread is not None:
+            self._thread.join()
 
     @contextmanager
     def watch(self, claim: Claim, capture: Capture, timeout: float | None) -> Iterator[ActiveRun]:
@@ -233,7 +237,8 @@ class WorkerProcess:
         interval = settings.worker_timeout / 4
         # A step run in-process that is over soon is no business of this thread.
         long = [run for run in active if now - run.began > (TICK_SECONDS if self.resident else interval)]
-        if now - self._last_beat >= interval and (self.resident or long):
+        # A row that the step's own transaction has not committed is invisible to recovery, and locked against this thread.
+        if now - self._last_beat >= interval and (self.resident or (long and self._beat_is_durable)):
             self._beat()
             if self.resident:
                 self._give_back_forgotten()
@@ -293,6 +298,13 @@ def get_worker() -> WorkerProcess:
             if _worker is None or _worker.pid != os.getpid():
                 _worker = WorkerProcess()
     return _worker
+
+
+def install_worker(worker: WorkerProcess | None) -> WorkerProcess | None:
+    """Make ``worker`` this process's; give the one before, whose thread goes on. None: a new one when it is needed."""
+    global _worker
+    before, _worker = _worker, worker
+    return before
 
 
 def stop_worker() -> None:

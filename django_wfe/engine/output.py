@@ -25,13 +25,13 @@ from django_wfe.models import Job, JobLog, StepRun
 
 STEP_LOGGER = "django_wfe.step"
 LOOK_SECONDS = 1.0
-"""How often loggers that have been added or changed since are looked for."""
+"""How often loggers that were changed are looked for; those that were added are seen at once."""
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 _current: ContextVar[Capture | None] = ContextVar("django_wfe_capture", default=None)
 _install_lock = threading.Lock()
-_next_look = float("-inf")
+_looked = (0, 0.0)
 
 
 class Capture:
@@ -130,10 +130,10 @@ def install_routers() -> None:
 
     Called at each step run, since test runners and daemons replace the streams; it changes nothing when all is there.
     """
-    global _next_look
-    now = time.monotonic()
-    if now >= _next_look:
-        _next_look = now + LOOK_SECONDS
+    global _looked
+    count, now = len(logging.root.manager.loggerDict), time.monotonic()
+    if count != _looked[0] or now >= _looked[1] + LOOK_SECONDS:
+        _looked = (count, now)
         _add_to_closed_loggers()
     if type(sys.stdout) is Router and type(sys.stderr) is Router and _handler in logging.root.handlers:
         return

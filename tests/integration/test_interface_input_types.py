@@ -8,9 +8,7 @@ from pydantic import SecretStr, ValidationError
 
 from django_wfe import provide_external_input, run_workflow
 from django_wfe.engine.heartbeat import stop_worker
-from django_wfe.exceptions import (
-    NotEncodable,
-)
+from django_wfe.exceptions import NotEncodable
 from django_wfe.models import Job, JobState
 from tests import input_workflows as asking
 from tests import interface_workflows as declared

@@ -7,12 +7,7 @@ from pydantic import ValidationError
 from django_wfe import exceptions, order_workflow_execution, provide_external_input, run_workflow
 from django_wfe.engine.heartbeat import stop_worker
 from django_wfe.engine.lifecycle import cancel_job
-from django_wfe.exceptions import (
-    FinishedWorkflow,
-    NotEncodable,
-    UnknownJob,
-    WrongState,
-)
+from django_wfe.exceptions import FinishedWorkflow, NotEncodable, UnknownJob, WrongState
 from django_wfe.models import Job, JobState
 from tests import input_workflows as asking
 from tests import interface_workflows as declared

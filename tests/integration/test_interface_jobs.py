@@ -14,9 +14,7 @@ from django_wfe import exceptions, order_workflow_execution, provide_external_in
 from django_wfe.encoding import encode
 from django_wfe.engine.heartbeat import stop_worker
 from django_wfe.engine.output import read_log
-from django_wfe.exceptions import (
-    WrongState,
-)
+from django_wfe.exceptions import WrongState
 from django_wfe.graph import START
 from django_wfe.models import Job, JobState
 from tests import input_workflows as asking

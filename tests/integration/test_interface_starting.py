@@ -9,11 +9,7 @@ from django_wfe.engine.code import clear as forget_loaded_code
 from django_wfe.engine.code import hold_definition
 from django_wfe.engine.definitions import describe_workflow, record_workflow
 from django_wfe.engine.heartbeat import stop_worker
-from django_wfe.exceptions import (
-    InvalidWorkflow,
-    UnknownWorkflow,
-    WorkflowDeleted,
-)
+from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
 from django_wfe.models import Job, JobState, StepRun, Workflow
 from django_wfe.workflows import Workflow as WorkflowClass
 from tests import input_workflows as asking

@@ -5,19 +5,8 @@ from django.contrib.auth.models import AnonymousUser
 
 from django_wfe import provide_external_input, run_workflow
 from django_wfe.engine.heartbeat import stop_worker
-from django_wfe.engine.lifecycle import (
-    VERBS,
-    cancel_job,
-    list_verbs,
-    pause_job,
-    resume_job,
-)
-from django_wfe.exceptions import (
-    FinishedWorkflow,
-    PermissionRequired,
-    UnknownJob,
-    WrongState,
-)
+from django_wfe.engine.lifecycle import VERBS, cancel_job, list_verbs, pause_job, resume_job
+from django_wfe.exceptions import FinishedWorkflow, PermissionRequired, UnknownJob, WrongState
 from django_wfe.models import JobEvent, JobState
 from tests import interface_workflows as declared
 from tests import workflows
