@@ -237,7 +237,7 @@ class WorkerProcess:
         interval = settings.worker_timeout / 4
         # A step run in-process that is over soon is no business of this thread.
         long = [run for run in active if now - run.began > (TICK_SECONDS if self.resident else interval)]
-        # A row that the step's own transaction has not committed is invisible to recovery, and locked against this thread.
+        # A row that the step's own transaction has not committed is invisible to recovery, and locked for this thread.
         if now - self._last_beat >= interval and (self.resident or (long and self._beat_is_durable)):
             self._beat()
             if self.resident:

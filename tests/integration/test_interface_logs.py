@@ -160,7 +160,7 @@ def test_a_logger_that_does_not_propagate_is_in_the_log_too_and_once(monkeypatch
     below = logging.getLogger("shop.closed.below")
     monkeypatch.setattr(closed, "propagate", False)
     monkeypatch.setattr(below, "propagate", True)
-    monkeypatch.setattr(output, "_next_look", float("-inf"))  # not to wait until it looks again
+    monkeypatch.setattr(output, "_looked", (-1, 0.0))  # not to wait until it looks again
 
     def execute(self, _input=None):
         closed.warning("from the closed one")
