@@ -21,10 +21,13 @@ class Workflow:
             one outgoing edge. A node without an entry, or with an empty list, ends the job. A Workflow without a
             DIGRAPH is abstract: a base for others.
         label: the workflow's name for people. Default "": its class name in words.
+        groups: the names of the user groups that may see it and its jobs, and act on them as far as their permissions
+            go. Default (): everybody with the permissions. Superusers always may.
     """
 
     DIGRAPH: ClassVar[Mapping[type[Step], Sequence[type[Step]]] | None] = None
     label: ClassVar[str] = ""
+    groups: ClassVar[Sequence[str]] = ()
 
 
 def is_abstract(workflow: type[Workflow]) -> bool:

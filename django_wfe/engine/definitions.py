@@ -38,6 +38,7 @@ class DeclaredWorkflow:
     graph: Graph | None
     problems: tuple[Problem, ...]
     code_hash: str
+    groups: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give it as data that ``from_json`` reads."""
@@ -49,6 +50,7 @@ class DeclaredWorkflow:
             "graph": self.graph.to_json() if self.graph else None,
             "problems": [asdict(problem) for problem in self.problems],
             "code_hash": self.code_hash,
+            "groups": list(self.groups),
         }
 
     @classmethod
@@ -62,6 +64,7 @@ class DeclaredWorkflow:
             graph=Graph.from_json(data["graph"]) if data["graph"] else None,
             problems=tuple(Problem(**problem) for problem in data["problems"]),
             code_hash=data["code_hash"],
+            groups=tuple(data["groups"]),
         )
 
 
@@ -92,6 +95,7 @@ def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
         graph=graph,
         problems=tuple(problems),
         code_hash=hash_code(workflow),
+        groups=tuple(workflow.groups),
     )
 
 
@@ -108,6 +112,7 @@ def record_workflow(declared: DeclaredWorkflow) -> Workflow:
             "label": declared.label,
             "description": declared.description,
             "deleted": False,
+            "groups": list(declared.groups),
             "load_error": "\n".join(str(problem) for problem in declared.problems),
         },
     )

@@ -1,5 +1,7 @@
 """Who may do what. Every service call and every page asks here.
 
+A right is a model permission, and for a Workflow that names groups, membership in one of them besides.
+
 ``actor=None`` stands for trusted Python code: it may do everything. Views pass the user of the request, always.
 """
 
@@ -14,23 +16,62 @@ from django_wfe.models import Job, Workflow
 
 
 def has_permission(actor: Any, permission: str, workflow: Workflow | None = None) -> bool:
-    """Tell whether a user has a permission such as ``"django_wfe.cancel_job"``, for one workflow where that matters."""
-    return actor is None or bool(actor.is_active and actor.has_perm(permission))
+    """Tell whether a user has a permission such as ``"django_wfe.cancel_job"``, for one workflow where it is given."""
+    if actor is None:
+        return True
+    if not (actor.is_active and actor.has_perm(permission)):
+        return False
+    return workflow is None or _is_let_in(actor, workflow)
 
 
 def require_permission(actor: Any, permission: str, workflow: Workflow | None = None) -> None:
     """Raise PermissionRequired where ``has_permission`` says no."""
-    if not has_permission(actor, permission, workflow):
+    if has_permission(actor, permission, workflow):
+        return
+    if has_permission(actor, permission) and workflow is not None:
         raise PermissionRequired(
-            f"{actor} may not do this: it needs the permission {permission}.", permission=permission
+            f"{actor} may not do this: {workflow.path} is for the groups {', '.join(workflow.groups)} only.",
+            permission=permission,
         )
+    raise PermissionRequired(f"{actor} may not do this: it needs the permission {permission}.", permission=permission)
 
 
 def list_visible_jobs(actor: Any) -> QuerySet[Job]:
     """Give the jobs that a user may see."""
-    return Job.objects.all() if has_permission(actor, "django_wfe.view_job") else Job.objects.none()
+    if not has_permission(actor, "django_wfe.view_job"):
+        return Job.objects.none()
+    if actor is None or actor.is_superuser:
+        return Job.objects.all()
+    return Job.objects.exclude(workflow__in=_list_closed_workflows(actor))
 
 
 def list_visible_workflows(actor: Any) -> QuerySet[Workflow]:
     """Give the workflows that a user may see."""
-    return Workflow.objects.all() if has_permission(actor, "django_wfe.view_workflow") else Workflow.objects.none()
+    if not has_permission(actor, "django_wfe.view_workflow"):
+        return Workflow.objects.none()
+    if actor is None or actor.is_superuser:
+        return Workflow.objects.all()
+    return Workflow.objects.exclude(pk__in=_list_closed_workflows(actor))
+
+
+def _list_closed_workflows(actor: Any) -> QuerySet[Workflow]:
+    """Give the workflows that name groups, none of them the user's. As a subquery: few rows, hashed once."""
+    closed = Workflow.objects.exclude(groups=[]).order_by().only("pk")
+    for name in _list_group_names(actor):
+        closed = closed.exclude(groups__contains=[name])
+    return closed
+
+
+def _is_let_in(actor: Any, workflow: Workflow) -> bool:
+    if not workflow.groups or actor.is_superuser:
+        return True
+    return not set(workflow.groups).isdisjoint(_list_group_names(actor))
+
+
+def _list_group_names(actor: Any) -> list[str]:
+    """Give the names of a user's groups, asked for once in the life of the object, as Django does with permissions."""
+    names: list[str] | None = getattr(actor, "_wfe_group_names", None)
+    if names is None:
+        names = list(actor.groups.values_list("name", flat=True))
+        actor._wfe_group_names = names
+    return names

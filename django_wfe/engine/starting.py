@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ from django_wfe.steps import dotted_path
 from django_wfe.workflows import Workflow as WorkflowClass
 
 MAX_KEY_LENGTH = 255
+COLUMNS = statements.WORKFLOW_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,10 @@ def find_workflow(workflow: Any) -> Workflow:
 def _find_row(statement: Statement, parameters: dict[str, Any]) -> Workflow | None:
     """Give a row with the columns that a start needs; the others load when they are asked for."""
     row = fetch_row(statement, parameters)
-    return None if row is None else Workflow.from_db(DATABASE, statements.WORKFLOW_COLUMNS, row)
+    if row is None:
+        return None
+    values = [json.loads(value) if name == "groups" else value for name, value in zip(COLUMNS, row, strict=True)]
+    return Workflow.from_db(DATABASE, COLUMNS, values)
 
 
 def _choose_definition(asked: Any, row: Workflow) -> int:

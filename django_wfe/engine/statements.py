@@ -15,7 +15,7 @@ _RUN_COLUMNS = """
 """
 
 # In the order of the model's fields, as Model.from_db wants them.
-WORKFLOW_COLUMNS = ("id", "path", "name", "deleted", "paused", "current_definition_id", "load_error")
+WORKFLOW_COLUMNS = ("id", "path", "name", "deleted", "paused", "groups", "current_definition_id", "load_error")
 
 FIND_WORKFLOW = Statement(
     "find_workflow", f"SELECT {', '.join(WORKFLOW_COLUMNS)} FROM django_wfe_workflow WHERE id = %(workflow_id)s"

@@ -26,6 +26,12 @@ class Workflow(models.Model):
     paused_at = models.DateTimeField(_("paused since"), null=True, blank=True)
     paused_by = models.CharField(_("paused by"), max_length=255, blank=True)
     pause_reason = models.TextField(_("reason of the pause"), blank=True)
+    groups: Any = models.JSONField(
+        _("groups"),
+        default=list,
+        blank=True,
+        help_text=_("Only these groups may see it and its jobs; empty: everybody with the permissions."),
+    )
     current_definition = models.ForeignKey(
         "django_wfe.Definition",
         verbose_name=_("current definition"),

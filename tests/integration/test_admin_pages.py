@@ -206,3 +206,19 @@ def test_the_admins_index_links_to_the_console_and_tells_what_waits() -> None:
         assert "1 job waits for input." in read_page(sign_in("view_job").get(address)).text
     assert "Workflow console" not in read_page(sign_in().get("/admin/")).text
     assert "Workflow console" not in read_page(sign_in("view_workflow").get("/admin/django_wfe/")).text
+
+
+def test_the_pages_are_well_without_any_data() -> None:
+    client = sign_in_superuser()
+    for address in ADDRESSES:
+        if address.gets and not address.arguments:
+            read_page(client.get(reverse(f"admin:{address.name}")))
+    text = read_page(client.get(reverse("admin:django_wfe_console"))).text
+    for sentence in (
+        "Nothing waits and nothing stands failed.",
+        "No job waits for input.",
+        "No job stands failed.",
+        "No worker has been heard of for 30 seconds.",
+        "All declared workflows are loaded.",
+    ):
+        assert sentence in text
