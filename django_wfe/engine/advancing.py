@@ -9,7 +9,7 @@ from django.db.models.functions import Cast, Now
 
 from django_wfe.encoding import dump
 from django_wfe.engine.dispatcher import dispatch_on_commit
-from django_wfe.engine.notices import notify_input_required, notify_job_finished
+from django_wfe.engine.notices import notify_input_required, notify_job_finished, notify_step_finished
 from django_wfe.engine.performing import choose_edge
 from django_wfe.exceptions import InvalidTransition
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
@@ -76,6 +76,7 @@ def advance_past(job: Job, run: StepRun, done_id: int, transition: int | None) -
     Raises:
         InvalidTransition: where several edges go out and ``transition`` names none of them.
     """
+    notify_step_finished(done_id)
     graph = load_graph(job.definition_id)
     outgoing = graph.list_edges_from(run.step)
     if not outgoing:

@@ -65,6 +65,7 @@ def _run_one(claim: Claim, worker: WorkerProcess, until: float | None) -> Claim 
             if isinstance(found, Parked):
                 worker.note_lack(claim.step, found.reason)
             return _commit(claim, found, capture, worker, until)
+        worker.note_found(claim.step)
         try:
             if found.atomic:
                 return _run_atomic(claim, found, worker, capture, until)

@@ -123,6 +123,7 @@ class WorkerProcess:
         self._beat_is_durable = False
         self._ended = False
         self._idle: set[int] = set()
+        self._lacks: set[str] = set()
 
     def enlist(self) -> None:
         """Write or refresh the row, in the caller's connection. To be called before a claim is made.
@@ -187,8 +188,16 @@ class WorkerProcess:
         finally:
             slot.release()
 
+    def note_found(self, path: str) -> None:
+        """Keep in the row that this worker has the code of a node, which it may have lacked before."""
+        if path in self._lacks:
+            self._lacks.discard(path)
+            with connections[DATABASE].cursor() as cursor:
+                cursor.execute("UPDATE django_wfe_worker SET lacks = lacks - %s::text WHERE id = %s", [path, self.id])
+
     def note_lack(self, path: str, reason: str) -> None:
         """Keep in the row that this worker was asked for a node whose code it lacks."""
+        self._lacks.add(path)
         with connections[DATABASE].cursor() as cursor:
             cursor.execute(
                 "UPDATE django_wfe_worker SET lacks = lacks || jsonb_build_object(%s::text, %s::text) WHERE id = %s",

@@ -74,6 +74,17 @@ RETURNING run.id
 """
 
 
+_FORGET_WORKERS = """
+DELETE FROM django_wfe_worker AS worker
+WHERE GREATEST(stopped_at, declared_dead_at) < statement_timestamp() - %s * INTERVAL '1 day'
+    AND NOT EXISTS (SELECT FROM django_wfe_steprun AS run WHERE run.state = 'RUNNING' AND run.worker_id = worker.id)
+RETURNING worker.id
+"""
+
+WORKER_DAYS = 30
+"""How long a worker that has ended stays in the list."""
+
+
 @dataclass(frozen=True, slots=True)
 class SweepReport:
     """What a sweep did, in numbers of workers and step runs."""
@@ -134,6 +145,7 @@ def sweep(observer: Observer | None = None) -> SweepReport:
     dead = [row for worker in silent for row in _fetch_all(_DECLARE_DEAD, list(worker))]
     for worker_id, hostname, pid in dead:
         logger.warning("Worker %s (%s, process %s) is silent: declared dead.", worker_id, hostname, pid)
+    _fetch_all(_FORGET_WORKERS, [WORKER_DAYS])
     lost = _repeat(give_back_lost)
     redispatched = _repeat(redispatch_overdue)
     report = SweepReport(dead_workers=len(dead), lost=lost, redispatched=redispatched)

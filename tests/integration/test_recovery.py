@@ -226,3 +226,40 @@ def test_a_worker_takes_one_suspect_at_a_time_and_sends_the_other_on(sent: Sent)
         assert sent.messages == [run.pk]
     run_step_run(run.pk)
     assert Job.objects.get(pk=job_id).state == JobState.FINISHED
+
+
+def test_workers_that_ended_long_ago_are_forgotten(sent: Sent) -> None:
+    old, recent, holding = (_make_worker(0) for _ in range(3))
+    _claim_by(holding)
+    month = timedelta(days=31)
+    Worker.objects.filter(pk__in=[old.pk]).update(stopped_at=Now() - month)
+    Worker.objects.filter(pk=holding.pk).update(declared_dead_at=Now() - month)
+    Worker.objects.filter(pk=recent.pk).update(stopped_at=Now() - timedelta(days=1))
+    sweep()
+    assert set(Worker.objects.values_list("pk", flat=True)) == {recent.pk, holding.pk}
+    sweep()
+    assert set(Worker.objects.values_list("pk", flat=True)) == {recent.pk}, "what it held has been given back by then"
+
+
+def test_a_worker_that_gets_the_code_it_lacked_says_so(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django_wfe.engine import code
+    from django_wfe.engine.heartbeat import get_worker, stop_worker
+
+    stop_worker()
+    job_id = order_workflow_execution(workflows.Linear)
+    run = StepRun.objects.get(job_id=job_id, state=StepRunState.READY)
+    before = workflows.Fetch
+    monkeypatch.delattr(workflows, "Fetch")
+    code.clear()
+    try:
+        run_step_run(run.pk)
+        assert Job.objects.get(pk=job_id).state == JobState.WAITING
+        assert list(Worker.objects.get(pk=get_worker().id).lacks) == ["tests.workflows.Fetch"]
+        monkeypatch.setattr(workflows, "Fetch", before, raising=False)
+        StepRun.objects.filter(pk=run.pk).update(due_at=Now())
+        run_step_run(run.pk)
+        assert Job.objects.get(pk=job_id).state == JobState.FINISHED
+        assert Worker.objects.get(pk=get_worker().id).lacks == {}
+    finally:
+        code.clear()
+        stop_worker()
