@@ -4,11 +4,16 @@
 #   VENV=.venv          where the environment is
 #   DJANGO=             the Django to install, such as DJANGO='Django>=6.1,<6.2' (default: the newest that fits)
 #   PORT=8000           the first port that "make demo" tries
-#   ARGS=               further arguments for pytest, or for the demo
+#   PROCESSES=2         how many processes run the tests; 0: this one
+#   BROKERS='rabbitmq redis'  the brokers that "make chaos" runs its storms over, for MINUTES=5 each
+#   ARGS=               further arguments for pytest, for the demo, or for the storms
 
 VENV ?= .venv
 DJANGO ?=
 PORT ?= 8000
+PROCESSES ?= 2
+BROKERS ?= rabbitmq redis
+MINUTES ?= 5
 ARGS ?=
 
 RUN = $(VENV)/bin/python
@@ -16,7 +21,7 @@ PIP = $(RUN) -m pip install -qq --disable-pip-version-check
 PACKAGE_FILES = setup.cfg pyproject.toml
 
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-check test lint wheel clean
+.PHONY: help demo demo-check test chaos lint matrix wheel clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -28,7 +33,12 @@ demo-check: $(VENV)/.installed-demo ## Use a temporary demo as people would, and
 	@exec $(RUN) -m django_wfe.demo check --stop-with-parent $(ARGS)
 
 test: $(VENV)/.installed-test ## Run the tests
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest -n $(PROCESSES) --dist loadgroup $(ARGS)
+
+chaos: $(VENV)/.installed-test ## Run jobs while workers, brokers and the database are killed (docs/chaos.md)
+	@for broker in $(BROKERS); do \
+		$(RUN) -m tests.chaos.storm --broker $$broker --minutes $(MINUTES) $(ARGS) || exit 1; \
+	done
 
 lint: $(VENV)/.installed-lint ## Check style, types, layers and migrations
 	$(RUN) -m ruff check .
@@ -37,6 +47,9 @@ lint: $(VENV)/.installed-lint ## Check style, types, layers and migrations
 	$(VENV)/bin/lint-imports
 	@# A migration is missing or not, whether or not a database is there.
 	$(RUN) -W ignore::RuntimeWarning -m django makemigrations --check --dry-run --settings django_wfe.demo.settings django_wfe
+
+matrix: ## Run checks and tests with the oldest and the newest Python and Django (installs with apt)
+	@bash .ci/run
 
 wheel: $(VENV)/.installed-test ## Build the sdist and the wheel into dist/
 	$(RUN) -m build --no-isolation

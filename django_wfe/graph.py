@@ -25,7 +25,11 @@ START = dotted_path(__start__)
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One Step or Decision of a graph. ``input_schema`` is its JSON Schema, or None where it asks for no input."""
+    """One Step or Decision of a graph.
+
+    ``input_schema`` is its JSON Schema, or None where it asks for no input; ``input_within`` the seconds in which the
+    input is expected, or None.
+    """
 
     path: str
     name: str
@@ -33,6 +37,7 @@ class Node:
     label: str
     description: str
     input_schema: dict[str, Any] | None
+    input_within: float | None = None
 
     @property
     def asks_input(self) -> bool:
@@ -78,7 +83,7 @@ class Graph:
 
     def to_json(self) -> dict[str, Any]:
         """Give the graph as data that ``from_json`` reads."""
-        return {"nodes": [asdict(node) for node in self.nodes], "edges": [asdict(edge) for edge in self.edges]}
+        return {"nodes": [_write_node(node) for node in self.nodes], "edges": [asdict(edge) for edge in self.edges]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Graph:
@@ -112,6 +117,14 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.workflow}, node {self.node}" if self.node else self.workflow
         return f"{place}: {self.message} {self.cure}"
+
+
+def _write_node(node: Node) -> dict[str, Any]:
+    written = asdict(node)
+    if node.input_within is None:
+        # Left out, so that a definition without it keeps the fingerprint that it was recorded under.
+        del written["input_within"]
+    return written
 
 
 def build_graph(digraph: Mapping[type[Step], Sequence[type[Step]]]) -> Graph:
@@ -231,16 +244,16 @@ def _find_wrong_options(node: type[Step]) -> Iterator[tuple[str, str, str]]:
     retry, timeout, atomic = cast(Any, node.retry), cast(Any, node.timeout), cast(Any, node.atomic)
     if retry is not None and not isinstance(retry, Retry):
         yield "retry", f"its retry is {_article(retry)}, not a Retry.", "Write retry = Retry(max_attempts=3)."
-    if timeout is not None:
-        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
-            yield (
-                "timeout",
-                f"its timeout is {_article(timeout)}, not a time above 0.",
-                "Give seconds, a timedelta, or None.",
-            )
+    for name, value in (("timeout", timeout), ("input_within", cast(Any, node.input_within))):
+        seconds = value.total_seconds() if isinstance(value, timedelta) else value
+        if value is not None and not _is_time_above_zero(seconds):
+            yield name, f"its {name} is {_article(value)}, not a time above 0.", "Give seconds, a timedelta, or None."
     if not isinstance(atomic, bool):
         yield "atomic", f"its atomic is {_article(atomic)}, not a bool.", "Write atomic = True, or take it out."
+
+
+def _is_time_above_zero(seconds: Any) -> bool:
+    return isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 < seconds < float("inf")
 
 
 def has_input(node: type[Step]) -> bool:
@@ -259,6 +272,12 @@ def split_words(name: str) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name).replace("_", " ").split()
     rest = [word if word.isupper() and len(word) > 1 else word.lower() for word in words[1:]]
     return " ".join([*(word[0].upper() + word[1:] for word in words[:1]), *rest])
+
+
+def get_input_within(node: type[Step]) -> float | None:
+    """Give the seconds in which a node's input is expected, or None."""
+    value = node.input_within
+    return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def get_description(declared: type) -> str:
@@ -290,7 +309,8 @@ def _describe_node(node: type[Step]) -> Node:
     elif issubclass(node, Decision):
         kind = "decision"
     schema = describe_schema(node.UserInputSchema) if has_input(node) else None
-    return Node(dotted_path(node), node.__name__, kind, get_label(node), get_description(node), schema)
+    within = get_input_within(node) if schema is not None else None
+    return Node(dotted_path(node), node.__name__, kind, get_label(node), get_description(node), schema, within)
 
 
 def _iterate_nodes(digraph: Mapping[Any, Any]) -> list[Any]:

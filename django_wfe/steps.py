@@ -42,6 +42,8 @@ class Step:
         UserInputSchema: a pydantic model; where it has a field, the step waits for external input before it runs.
         retry: when a failure is tried again by itself. Default None: never.
         timeout: seconds, or a timedelta, that one attempt may run. Default None: as long as it takes.
+        input_within: seconds, or a timedelta, in which external input is expected; the inbox marks what is overdue,
+            and nothing else happens then. Default None: whenever it comes.
         atomic: run ``execute`` and ``transition`` in the transaction that commits the result, so that the step's own
             ORM writes happen exactly once. Default False.
         label: the step's name for people. Default "": its class name in words.
@@ -50,6 +52,7 @@ class Step:
     UserInputSchema: ClassVar[Any] = None
     retry: ClassVar[Retry | None] = None
     timeout: ClassVar[float | timedelta | None] = None
+    input_within: ClassVar[float | timedelta | None] = None
     atomic: ClassVar[bool] = False
     label: ClassVar[str] = ""
 

@@ -6,11 +6,12 @@ import logging
 from typing import Any
 
 import dramatiq
-from django.db import InterfaceError, OperationalError, connections
+from django.db import DatabaseError, InterfaceError, connections
 from dramatiq.middleware import Middleware
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.bulk import work_on_bulk
+from django_wfe.engine.connections import is_connection_error
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.heartbeat import get_worker, stop_worker
 
@@ -31,7 +32,9 @@ def run_step(step_run_id: int) -> None:
     """Run a step run that is ready. Where the database is away, the message is dropped: recovery sends another."""
     try:
         run_step_run(step_run_id)
-    except (OperationalError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError) as error:
+        if not is_connection_error(error):
+            raise
         logger.warning("Step run %s was not run, or not committed: the database is away (%s).", step_run_id, error)
         connections[DATABASE].close()
 

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from django.db import InterfaceError, OperationalError, close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 from django_wfe.conf import settings
 from django_wfe.discovery.reading import ReadingStopped
 from django_wfe.discovery.sync import DefinitionSync, SyncReport
 from django_wfe.engine.bulk import resume_bulk
+from django_wfe.engine.connections import is_connection_error
 from django_wfe.engine.recovery import Observer, SweepReport, sweep
 from django_wfe.leadership import Leadership
 
@@ -82,18 +83,30 @@ class Watchdog:
         """Run one job, so that its failure costs one round: it is told once, and once more when it is over."""
         close_old_connections()
         try:
-            work()
+            self._work_connected(work)
         except ReadingStopped:
             logger.debug("The sync was called off.")
-        except (OperationalError, InterfaceError) as error:
-            self._tell_trouble(what, f"the database does not answer: {' '.join(str(error).split())}", error=None)
         except Exception as error:  # one failed round must not be the last
-            self._tell_trouble(what, f"{type(error).__name__}: {error}", error=error)
+            if is_connection_error(error):
+                self._tell_trouble(what, f"the database does not answer: {' '.join(str(error).split())}", error=None)
+            else:
+                self._tell_trouble(what, f"{type(error).__name__}: {error}", error=error)
         else:
             if self._troubles.pop(what, None) is not None:
                 logger.info("The %s works again.", what)
         finally:
             close_old_connections()
+
+    @staticmethod
+    def _work_connected(work: Callable[[], None]) -> None:
+        """Work; a connection that was kept open and broke meanwhile costs no round."""
+        try:
+            work()
+        except (DatabaseError, InterfaceError) as error:
+            if not is_connection_error(error):
+                raise
+            close_old_connections()
+            work()
 
     def _tell_trouble(self, what: str, text: str, *, error: Exception | None) -> None:
         if self._troubles.get(what) != text:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django_wfe.admin.paginator import CappedPaginator
 from django_wfe.engine.rights import has_permission
 
-STYLESHEETS = ["django_wfe/diagram.css", "django_wfe/timeline.css", "django_wfe/console.css"]
+STYLESHEETS = ["django_wfe/diagram.css", "django_wfe/timeline.css", "django_wfe/console.css", "django_wfe/repair.css"]
 
 SCRIPT: Any = forms.Script("django_wfe/live.js", defer=True)
 

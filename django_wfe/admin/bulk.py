@@ -1,4 +1,8 @@
-"""Operator verbs on many jobs: the actions of the Job list and their page that says what will happen."""
+"""Operator verbs on many jobs: the actions of the Job list and their page that says what will happen.
+
+Up to ``IMMEDIATE_LIMIT`` jobs are done at once, each told of. More become a BulkRun that the workers go through; a
+whole filter does too, whatever it matches: see ``bulk_filters``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -17,8 +21,11 @@ from pydantic import ValidationError
 
 from django_wfe import states
 from django_wfe.admin.base import ConsoleAdmin
+from django_wfe.admin.bulk_filters import BulkReasonForm, preview_filter
+from django_wfe.admin.bulk_starting import start_bulk_run
 from django_wfe.admin.history import log_action
 from django_wfe.admin.job_page import PAYLOAD_COLUMNS
+from django_wfe.engine.bulk import describe_refusal
 from django_wfe.engine.lifecycle import VERBS, Source, Verb, VerbStatus
 from django_wfe.engine.rights import has_permission, list_visible_jobs
 from django_wfe.engine.verb_rules import judge
@@ -31,21 +38,15 @@ else:
     _Base = object
 
 BULK_VERBS = ("cancel", "pause", "resume", "retry")
+IMMEDIATE_LIMIT = 100
 BULK_LIMIT = 1000
 LISTED = 50
 
 
-class BulkForm(forms.Form):
+class BulkForm(BulkReasonForm):
     """The jobs, each with the state that it had on the preview, and the reason."""
 
     jobs = forms.CharField(widget=forms.HiddenInput)
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        required=False,
-        max_length=1000,
-        help_text=gettext_lazy("Optional. Kept in the events of each job."),
-        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
-    )
 
     def clean_jobs(self) -> dict[int, str]:
         """Read "12:FAILED,13:PAUSED"."""
@@ -106,6 +107,8 @@ class BulkActions(_Base):
         return has_permission(request.user, VERBS["retry"].permission)
 
     def _preview(self, request: HttpRequest, queryset: QuerySet[Job], verb: str) -> HttpResponseBase | None:
+        if request.POST.get("select_across", "0") not in ("", "0", "false"):
+            return preview_filter(self, request, queryset, verb)
         pks = list(queryset.order_by("-pk").values_list("pk", flat=True)[: BULK_LIMIT + 1])
         if len(pks) > BULK_LIMIT:
             messages.warning(request, _describe_limit())
@@ -124,6 +127,7 @@ class BulkActions(_Base):
             preview=preview,
             ready_listed=preview.ready[:LISTED],
             left_listed=preview.left[:LISTED],
+            in_background=len(preview.ready) > IMMEDIATE_LIMIT,
             form=form,
         )
 
@@ -143,7 +147,10 @@ def show_bulk(model_admin: BulkActions, request: HttpRequest, verb: str) -> Http
         posted = [part.partition(":")[0] for part in request.POST.get("jobs", "").split(",")]
         preview = build_preview(request.user, [int(pk) for pk in posted], verb)
         return model_admin._render_preview(request, verb, preview, form)
-    _run(request, VERBS[verb], form.cleaned_data["jobs"], form.cleaned_data["reason"])
+    expected, reason = form.cleaned_data["jobs"], form.cleaned_data["reason"]
+    if len(expected) > IMMEDIATE_LIMIT:
+        return start_bulk_run(model_admin, request, verb, list_unchanged(request.user, expected), reason=reason)
+    _run(request, VERBS[verb], expected, reason)
     return HttpResponseRedirect(model_admin.build_changelist_url())
 
 
@@ -168,6 +175,17 @@ def build_preview(user: Any, pks: Sequence[int], name: str) -> Preview:
     return preview
 
 
+def list_unchanged(user: Any, expected: dict[int, str]) -> QuerySet[Job]:
+    """Give those of the jobs that still stand in the state in which the preview showed them."""
+    by_state: dict[str, list[int]] = {}
+    for pk, state in expected.items():
+        by_state.setdefault(state, []).append(pk)
+    as_seen = Q()
+    for state, pks in by_state.items():
+        as_seen |= Q(state=state, pk__in=pks)
+    return list_visible_jobs(user).filter(as_seen)
+
+
 def _run(request: HttpRequest, verb: Verb, expected: dict[int, str], reason: str) -> None:
     done, refused = 0, list[str]()
     jobs = list_visible_jobs(request.user).filter(pk__in=expected).select_related("workflow")
@@ -181,7 +199,7 @@ def _run(request: HttpRequest, verb: Verb, expected: dict[int, str], reason: str
                 expected_state=expected[job.pk],
             )
         except (WFEException, ValidationError) as error:
-            refused.append(f"{job}: {error}")
+            refused.append(f"{job}: {describe_refusal(error)}")
             continue
         log_action(request, job, f"{verb.label}. {reason}".strip())
         done += 1

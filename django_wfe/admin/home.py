@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -17,7 +15,8 @@ from django.utils.translation import gettext as _
 
 from django_wfe import states
 from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
-from django_wfe.admin.labels import guess_label, load_step_labels
+from django_wfe.admin.incidents import Trend, count_failures, list_incidents
+from django_wfe.admin.labels import load_step_labels
 from django_wfe.conf import settings
 from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
 from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
@@ -25,7 +24,6 @@ from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
 RECENT_JOBS = 10_000
 """Finished and canceled jobs are counted among the newest jobs only: their states have no index."""
 
-RECENT_FAILURES = 500
 WAITING_SHOWN = 20
 INCIDENTS_SHOWN = 10
 WORKERS_SHOWN = 50
@@ -48,22 +46,6 @@ class StateCount:
         return str(number_format(self.count, force_grouping=True))
 
 
-@dataclass(slots=True)
-class Incident:
-    """Recent failures of one kind: same node, same exception, raised at the same place."""
-
-    fingerprint: str
-    step: str
-    label: str
-    error_type: str
-    count: int
-    first: datetime
-    last: datetime
-    job_id: int
-    step_run_id: int
-    error: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Attention:
     """What the admin's index says in one line. Each count stops at ``ATTENTION_CAP``."""
@@ -71,6 +53,7 @@ class Attention:
     waiting: int
     failed: int
     may_answer: bool
+    trend: Trend
 
     @property
     def waiting_text(self) -> str:
@@ -102,6 +85,7 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
     for run in waiting:
         run.label = labels[run.step]  # type: ignore[attr-defined]
     workers, silent = list_workers(now)
+    incidents = list_incidents(user)
     return admin.render(
         request,
         "django_wfe/console/home.html",
@@ -113,8 +97,8 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
         waiting=waiting[:WAITING_SHOWN],
         waiting_more=len(waiting) > WAITING_SHOWN,
         may_answer=has_permission(user, "django_wfe.provide_input_job"),
-        incidents=list_incidents(jobs),
-        recent_failures=RECENT_FAILURES,
+        incidents=incidents[:INCIDENTS_SHOWN],
+        incidents_more=len(incidents) > INCIDENTS_SHOWN,
         workers=workers,
         silent_workers=silent,
         worker_timeout=settings.worker_timeout,
@@ -127,7 +111,7 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
 
 
 def count_attention(user: Any) -> Attention | None:
-    """Count what waits for this user, in two bounded queries; None where the user may see no jobs."""
+    """Count what waits for this user, in three bounded queries; None where the user may see no jobs."""
     if not has_permission(user, "django_wfe.view_job"):
         return None
     jobs = list_visible_jobs(user).order_by()
@@ -135,6 +119,7 @@ def count_attention(user: Any) -> Attention | None:
         waiting=jobs.filter(state=states.JobState.INPUT_REQUIRED)[:ATTENTION_CAP].count(),
         failed=jobs.filter(state=states.JobState.FAILED)[:ATTENTION_CAP].count(),
         may_answer=has_permission(user, "django_wfe.provide_input_job"),
+        trend=count_failures(user, timezone.now()),
     )
 
 
@@ -156,45 +141,6 @@ def count_states(jobs: QuerySet[Job]) -> list[StateCount]:
         StateCount(state.value, counts.get(state.value, 0), recent_only=state in states.TERMINAL_JOB_STATES)
         for state in states.JobState
     ]
-
-
-def list_incidents(jobs: QuerySet[Job]) -> list[Incident]:
-    """Group the failures that the newest failed jobs stand at, the most frequent first."""
-    failed = list(
-        jobs.filter(state=states.JobState.FAILED).order_by("-pk").values_list("pk", flat=True)[:RECENT_FAILURES]
-    )
-    rows = (
-        StepRun.objects.filter(job_id__in=failed, state__in=[states.StepRunState.FAILED, states.StepRunState.LOST])
-        .order_by("job_id", "-number", "-attempt")
-        .distinct("job_id")
-        .values("pk", "job_id", "step", "fingerprint", "error_type", "finished_at", "created_at")
-    )
-    incidents: dict[str, Incident] = {}
-    for row in rows:
-        key = row["fingerprint"] or f"{row['step']} {row['error_type']}"
-        seen = row["finished_at"] or row["created_at"]
-        incident = incidents.get(key)
-        if incident is None:
-            incidents[key] = Incident(
-                fingerprint=row["fingerprint"],
-                step=row["step"],
-                label=guess_label(row["step"]),
-                error_type=row["error_type"],
-                count=1,
-                first=seen,
-                last=seen,
-                job_id=row["job_id"],
-                step_run_id=row["pk"],
-            )
-            continue
-        incident.count += 1
-        incident.first = min(incident.first, seen)
-        if seen >= incident.last:
-            incident.last, incident.job_id, incident.step_run_id = seen, row["job_id"], row["pk"]
-    shown = sorted(incidents.values(), key=lambda incident: (-incident.count, -incident.last.timestamp()))
-    shown = shown[:INCIDENTS_SHOWN]
-    _fill_in_texts(shown)
-    return shown
 
 
 def list_workers(now: datetime) -> tuple[list[Worker], list[Worker]]:
@@ -250,12 +196,3 @@ def _write_capped(count: int) -> str:
 
 def _count_by_state(jobs: QuerySet[Job]) -> dict[str, int]:
     return dict(jobs.order_by().values_list("state").annotate(count=Count("pk")))
-
-
-def _fill_in_texts(incidents: Iterable[Incident]) -> None:
-    by_run = {incident.step_run_id: incident for incident in incidents}
-    for pk, error in StepRun.objects.filter(pk__in=by_run).values_list("pk", Left("error", 300)):
-        by_run[pk].error = error
-    labels = load_step_labels({incident.step for incident in by_run.values()})
-    for incident in by_run.values():
-        incident.label = labels[incident.step]

@@ -1,18 +1,21 @@
-"""The filters of the Job list. None of them asks for more than the workflows' names."""
+"""The filters of the Job list. None of them asks for more than the workflows' names; each has an index to go by."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe import states
 from django_wfe.admin.labels import load_step_labels
+from django_wfe.engine.incidents import jobs_of_incident
 from django_wfe.engine.rights import list_visible_workflows
 from django_wfe.models import Job
 from django_wfe.rendering.states import get_job_look
@@ -60,10 +63,13 @@ class WorkflowFilter(admin.SimpleListFilter):
 
 
 class NodeFilter(admin.SimpleListFilter):
-    """By the node that the job is at. Shown once a page of the console has led to it."""
+    """By the node that the job is at. Shown once a page of the console has led to it.
+
+    A job that ended well is at no node any more: unless a state is asked for, only open jobs are looked at.
+    """
 
     title = gettext_lazy("current step")
-    parameter_name = "node"
+    parameter_name = "current_step"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         chosen = request.GET.get(self.parameter_name, "")
@@ -71,7 +77,54 @@ class NodeFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         value = self.value()
-        return queryset.filter(current_step=value) if value else queryset
+        if not value or "\0" in value:  # PostgreSQL refuses the latter, and no path can hold it
+            return queryset.none() if value else queryset
+        if not request.GET.get(StateFilter.parameter_name):
+            queryset = queryset.filter(state__in=OPEN_STATES)
+        return queryset.filter(current_step=value)
+
+
+class IncidentFilter(admin.SimpleListFilter):
+    """By the kind of failure that the job stands failed with. Shown once a page of the console has led to it."""
+
+    title = gettext_lazy("incident")
+    parameter_name = "incident"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        chosen = request.GET.get(self.parameter_name, "")
+        return [(chosen, chosen[:12])] if chosen else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        value = self.value()
+        if not value or "\0" in value:
+            return queryset.none() if value else queryset
+        return queryset.filter(pk__in=jobs_of_incident(value).order_by().values("pk"))
+
+
+class AgeFilter(admin.SimpleListFilter):
+    """By when the job was created."""
+
+    title = gettext_lazy("created")
+    parameter_name = "age"
+
+    HOURS = {"hour": 1, "day": 24, "week": 7 * 24, "month": 30 * 24}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [
+            ("hour", _("in the last hour")),
+            ("day", _("in the last 24 hours")),
+            ("week", _("in the last 7 days")),
+            ("month", _("in the last 30 days")),
+            ("older", _("before that")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        value = self.value() or ""
+        if value == "older":
+            return queryset.filter(created_at__lt=timezone.now() - timedelta(hours=self.HOURS["month"]))
+        if value not in self.HOURS:
+            return queryset
+        return queryset.filter(created_at__gte=timezone.now() - timedelta(hours=self.HOURS[value]))
 
 
 class MineFilter(admin.SimpleListFilter):

@@ -23,8 +23,9 @@ from django_wfe.admin.payloads import (
     load_text_previews,
 )
 from django_wfe.engine.explain import explain_job
-from django_wfe.engine.lifecycle import get_open_question, list_verbs
+from django_wfe.engine.lifecycle import OpenQuestion, get_open_question, list_verbs
 from django_wfe.engine.rights import has_permission
+from django_wfe.exceptions import WrongState
 from django_wfe.graph import Graph
 from django_wfe.models import Job, JobEvent, StepRun
 from django_wfe.rendering.diagram import RUN_FIELDS, render_job_diagram
@@ -85,14 +86,14 @@ def build_job_page(admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> 
     runs, has_older = load_window(job, before)
     previews = choose_preview_size(len(runs))
     may_answer = has_permission(user, "django_wfe.provide_input_job", job.workflow)
-    question = get_open_question(job)
+    question = find_question(job)
     verbs = list_verbs(job, user)
     events = list_events(job)
     return {
         "job": job,
         "workflow": job.workflow,
         "now": now,
-        "explanation": explain_job(job),
+        "explanation": explain_job(job, with_data=may_see_data),
         "question": question,
         "may_answer": may_answer,
         "verbs": verbs,
@@ -120,6 +121,14 @@ def build_job_page(admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> 
         else "",
         "may_see_workflow": has_permission(user, "django_wfe.view_workflow", job.workflow),
     }
+
+
+def find_question(job: Job) -> OpenQuestion | None:
+    """Give what the Job asks, or None: also where its definition does not hold the node that waits."""
+    try:
+        return get_open_question(job)
+    except WrongState:
+        return None
 
 
 def load_window(job: Job, before: int | None) -> tuple[list[StepRun], bool]:
@@ -151,16 +160,13 @@ def draw_diagram(admin: ConsoleAdmin[Job], job: Job) -> Any:
 def build_rows(
     runs: list[StepRun], graph: Graph, *, now: datetime, may_see_data: bool, preview_size: int
 ) -> list[RunRow]:
-    """Put each step run's facts together; inputs, results, logs and tracebacks only for those who may see them."""
+    """Put each step run's facts together; whatever a step or a person wrote only for those who may see it."""
     ids = [run.pk for run in runs]
     payloads = load_json_previews(ids, preview_size) if may_see_data else {}
     logs = load_log_previews(ids, preview_size) if may_see_data else {}
-    texts = load_text_previews(ids, preview_size)
+    texts = load_text_previews(ids, preview_size) if may_see_data else {}
     rows = []
     for run in runs:
-        shown = dict(texts.get(run.pk, {}))
-        if not may_see_data:
-            shown.pop("traceback", None)
         began = run.started_at or run.finished_at or now
         rows.append(
             RunRow(
@@ -170,7 +176,7 @@ def build_rows(
                 waited=_describe(began - run.created_at) if run.number else "",
                 worked=_describe((run.finished_at or now) - run.started_at) if run.started_at else "",
                 payload=payloads.get(run.pk, {}),
-                texts=shown,
+                texts=texts.get(run.pk, {}),
                 log=logs.get(run.pk),
                 is_folded=len(runs) > RUNS_UNFOLDED,
             )

@@ -13,14 +13,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
-from django_wfe.admin.bulk import BulkActions, show_bulk
+from django_wfe.admin.bulk import BULK_VERBS, BulkActions, show_bulk
+from django_wfe.admin.bulk_filters import show_bulk_filter
+from django_wfe.admin.downloads import show_job_graph
 from django_wfe.admin.drawing import NOTHING, draw_job_state, draw_time
 from django_wfe.admin.exports import ExportableJobs
+from django_wfe.admin.incidents import show_incident, show_incidents
 from django_wfe.admin.inputs import show_input
-from django_wfe.admin.job_filters import MineFilter, NodeFilter, StateFilter, WorkflowFilter
+from django_wfe.admin.job_filters import AgeFilter, IncidentFilter, MineFilter, NodeFilter, StateFilter, WorkflowFilter
 from django_wfe.admin.job_lookup import find_job, search_jobs
 from django_wfe.admin.job_page import build_job_page
 from django_wfe.admin.labels import annotate_label, read_annotated_label
+from django_wfe.admin.repairs import STAGES, show_repair
 from django_wfe.admin.verbs import show_verb
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.rights import list_visible_jobs
@@ -32,7 +36,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
 
     list_display = ("name", "state_drawn", "workflow_label", "step_label", "created", "started", "finished")
     list_display_links = ("name",)
-    list_filter = (StateFilter, WorkflowFilter, NodeFilter, MineFilter)
+    list_filter = (StateFilter, WorkflowFilter, NodeFilter, IncidentFilter, AgeFilter, MineFilter)
     list_select_related = ("workflow",)
     search_fields = ("=id",)
     search_help_text = gettext_lazy("Finds a job by its exact id, UUID or key.")
@@ -52,16 +56,25 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
         return obj.workflow
 
     def get_urls(self) -> list[URLPattern]:
-        verbs = "|".join(VERBS)
+        verbs, many, stages = "|".join(VERBS), "|".join(BULK_VERBS), "|".join(STAGES)
         return [
+            self.route("incidents/", show_incidents, "django_wfe_incidents"),
+            self.route("incidents/<str:fingerprint>/", show_incident, "django_wfe_incident"),
+            self.route_pattern(
+                rf"^incidents/(?P<fingerprint>[^/]+)/retry/(?P<stage>{stages})/$",
+                show_repair,
+                "django_wfe_incident_repair",
+            ),
+            self.route("<int:job_id>/graph.svg", show_job_graph, "django_wfe_job_graph"),
             self.route("<int:job_id>/input/", show_input, "django_wfe_job_input"),
-            self.route_verbs(rf"^bulk/(?P<verb>{verbs})/$", show_bulk, "django_wfe_job_bulk"),
-            self.route_verbs(rf"^(?P<job_id>\d+)/(?P<verb>{verbs})/$", show_verb, "django_wfe_job_verb"),
+            self.route_pattern(rf"^bulk/(?P<verb>{verbs})/$", show_bulk, "django_wfe_job_bulk"),
+            self.route_pattern(rf"^bulk/(?P<verb>{many})/filter/$", show_bulk_filter, "django_wfe_job_bulk_filter"),
+            self.route_pattern(rf"^(?P<job_id>\d+)/(?P<verb>{verbs})/$", show_verb, "django_wfe_job_verb"),
             *super().get_urls(),
         ]
 
-    def route_verbs(self, pattern: str, view: Any, name: str) -> URLPattern:
-        """Give a URL whose last part is one of the verbs."""
+    def route_pattern(self, pattern: str, view: Any, name: str) -> URLPattern:
+        """Give a URL whose parts are among a few words, such as the verbs."""
         plain = self.route("", view, name)
         return re_path(pattern, plain.callback, name=name)
 

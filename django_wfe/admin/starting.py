@@ -38,12 +38,7 @@ def show_start(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id:
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
-    admin.require_view_permission(request)
-    workflow = admin.get_queryset(request).select_related("current_definition").filter(pk=workflow_id).first()
-    if workflow is None:
-        raise Http404(_("There is no workflow with the id %(id)s.") % {"id": workflow_id})
-    if not has_permission(request.user, "django_wfe.add_job", workflow):
-        raise PermissionDenied
+    workflow = find_startable(admin, request, workflow_id)
     form = StartForm(request.POST if request.method == "POST" else None)
     reason = explain_no_start(workflow, request.user)
     if request.method == "POST" and not reason and form.is_valid():
@@ -61,6 +56,22 @@ def show_start(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id:
         first=graph.first if graph is not None else None,
         no_start=reason,
     )
+
+
+def find_startable(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> Workflow:
+    """Give the Workflow of this id, which the user may see and start jobs of.
+
+    Raises:
+        PermissionDenied: the user may not.
+        Http404: there is none.
+    """
+    admin.require_view_permission(request)
+    workflow = admin.get_queryset(request).select_related("current_definition").filter(pk=workflow_id).first()
+    if workflow is None:
+        raise Http404(_("There is no workflow with the id %(id)s.") % {"id": workflow_id})
+    if not has_permission(request.user, "django_wfe.add_job", workflow):
+        raise PermissionDenied
+    return workflow
 
 
 def explain_no_start(workflow: Workflow, user: Any) -> str:

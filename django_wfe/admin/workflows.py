@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern
+from django.urls import URLPattern, re_path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,10 +18,13 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe import states
 from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
+from django_wfe.admin.comparing import show_comparison
+from django_wfe.admin.downloads import FORMATS, show_workflow_graph
 from django_wfe.admin.drawing import draw_time
 from django_wfe.admin.home import show_home
 from django_wfe.admin.job_lookup import is_id
 from django_wfe.admin.labels import annotate_label
+from django_wfe.admin.pausing import may_pause, show_pause, show_resume
 from django_wfe.admin.payloads import write_json
 from django_wfe.admin.starting import explain_no_start, show_start
 from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
@@ -58,6 +61,14 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
         return [
             self.route("console/", show_home, "django_wfe_console"),
             self.route("<int:workflow_id>/start/", show_start, "django_wfe_workflow_start"),
+            self.route("<int:workflow_id>/pause/", show_pause, "django_wfe_workflow_pause"),
+            self.route("<int:workflow_id>/resume/", show_resume, "django_wfe_workflow_resume"),
+            self.route("<int:workflow_id>/compare/", show_comparison, "django_wfe_workflow_compare"),
+            re_path(
+                rf"^(?P<workflow_id>\d+)/graph\.(?P<file_format>{'|'.join(FORMATS)})$",
+                self.route("", show_workflow_graph, "").callback,
+                name="django_wfe_workflow_graph",
+            ),
             *super().get_urls(),
         ]
 
@@ -128,11 +139,13 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
             jobs_url=self.build_url("django_wfe_job_changelist") + "?" + urlencode({"workflow": workflow.pk}),
             recent_jobs=list_recent_jobs(jobs) if may_see_jobs else [],
             no_start=explain_no_start(workflow, request.user),
+            may_pause=may_pause(request.user, workflow),
+            graph_formats=list(FORMATS),
             now=timezone.now(),
         )
 
     def _build_node_url(self, workflow: Workflow, path: str) -> str:
-        query = {"workflow": workflow.pk, "node": path, "state": "open"}
+        query = {"workflow": workflow.pk, "current_step": path, "state": "open"}
         return f"{self.build_url('django_wfe_job_changelist')}?{urlencode(query)}"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from django_wfe.conf import DATABASE, settings
@@ -128,7 +129,7 @@ def work_on_bulk(bulk_run_id: int) -> None:
         if returned:
             _end(bulk_run_id, BulkRun.State.STOPPED, f"the failure came back in job {returned}")
             return
-        for _ in range(BATCH):
+        for _index in range(BATCH):
             if not _apply_to_next(bulk):
                 if not bulk.items.filter(state=BulkItem.State.PENDING).exists():
                     _end(bulk_run_id, BulkRun.State.FINISHED, "")
@@ -136,6 +137,14 @@ def work_on_bulk(bulk_run_id: int) -> None:
         if time.monotonic() >= until:
             _dispatch(bulk_run_id)
             return
+
+
+def describe_refusal(error: WFEException | ValidationError) -> str:
+    """Say why a Job was left alone, without the values of its input: they need a permission of their own."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    places = [".".join(map(str, item["loc"])) for item in error.errors(include_input=False, include_url=False)]
+    return _("Its input is not valid: %(places)s.") % {"places": ", ".join(places) or error.title}
 
 
 def resume_bulk() -> int:
@@ -166,7 +175,7 @@ def _apply_to_next(bulk: BulkRun) -> bool:
                     item.job_id, actor=bulk.actor, source=bulk.source, reason=bulk.reason, **bulk.options
                 )
         except (WFEException, ValidationError) as error:
-            state, message = BulkItem.State.REFUSED, str(error)
+            state, message = BulkItem.State.REFUSED, describe_refusal(error)
         BulkItem.objects.filter(pk=item.pk).update(state=state, message=message)
     return True
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.claims import Claim, claim_step_run
 from django_wfe.engine.code import hold_definition
+from django_wfe.engine.connections import is_connection_error
 from django_wfe.engine.dispatcher import get_dispatcher
 from django_wfe.engine.heartbeat import WorkerProcess, get_worker
 from django_wfe.engine.outcomes import Failed, Finished, Lost, Outcome, Parked
@@ -95,15 +96,14 @@ def _run_atomic(
             _report_refused(claim)
             return None
         return _commit(claim, rolled_back.outcome, capture, worker, until)
-    except (OperationalError, InterfaceError):
-        # Whether the commit arrived is asked of the database. If not, the step's writes are gone with it: run it again.
-        connections[DATABASE].close()
-        capture.restore()
-        lost = Lost(reason="the connection to the database broke while the step was committed")
-        return _commit(claim, lost, capture, worker, until, attempted=outcome)
     except Exception as error:
-        # A constraint that is checked at commit, say: the step's writes do not stand, so the step has failed.
         capture.restore()
+        if is_connection_error(error):
+            # Whether the commit arrived is asked of the database. If not, the step's writes are gone: run it again.
+            connections[DATABASE].close()
+            lost = Lost(reason="the connection to the database broke while the step was committed")
+            return _commit(claim, lost, capture, worker, until, attempted=outcome)
+        # A constraint that is checked at commit, say: the step's writes do not stand, so the step has failed.
         return _commit(claim, describe_error(claim, step_class, error), capture, worker, until)
     return settled.next_claim
 
@@ -149,9 +149,9 @@ def _claim(step_run_id: int, worker: WorkerProcess, *, suspects: bool) -> Claim 
     try:
         worker.enlist()
         return claim_step_run(step_run_id, worker.id, suspects=suspects)
-    except (OperationalError, InterfaceError):
+    except (DatabaseError, InterfaceError) as error:
         connection = connections[DATABASE]
-        if connection.in_atomic_block:
+        if connection.in_atomic_block or not is_connection_error(error):
             raise
         # A connection that was kept open may have died of a restart of the database: once more with a new one.
         connection.close()

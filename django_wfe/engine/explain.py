@@ -5,97 +5,304 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_wfe.conf import settings
+from django_wfe.engine.code import load_node
+from django_wfe.engine.recovery import LONGEST_REDISPATCH_FACTOR
 from django_wfe.engine.verb_rules import name_step
-from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState, Worker, Workflow
+from django_wfe.exceptions import CodeNotLoaded
+from django_wfe.models import InputClaim, Job, JobEvent, JobState, Step, StepRun, StepRunState, Worker, Workflow
+from django_wfe.models.workflows import load_graph
+from django_wfe.states import LIVE_STEP_RUN_STATES
+
+WORKERS_NAMED = 3
+"""How many workers a sentence names at most."""
+
+LONGEST_QUOTE = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``sentence`` names the cause; ``way_out`` what can be done, or "" where nothing need be."""
+    """``sentence`` names the cause; ``way_out`` what can be done, or "" where nothing need be.
+
+    ``code`` stays the same for a cause in every language and version, such as "no_worker" or "retry_due".
+    """
 
     sentence: str
-    way_out: str = ""
+    way_out: str
+    code: str
 
 
-def explain_job(job: Job) -> Explanation:
-    """Say why the Job is in the state it is in."""
-    step = name_step(job.current_step)
+def explain_job(job: Job, *, with_data: bool = True) -> Explanation:
+    """Say why the Job is in the state it is in, in the current language and timezone. At most four queries.
+
+    Args:
+        with_data: quote errors, which may hold what people put in. Default True; give False to those without the
+            permission ``view_job_data``.
+    """
     match job.state:
         case JobState.FINISHED:
-            return Explanation(_("The last step has run."))
+            return Explanation(_("The last step has run."), "", "finished")
         case JobState.CANCELED:
-            return Explanation(_say_who(job, JobEvent.Kind.CANCELED, _("It was canceled")))
+            return Explanation(_say_canceled(job), "", "canceled")
         case JobState.PAUSED:
-            return Explanation(_say_who(job, JobEvent.Kind.PAUSED, _("It was paused")), _("Resume it."))
+            return Explanation(_say_paused(job), _("Resume the job."), "paused")
         case JobState.FAILED:
-            return Explanation(
-                _("“%(step)s” failed: %(error)s") % {"step": step, "error": _shorten(job.error)},
-                _("Mend the cause and retry it, skip the step with a result of yours, or cancel the job."),
-            )
-    if job.workflow.paused:
-        return Explanation(_say_who_paused(job.workflow), _("Resume the workflow."))
-    run = job.step_runs.filter(state__in=["READY", "RUNNING", "INPUT_REQUIRED"]).order_by("-id").first()
+            return _explain_failed(job, with_data=with_data)
+    run = _find_live_run(job)
     if run is None:
-        return Explanation(_("Its next step is being prepared."))
-    return _explain_run(job, run, step)
+        return Explanation(_("Its next step is being prepared."), _("If this stays so, run it again."), "preparing")
+    now: datetime = run.now  # type: ignore[attr-defined]
+    match run.state:
+        case StepRunState.INPUT_REQUIRED:
+            return _explain_waiting(job, run, with_data=with_data)
+        case StepRunState.RUNNING:
+            return _explain_running(run, now)
+    if job.workflow.paused:
+        return Explanation(_say_workflow_paused(job.workflow), _("Resume the workflow."), "workflow_paused")
+    if run.epoch and job.error:
+        return _explain_parked(job, run, with_data=with_data)
+    if run.due_at > now:
+        return _explain_retry(job, run, with_data=with_data)
+    return _explain_ready(run, now)
 
 
-def _explain_run(job: Job, run: StepRun, step: str) -> Explanation:
-    if run.state == StepRunState.INPUT_REQUIRED:
-        since = _say_time(run.created_at)
-        sentence = _("“%(step)s” waits for input since %(since)s.") % {"step": step, "since": since}
-        if job.error:
-            sentence = f"{sentence} {_shorten(job.error)}"
-        return Explanation(sentence, _("Provide the input."))
-    if run.state == StepRunState.RUNNING:
-        values = {"step": step, "since": _say_time(run.started_at), "attempt": run.attempt}
-        return Explanation(_("“%(step)s” runs since %(since)s, attempt %(attempt)s.") % values)
-    if run.due_at > timezone.now():
-        values = {"step": step, "due": _say_time(run.due_at), "attempt": run.attempt, "error": _shorten(job.error)}
-        return Explanation(_("“%(step)s” is due again at %(due)s, attempt %(attempt)s: %(error)s") % values)
-    if not _is_any_worker_alive():
-        return Explanation(
-            _("“%(step)s” is ready, but no worker is alive.") % {"step": step},
-            _("Start a worker: manage.py rundramatiq."),
+def _find_live_run(job: Job) -> StepRun | None:
+    """Give the run that the Job is at, with its worker, the database's time, and whether its node is still declared."""
+    gone = Exists(Step.objects.filter(path=OuterRef("step"), deleted=True))
+    return (
+        job.step_runs.filter(state__in=sorted(LIVE_STEP_RUN_STATES))
+        .defer("result", "external_data", "edited_input", "traceback")
+        .select_related("worker", "input_claim__user")
+        .annotate(now=Now(), is_gone=gone)
+        .order_by("-id")
+        .first()
+    )
+
+
+def _explain_failed(job: Job, *, with_data: bool) -> Explanation:
+    run = (
+        job.step_runs.filter(superseded=False)
+        .only("state", "step", "attempt", "lost_before", "error_type", "error")
+        .order_by("-number", "-attempt")
+        .first()
+    )
+    way_out = _("Mend the cause and retry it, skip the step with a result of yours, or cancel the job.")
+    if run is None:
+        return Explanation(_shorten(job.error) or _("It failed."), way_out, "failed")
+    values = {"step": name_step(run.step), "error": _quote(run.error_type, run.error, with_data=with_data)}
+    if run.state == StepRunState.LOST:
+        lost = run.lost_before + 1
+        sentence = ngettext(
+            "“%(step)s” failed: it lost its worker %(lost)s time.",
+            "“%(step)s” failed: it lost its worker %(lost)s times.",
+            lost,
         )
-    return Explanation(_("“%(step)s” is ready and waits for a worker.") % {"step": step})
+        way_out = _("Look at its log and at its worker's: the step itself may be what kills it. Then retry it.")
+        return Explanation(sentence % {**values, "lost": number_format(lost)}, way_out, "lost_too_often")
+    sentence = ngettext(
+        "“%(step)s” failed at its only attempt: %(error)s",
+        "“%(step)s” failed, and %(attempts)s attempts are used up: %(error)s",
+        run.attempt,
+    )
+    return Explanation(sentence % {**values, "attempts": number_format(run.attempt)}, way_out, "failed")
 
 
-def _is_any_worker_alive() -> bool:
-    """Tell whether a worker was seen within ``WFE_WORKER_TIMEOUT``, by the database's clock."""
+def _explain_waiting(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
+    values = {"step": name_step(run.step), "since": _say_time(run.created_at)}
+    way_out = _say_who_may_answer(job.workflow)
+    if job.error:
+        sentence = _("“%(step)s” waits for input again, since the input it had is no longer valid.") % values
+        return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "input_refused")
+    claim: InputClaim | None = getattr(run, "input_claim", None)
+    if claim is not None and claim.user is not None:
+        values |= {"name": str(claim.user)}
+        sentence = _("“%(step)s” waits for input since %(since)s, from %(name)s, who has claimed it.") % values
+        return Explanation(sentence, way_out, "waiting_for_input")
+    sentence = _("“%(step)s” waits for input since %(since)s; nobody has claimed it.") % values
+    return Explanation(sentence, way_out, "waiting_for_input")
+
+
+def _say_who_may_answer(workflow: Workflow) -> str:
+    if workflow.groups:
+        groups = ", ".join(f"“{name}”" for name in workflow.groups)
+        return _("Provide the input. Members of %(groups)s with the permission “Can provide input to a job” may.") % {
+            "groups": groups
+        }
+    return _("Provide the input. Everybody with the permission “Can provide input to a job” may.")
+
+
+def _explain_running(run: StepRun, now: datetime) -> Explanation:
+    worker = run.worker
+    values = {"step": name_step(run.step), "since": _say_time(run.started_at), "worker": str(worker or _("unknown"))}
+    watchdog = _("The next sweep gives it to another worker: keep manage.py wfe_watchdog running.")
+    if worker is None or worker.declared_dead_at is not None or worker.stopped_at is not None:
+        sentence = _("“%(step)s” was running since %(since)s, and its worker %(worker)s is gone.")
+        return Explanation(sentence % values, watchdog, "worker_gone")
+    silent = now - worker.last_seen
+    timeout = timedelta(seconds=settings.worker_timeout)
+    # A worker that beats does so four times within the timeout.
+    if silent > timeout / 2:
+        values |= {"seconds": _say_seconds(silent), "at": _say_time(worker.last_seen + timeout)}
+        if silent > timeout:
+            sentence = _("“%(step)s” runs since %(since)s, but its worker %(worker)s is silent for %(seconds)s s.")
+            return Explanation(sentence % values, watchdog, "worker_silent")
+        sentence = _(
+            "“%(step)s” runs since %(since)s, but its worker %(worker)s is silent for %(seconds)s s; "
+            "it will be declared dead at %(at)s."
+        )
+        return Explanation(sentence % values, _("Wait, or look at that worker's log."), "worker_silent")
+    if run.lost_before:
+        lost = {**values, "lost": number_format(run.lost_before)}
+        sentence = ngettext(
+            "“%(step)s” runs since %(since)s on %(worker)s; it has lost its worker %(lost)s time before.",
+            "“%(step)s” runs since %(since)s on %(worker)s; it has lost its worker %(lost)s times before.",
+            run.lost_before,
+        )
+        return Explanation(sentence % lost, "", "running_after_loss")
+    return Explanation(_("“%(step)s” runs since %(since)s on %(worker)s.") % values, "", "running")
+
+
+def _explain_parked(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
+    """A worker has claimed the run and given it back, because it could not import the node."""
+    values = {"step": run.step, "at": _say_time(run.due_at), "fingerprint": load_graph(job.definition_id).fingerprint}
+    values["fingerprint"] = values["fingerprint"][:12]
+    if run.is_gone:  # type: ignore[attr-defined]
+        sentence = _("“%(step)s” no longer exists in the code.") % values
+        way_out = _("Put the class back, or skip the step with a result of yours, or cancel the job.")
+        return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "node_gone")
+    lacking = list(_list_alive().filter(lacks__has_key=run.step)[: WORKERS_NAMED + 1])
+    named = ", ".join(str(worker) for worker in lacking[:WORKERS_NAMED]) + ("…" if len(lacking) > WORKERS_NAMED else "")
+    if lacking:
+        sentence = _("Worker %(workers)s lacks “%(step)s” of definition %(fingerprint)s; tried again at %(at)s.")
+    else:
+        sentence = _("A worker lacked “%(step)s” of definition %(fingerprint)s; tried again at %(at)s.")
+    way_out = _("Deploy the code to every worker and restart those that lack it.")
+    sentence = sentence % {**values, "workers": named}
+    return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "code_lacking")
+
+
+def _explain_retry(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
+    values = {
+        "step": name_step(run.step),
+        "due": _say_time(run.due_at),
+        "attempt": number_format(run.attempt),
+        "most": number_format(_find_max_attempts(run.step) or run.attempt),
+    }
+    sentence = _("Attempt %(attempt)s of %(most)s at “%(step)s” is due at %(due)s.") % values
+    way_out = _("Wait, or skip the step with a result of yours, or cancel the job.")
+    return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "retry_due")
+
+
+def _explain_ready(run: StepRun, now: datetime) -> Explanation:
+    values = {"step": name_step(run.step)}
+    if not _list_alive().exists():
+        return _explain_no_worker(values, now)
+    sent = max(run.due_at, run.dispatched_at)
+    wait = settings.redispatch_after * min(2**run.dispatches, LONGEST_REDISPATCH_FACTOR)
+    values |= {"due": _say_time(run.due_at), "at": _say_time(sent + timedelta(seconds=wait))}
+    if run.lost_before:
+        values |= {"lost": number_format(run.lost_before), "most": number_format(settings.max_lost_runs)}
+        sentence = ngettext(
+            "“%(step)s” has lost its worker %(lost)s time, and waits for a worker that runs no other such step; "
+            "at %(most)s it fails.",
+            "“%(step)s” has lost its worker %(lost)s times, and waits for a worker that runs no other such step; "
+            "at %(most)s it fails.",
+            run.lost_before,
+        )
+        way_out = _("Look at the log of the attempt that was lost, and at its worker's.")
+        return Explanation(sentence % values, way_out, "suspect")
+    if run.dispatches or now - sent > timedelta(seconds=settings.redispatch_after / 2):
+        watchdog = _("Nothing, if all workers are busy. Otherwise see that the broker and manage.py wfe_watchdog run.")
+        if now < sent + timedelta(seconds=wait):
+            sentence = _("“%(step)s” is ready since %(due)s; its message is overdue, and will be sent again at %(at)s.")
+        else:
+            sentence = _("“%(step)s” is ready since %(due)s; its message should have been sent again at %(at)s.")
+        return Explanation(sentence % values, watchdog, "message_overdue")
+    return Explanation(_("“%(step)s” is ready and waits for a worker.") % values, "", "ready")
+
+
+def _explain_no_worker(values: dict[str, str], now: datetime) -> Explanation:
+    last = Worker.objects.order_by("-last_seen").values_list("last_seen", flat=True).first()
+    way_out = _("Start a worker: manage.py rundramatiq.")
+    if last is None:
+        sentence = _("“%(step)s” is ready, but no worker was ever started.")
+        return Explanation(sentence % values, way_out, "no_worker")
+    values |= {"seconds": _say_seconds(now - last)}
+    sentence = _("“%(step)s” is ready, but no worker is alive; the last was heard of %(seconds)s s ago.")
+    return Explanation(sentence % values, way_out, "no_worker")
+
+
+def _list_alive() -> QuerySet[Worker]:
+    """Give the workers that were seen within ``WFE_WORKER_TIMEOUT``, by the database's clock."""
     alive = Worker.objects.filter(declared_dead_at=None, stopped_at=None)
-    return alive.filter(last_seen__gt=Now() - timedelta(seconds=settings.worker_timeout)).exists()
+    return alive.filter(last_seen__gt=Now() - timedelta(seconds=settings.worker_timeout))
 
 
-def _say_who_paused(workflow: Workflow) -> str:
-    sentence = _("Its workflow is paused since %(since)s") % {"since": _say_time(workflow.paused_at)}
-    if workflow.paused_by:
-        sentence = _("%(sentence)s by %(name)s") % {"sentence": sentence, "name": workflow.paused_by}
-    return f"{sentence}: {workflow.pause_reason}" if workflow.pause_reason else f"{sentence}."
+def _find_max_attempts(step: str) -> int | None:
+    """Give how many attempts the step's class allows today, or None where this process does not know it."""
+    try:
+        retry = load_node(step).retry
+    except CodeNotLoaded:
+        return None
+    return retry.max_attempts if retry is not None else None
 
 
-def _say_who(job: Job, kind: str, beginning: str) -> str:
-    event = job.events.filter(kind=kind).order_by("-id").first()
+def _say_canceled(job: Job) -> str:
+    event = job.events.filter(kind=JobEvent.Kind.CANCELED).order_by("-id").first()
     if event is None:
-        return f"{beginning}."
-    sentence = f"{beginning} {_say_time(event.created_at)}"
-    if event.actor_name:
-        sentence = _("%(sentence)s by %(name)s") % {"sentence": sentence, "name": event.actor_name}
+        return _("It was canceled.")
+    values = {"time": _say_time(event.created_at), "name": _say_actor(event)}
+    return _add_given_reason(_("It was canceled at %(time)s by %(name)s.") % values, event)
+
+
+def _say_paused(job: Job) -> str:
+    event = job.events.filter(kind=JobEvent.Kind.PAUSED).order_by("-id").first()
+    if event is None:
+        return _("It is paused.")
+    values = {"time": _say_time(event.created_at), "name": _say_actor(event)}
+    return _add_given_reason(_("It is paused since %(time)s, by %(name)s.") % values, event)
+
+
+def _say_workflow_paused(workflow: Workflow) -> str:
+    values = {"time": _say_time(workflow.paused_at), "name": workflow.paused_by or _("somebody unnamed")}
+    sentence = _("Its workflow is paused since %(time)s, by %(name)s.") % values
+    return f"{sentence} {_shorten(workflow.pause_reason)}" if workflow.pause_reason else sentence
+
+
+def _say_actor(event: JobEvent) -> str:
+    return event.actor_name or _("somebody unnamed (%(source)s)") % {"source": event.get_source_display()}
+
+
+def _add_given_reason(sentence: str, event: JobEvent) -> str:
     reason = event.data.get("reason") if isinstance(event.data, dict) else ""
-    return f"{sentence}: {reason}" if reason else f"{sentence}."
+    return f"{sentence} {_shorten(str(reason))}" if reason else sentence
+
+
+def _add_reason(sentence: str, error: str, *, with_data: bool) -> str:
+    return f"{sentence} {_shorten(error)}" if error and with_data else sentence
+
+
+def _quote(error_type: str, error: str, *, with_data: bool) -> str:
+    return _shorten(f"{error_type}: {error}" if error and with_data else error_type)
+
+
+def _say_seconds(duration: timedelta) -> str:
+    return str(number_format(int(max(duration.total_seconds(), 0.0)), force_grouping=True))
 
 
 def _say_time(moment: datetime | None) -> str:
     if moment is None:
         return _("an unknown time")
-    return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+    local = timezone.localtime(moment)
+    return _("%(date)s, %(time)s") % {"date": date_format(local, "DATE_FORMAT"), "time": date_format(local, "H:i:s")}
 
 
 def _shorten(text: str) -> str:
-    return text if len(text) <= 300 else f"{text[:300]}…"
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"

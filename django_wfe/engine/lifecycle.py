@@ -9,8 +9,20 @@ from typing import Any
 
 from django_wfe.engine.bulk import BulkPreview, preview_bulk, start_bulk, stop_bulk
 from django_wfe.engine.explain import Explanation, explain_job
+from django_wfe.engine.inbox import (
+    Draft,
+    claim_input,
+    find_next,
+    get_claim,
+    get_due,
+    list_waiting,
+    load_draft,
+    release_input,
+    save_draft,
+)
 from django_wfe.engine.providing import OpenQuestion, get_open_question, provide_external_input
 from django_wfe.engine.starting import Started, find_workflow, run_job_here, start_job
+from django_wfe.engine.starting_many import PlannedRow, StartRow, get_first_node, plan_starts, start_many
 from django_wfe.engine.verbs import (
     UNCHANGED,
     VERBS,
@@ -31,33 +43,47 @@ __all__ = [
     "UNCHANGED",
     "VERBS",
     "BulkPreview",
+    "Draft",
     "Explanation",
     "OpenQuestion",
+    "PlannedRow",
     "Source",
+    "StartRow",
     "Started",
     "Verb",
     "VerbStatus",
     "cancel_job",
+    "claim_input",
     "execute_workflow",
     "execute_workflow_sync",
     "explain_job",
+    "find_next",
     "find_workflow",
+    "get_claim",
+    "get_due",
+    "get_first_node",
     "get_open_question",
     "list_verbs",
+    "list_waiting",
+    "load_draft",
     "order_workflow_execution",
     "pause_job",
     "pause_workflow",
+    "plan_starts",
     "preview_bulk",
     "provide_external_input",
     "provide_input",
+    "release_input",
     "rerun_job",
     "resume_job",
     "resume_workflow",
     "retry_job",
     "run_workflow",
+    "save_draft",
     "skip_step",
     "start_bulk",
     "start_job",
+    "start_many",
     "stop_bulk",
 ]
 

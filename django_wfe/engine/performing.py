@@ -6,14 +6,14 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connections
 from pydantic import BaseModel, ValidationError
 
-from django_wfe.conf import DATABASE, settings
+from django_wfe.conf import settings
 from django_wfe.encoding import encode
 from django_wfe.engine.boundaries import Death, cross
 from django_wfe.engine.claims import Claim
 from django_wfe.engine.code import load_node
+from django_wfe.engine.connections import is_connection_broken, is_connection_error
 from django_wfe.engine.failures import clean, describe_failure, describe_reason
 from django_wfe.engine.heartbeat import ActiveRun, WorkerProcess
 from django_wfe.engine.inputs import list_values, load_input
@@ -68,7 +68,7 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
             # A step's code may raise anything; all of it is its failure. sys.exit() must not end the worker, nor a
             # canceled asyncio task leave the run without an end.
             raised = error
-            if isinstance(error, (OperationalError, InterfaceError)) and _is_connection_broken():
+            if is_connection_error(error) and is_connection_broken():
                 # The database went away under the step: it was interrupted, as if its worker had died.
                 return Lost(reason=f"the connection to the database broke in the middle of it ({error})")
     return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
@@ -78,8 +78,10 @@ def describe_error(claim: Claim, step_class: type[Step], error: BaseException, *
     """Give the failure that an exception stands for, with the wait before the next attempt where one may follow."""
     failure = describe_failure(error, claim.step, engine_frames=engine_frames)
     wait = None
-    if step_class.retry is not None and step_class.retry.allows(error, claim.attempt):
-        wait = step_class.retry.seconds_before(claim.attempt + 1)
+    # What a worker's death cut off was no try of the step's.
+    tries = claim.attempt - claim.lost_before
+    if step_class.retry is not None and step_class.retry.allows(error, tries):
+        wait = step_class.retry.seconds_before(tries + 1)
     return Failed(failure=failure, wait_seconds=wait)
 
 
@@ -138,14 +140,6 @@ def _find_target(graph: Graph, edge: Edge) -> Node:
     if node is None:
         raise InvalidTransition(f"The edge {edge.index} of {edge.source} leads to {edge.target}, which is no node.")
     return node
-
-
-def _is_connection_broken() -> bool:
-    connection = connections[DATABASE]
-    if connection.connection is None:
-        return True
-    # An aborted transaction refuses the query of is_usable(), over a connection that is sound.
-    return bool(connection.connection.closed) if connection.in_atomic_block else not connection.is_usable()
 
 
 def _clean_up(claim: Claim, step: Step) -> Outcome:

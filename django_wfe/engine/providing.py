@@ -14,7 +14,7 @@ from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.prepared import fetch_row
 from django_wfe.engine.rights import require_permission
 from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
-from django_wfe.graph import Node, describe_schema, get_description, get_label, has_input
+from django_wfe.graph import Node, describe_schema, get_description, get_input_within, get_label, has_input
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step
@@ -130,4 +130,5 @@ def _describe_today(node: Node, step_class: type[Step]) -> Node:
         label=get_label(step_class),
         description=get_description(step_class),
         input_schema=describe_schema(step_class.UserInputSchema),
+        input_within=get_input_within(step_class),
     )

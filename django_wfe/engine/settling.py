@@ -8,11 +8,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import DatabaseError, InterfaceError, connections
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine import notices, statements
 from django_wfe.engine.claims import Claim
+from django_wfe.engine.connections import is_connection_error
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.failures import Failure, describe_reason
 from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
@@ -73,7 +74,7 @@ def settle_surely(
         attempted: another outcome, whose commit broke just now: where it arrived all the same, it stands.
 
     Raises:
-        OperationalError, InterfaceError: where the database stays away for ``WFE_WORKER_TIMEOUT`` seconds. The run is
+        DatabaseError, InterfaceError: where the database stays away for ``WFE_WORKER_TIMEOUT`` seconds. The run is
             then LOST, and recovery's to give back.
     """
     connection = connections[DATABASE]
@@ -86,8 +87,8 @@ def settle_surely(
                 if settled is not None:
                     return settled
             return settle(claim, outcome, capture, keep=keep)
-        except (OperationalError, InterfaceError) as error:
-            if connection.in_atomic_block or time.monotonic() > deadline:
+        except (DatabaseError, InterfaceError) as error:
+            if connection.in_atomic_block or not is_connection_error(error) or time.monotonic() > deadline:
                 raise
             logger.warning(
                 "The connection broke while step run %s was committed (%s); again.", claim.step_run_id, error

@@ -277,6 +277,8 @@ WITH run AS (
     INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_id, actor_name, source, data, created_at)
     SELECT job.id, %(id)s, 'input_provided', %(actor_id)s, %(actor_name)s, %(source)s, '{}', statement_timestamp()
     FROM job
+), claim AS (
+    DELETE FROM django_wfe_inputclaim USING run WHERE step_run_id = run.id
 )
 SELECT run.id FROM run
 """,

@@ -18,6 +18,7 @@ from django_wfe.engine.advancing import advance_past, open_attempt, open_rerun, 
 from django_wfe.engine.code import load_node
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.failures import clean
+from django_wfe.engine.inbox import end_claims
 from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.locking import change_job, check_expected_state
 from django_wfe.engine.notices import notify_job_canceled
@@ -269,6 +270,7 @@ def _apply(
         last = _find_last(job)
         verb.rule.check(judge(job, has_running=any(run.state == StepRunState.RUNNING for run in runs), last=last))
         data = change(job, runs, last)
+        end_claims([run.pk for run in runs if run.state == StepRunState.INPUT_REQUIRED])
         JobEvent.objects.create(
             job=job,
             step_run=last,

@@ -27,12 +27,11 @@ def pause_workflow(workflow_id: int, *, actor: Any = None, reason: str = "") -> 
         UnknownWorkflow, PermissionRequired: as their names say.
         WrongState: where it is paused already.
     """
-    require_permission(actor, PERMISSION)
+    _require(actor, workflow_id)
     paused = Workflow.objects.filter(pk=workflow_id, paused=False).update(
         paused=True, paused_at=Now(), paused_by=str(actor)[:255] if actor is not None else "", pause_reason=reason
     )
     if not paused:
-        _check_exists(workflow_id)
         raise WrongState(f"Workflow {workflow_id} is paused already.")
 
 
@@ -43,18 +42,21 @@ def resume_workflow(workflow_id: int, *, actor: Any = None) -> None:
         UnknownWorkflow, PermissionRequired: as their names say.
         WrongState: where it is not paused.
     """
-    require_permission(actor, PERMISSION)
+    _require(actor, workflow_id)
     with transaction.atomic(using=DATABASE):
         resumed = Workflow.objects.filter(pk=workflow_id, paused=True).update(
             paused=False, paused_at=None, paused_by="", pause_reason=""
         )
         if not resumed:
-            _check_exists(workflow_id)
             raise WrongState(f"Workflow {workflow_id} is not paused.")
         ready = StepRun.objects.filter(state=StepRunState.READY, job__workflow_id=workflow_id)
         dispatch_on_commit(ready.order_by("due_at", "id").values_list("pk", flat=True)[:FIRST_BATCH])
 
 
-def _check_exists(workflow_id: int) -> None:
-    if not Workflow.objects.filter(pk=workflow_id).exists():
+def _require(actor: Any, workflow_id: int) -> None:
+    """Check the permission, and the membership in the Workflow's groups where it names any."""
+    workflow = Workflow.objects.filter(pk=workflow_id).first()
+    if workflow is None:
+        require_permission(actor, PERMISSION)
         raise UnknownWorkflow(f"There is no workflow {workflow_id}.")
+    require_permission(actor, PERMISSION, workflow)

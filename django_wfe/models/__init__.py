@@ -2,6 +2,7 @@
 
 from django_wfe.models.bulk import BulkItem, BulkRun
 from django_wfe.models.events import JobEvent, JobLog
+from django_wfe.models.inbox import InputClaim
 from django_wfe.models.jobs import Job, StepRun
 from django_wfe.models.modules import DefinitionModule
 from django_wfe.models.workers import Worker
@@ -13,6 +14,7 @@ __all__ = [
     "BulkRun",
     "Definition",
     "DefinitionModule",
+    "InputClaim",
     "Job",
     "JobEvent",
     "JobLog",

@@ -220,13 +220,13 @@ def _stack(words: list[str], middle: Point, line_height: float, font_size: float
 def _build_job_badges(box: NodeBox, state: NodeState) -> tuple[Badge, ...]:
     if box.kind == "start":
         return ()
-    left, right, top = _find_corners(box)
+    left, right, top = find_corners(box)
     badges = []
     if state.look.icon:
-        badges.append(_build_badge(state.look.css_class, left - 10, top, icon=state.look.icon))
+        badges.append(build_badge(state.look.css_class, left - 10, top, icon=state.look.icon))
     if state.visits > 1:
         text = f"×{state.visits}"
-        badges.append(_build_badge("wfe-badge--count", right + 10 - _measure_badge(text, ""), top, text=text))
+        badges.append(build_badge("wfe-badge--count", right + 10 - _measure_badge(text, ""), top, text=text))
     return tuple(badges)
 
 
@@ -240,19 +240,19 @@ def _build_count_badges(box: NodeBox, counts: NodeCounts) -> tuple[Badge, ...]:
         )
         if count
     ]
-    _left, right, top = _find_corners(box)
+    _left, right, top = find_corners(box)
     x = right + 10 - sum(_measure_badge(text, look.icon) + 3 for look, text in shown)
     if box.kind == "decision":
         # Beside its upper corner, clear of its text and of the edge that comes in there.
         x, top = max(x, box.x + 9), box.y - box.height / 2 + 5
     badges = []
     for look, text in shown:
-        badges.append(_build_badge(look.css_class, x, top, icon=look.icon, text=text))
+        badges.append(build_badge(look.css_class, x, top, icon=look.icon, text=text))
         x += _measure_badge(text, look.icon) + 3
     return tuple(badges)
 
 
-def _build_badge(css_class: str, x: float, top: float, *, icon: str = "", text: str = "") -> Badge:
+def build_badge(css_class: str, x: float, top: float, *, icon: str = "", text: str = "") -> Badge:
     width = _measure_badge(text, icon)
     middle = x + (width + (15 if icon else 0)) / 2
     return Badge(
@@ -280,7 +280,7 @@ def _build_mark(box: NodeBox) -> Badge:
     return Badge("wfe-mark", format_number(x), format_number(y), "16", icon=states.INPUT_ICON, title=title)
 
 
-def _find_corners(box: NodeBox) -> tuple[float, float, float]:
+def find_corners(box: NodeBox) -> tuple[float, float, float]:
     if box.kind == "decision":
         # The middles of its upper sides: a diamond has no corners there.
         return box.x - box.width / 4 - 5, box.x + box.width / 4 + 5, box.y - box.height / 4 - 7

@@ -92,7 +92,7 @@ def test_too_many_jobs_are_politely_refused(monkeypatch: pytest.MonkeyPatch) -> 
     record(Asking)
     jobs = [run_workflow(Asking) for _ in range(2)]
     client, before = sign_in_superuser(), describe_database()
-    [text] = list_messages(choose(client, "cancel_selected", *jobs, select_across="1"))
+    [text] = list_messages(choose(client, "cancel_selected", *jobs))
     assert text.startswith("More than 1 jobs are selected.")
     posted = client.post(
         f"{LIST}bulk/cancel/", {"jobs": ",".join(f"{job}:INPUT_REQUIRED" for job in jobs)}, follow=True
@@ -108,19 +108,6 @@ def test_a_selection_that_names_no_job_changes_nothing(jobs: str) -> None:
     response = client.post(f"{LIST}bulk/cancel/", {"jobs": jobs}, follow=True)
     assert len(list_messages(response)) == 1
     assert describe_database() == before
-
-
-def test_all_that_match_a_filter_are_taken() -> None:
-    record(Asking)
-    jobs = [run_workflow(Asking) for _ in range(3)]
-    finished = run_workflow(record(Linear))
-    client = sign_in_superuser()
-    response = client.post(
-        f"{LIST}?state=INPUT_REQUIRED",
-        {"action": "cancel_selected", "_selected_action": [jobs[0]], "select_across": "1"},
-    )
-    confirm(client, response)
-    assert get_states(*jobs, finished) == ["CANCELED"] * 3 + ["FINISHED"]
 
 
 def test_the_preview_asks_the_same_number_of_queries_for_many_jobs() -> None:

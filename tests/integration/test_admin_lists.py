@@ -83,7 +83,7 @@ def test_jobs_are_filtered_by_state_workflow_and_node() -> None:
     assert list_jobs(client, "state=INPUT_REQUIRED") == [waiting]
     assert list_jobs(client, "state=open") == [failed, waiting]
     assert list_jobs(client, f"workflow={Workflow.objects.get(name='Asking').pk}") == [canceled, waiting]
-    assert list_jobs(client, "node=tests.workflows.Fail") == [failed]
+    assert list_jobs(client, "current_step=tests.workflows.Fail") == [failed]
     assert list_jobs(client, "workflow=x") == []
     assert list_jobs(client, "mine=yes") == []
 

@@ -1,0 +1,84 @@
+"""The graph as a file: SVG as the console draws it, PNG and DOT by Graphviz."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.utils.translation import gettext as _
+
+from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
+from django_wfe.admin.job_lookup import find_job, is_id
+from django_wfe.admin.job_page import RUNS_DRAWN
+from django_wfe.models import Definition, Job, StepRun, Workflow
+from django_wfe.rendering.diagram import RUN_FIELDS
+from django_wfe.rendering.dot import DotFailed, build_dot, run_dot
+from django_wfe.rendering.standalone import write_job_svg, write_workflow_svg
+
+FORMATS = {"svg": "image/svg+xml", "png": "image/png", "dot": "text/vnd.graphviz"}
+PNG_BEGINNING = b"\x89PNG"
+
+
+def show_workflow_graph(
+    admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: str, file_format: str
+) -> HttpResponseBase:
+    """Give the graph of a workflow's current definition, or of the one that ``?definition=`` names, as a file."""
+    refused = refuse_other_methods(request, "GET", "HEAD")
+    if refused is not None:
+        return refused
+    admin.require_view_permission(request)
+    workflow = admin.get_queryset(request).filter(pk=workflow_id).first() if is_id(workflow_id) else None
+    asked = request.GET.get("definition", "")
+    if workflow is None:
+        raise Http404(_("There is no workflow with the id %(id)s.") % {"id": workflow_id})
+    wanted = int(asked) if is_id(asked) else workflow.current_definition_id
+    definition = Definition.objects.filter(workflow=workflow, pk=wanted).first()
+    if definition is None:
+        raise Http404(_("This workflow has no such definition."))
+    name = f"{workflow.name}-{definition}"
+    source = build_dot(definition.load_graph(), name=workflow.path)
+    if file_format == "dot":
+        return _send(source.encode(), "dot", name)
+    try:
+        if file_format == "png":
+            return _send(_draw_png(source), "png", name)
+        return _send(_require(write_workflow_svg(definition)), "svg", name)
+    except DotFailed as error:
+        messages.error(request, _("The file could not be made: %(reason)s") % {"reason": error})
+        return HttpResponseRedirect(admin.build_object_url(workflow.pk))
+
+
+def show_job_graph(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> HttpResponseBase:
+    """Give the graph with a Job's state on it as an SVG file."""
+    job = find_job(admin, request, job_id)
+    refused = refuse_other_methods(request, "GET", "HEAD")
+    if refused is not None:
+        return refused
+    runs = StepRun.objects.filter(job=job).order_by("-number", "-attempt").values_list(*RUN_FIELDS, named=True)
+    try:
+        return _send(_require(write_job_svg(job.definition, runs[:RUNS_DRAWN], job=job)), "svg", str(job))
+    except DotFailed as error:
+        messages.error(request, _("The file could not be made: %(reason)s") % {"reason": error})
+        return HttpResponseRedirect(admin.build_object_url(job.pk))
+
+
+def _draw_png(source: str) -> bytes:
+    drawn = run_dot(source, "png")
+    if not drawn.startswith(PNG_BEGINNING):
+        raise DotFailed(_("This dot writes no PNG. Install the system’s package graphviz, or take the SVG."))
+    return drawn
+
+
+def _require(svg: str | None) -> bytes:
+    if svg is None:
+        raise DotFailed(
+            _("Graphviz is needed, and is not there or failed; the log of the web process says why. Take the DOT file.")
+        )
+    return svg.encode()
+
+
+def _send(content: bytes, file_format: str, name: str) -> HttpResponse:
+    safe_name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
+    response = HttpResponse(content, content_type=f"{FORMATS[file_format]}; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{safe_name}.{file_format}"'
+    response["X-Content-Type-Options"] = "nosniff"
+    return response

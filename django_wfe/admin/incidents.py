@@ -1,0 +1,216 @@
+"""Incidents: failures of one kind. What failed, how often, since when, and which jobs stand at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from django_wfe import states
+from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
+from django_wfe.admin.job_page import PAYLOAD_COLUMNS
+from django_wfe.admin.labels import load_step_labels
+from django_wfe.admin.payloads import PREVIEW_CHARACTERS, load_text_previews
+from django_wfe.engine import incidents as engine
+from django_wfe.engine.lifecycle import VERBS
+from django_wfe.engine.rights import has_permission, list_visible_jobs
+from django_wfe.models import Job, StepRun
+
+DATA_PERMISSION = "django_wfe.view_job_data"
+JOBS_SHOWN = 100
+COUNT_CAP = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """How many steps failed in the last hour, and in the hour before it."""
+
+    last_hour: int
+    hour_before: int
+
+    @property
+    def is_rising(self) -> bool:
+        """Tell whether there were more in the last hour."""
+        return self.last_hour > self.hour_before
+
+
+@dataclass(frozen=True, slots=True)
+class ListedIncident:
+    """One incident for a page. ``message`` is "" for those who may not see the data of jobs."""
+
+    fingerprint: str
+    label: str
+    error_type: str
+    message: str
+    count: str
+    jobs: int
+    first: datetime
+    last: datetime
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundIncident:
+    """One incident with its latest failure, and the jobs that stand at it now."""
+
+    fingerprint: str
+    run: StepRun
+    first: datetime
+    last: datetime
+    jobs: QuerySet[Job]
+    count: int
+    is_capped: bool
+
+    @property
+    def count_text(self) -> str:
+        """How many jobs stand at it, in words: "3", "10,000+"."""
+        return write_count(self.count, is_capped=self.is_capped)
+
+
+def show_incidents(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:
+    """Show every incident among the jobs that the user may see."""
+    admin.require_view_permission(request)
+    refused = refuse_other_methods(request, "GET", "HEAD")
+    if refused is not None:
+        return refused
+    now = timezone.now()
+    return admin.render(
+        request,
+        "django_wfe/console/incidents.html",
+        title=_("Incidents"),
+        incidents=list_incidents(request.user),
+        shown_at_most=engine.SHOWN,
+        trend=count_failures(request.user, now),
+        now=now,
+    )
+
+
+def show_incident(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str) -> HttpResponseBase:
+    """Show one incident: where, what, how often, a traceback, the jobs, and the ways to repair them."""
+    admin.require_view_permission(request)
+    refused = refuse_other_methods(request, "GET", "HEAD")
+    if refused is not None:
+        return refused
+    now = timezone.now()
+    incident = find_incident(request.user, fingerprint)
+    workflow = incident.run.job.workflow
+    may_see_data = has_permission(request.user, DATA_PERMISSION, workflow)
+    texts = load_text_previews([incident.run.pk], PREVIEW_CHARACTERS).get(incident.run.pk, {}) if may_see_data else {}
+    label = load_step_labels([incident.run.step])[incident.run.step]
+    rows = incident.jobs.select_related("workflow").defer("error", "workflow__description")
+    return admin.render(
+        request,
+        "django_wfe/console/incident.html",
+        title=_("%(error)s in “%(step)s”") % {"error": incident.run.error_type or _("Failure"), "step": label},
+        crumbs=[Crumb(_("Incidents"), admin.build_url("django_wfe_incidents"))],
+        incident=incident,
+        label=label,
+        trend=count_failures(request.user, now, fingerprint=fingerprint),
+        may_see_data=may_see_data,
+        error=texts.get("error"),
+        traceback=texts.get("traceback"),
+        jobs=list(rows.order_by("-pk")[:JOBS_SHOWN]),
+        jobs_shown=JOBS_SHOWN,
+        may_retry=has_permission(request.user, VERBS["retry"].permission, workflow),
+        may_see_runs=has_permission(request.user, "django_wfe.view_steprun", workflow),
+        verb=VERBS["retry"],
+        now=now,
+    )
+
+
+def list_incidents(user: Any) -> list[ListedIncident]:
+    """Give the incidents, those seen last first, with the labels of their nodes."""
+    found = engine.list_incidents(user)
+    labels = load_step_labels({incident.step for incident in found})
+    # Whoever sees a job belongs to its workflow's groups: the permission alone decides about its data.
+    may_see_data = has_permission(user, DATA_PERMISSION)
+    return [
+        ListedIncident(
+            fingerprint=incident.fingerprint,
+            label=labels[incident.step],
+            error_type=incident.error_type,
+            message=incident.message if may_see_data else "",
+            count=write_count(incident.jobs, is_capped=incident.is_capped),
+            jobs=incident.jobs,
+            first=incident.first_seen,
+            last=incident.last_seen,
+            job_id=incident.job_id,
+        )
+        for incident in found
+    ]
+
+
+def find_incident(user: Any, fingerprint: str) -> FoundIncident:
+    """Give the incident of this fingerprint, as far as the user may see it.
+
+    Raises:
+        PermissionDenied: where the user may see no jobs.
+        Http404: where no failure of this kind is known, or none that the user may see.
+    """
+    if not has_permission(user, "django_wfe.view_job"):
+        raise PermissionDenied
+    jobs = list_jobs_of_incident(user, fingerprint)
+    runs = StepRun.objects.filter(
+        fingerprint=fingerprint, state=states.StepRunState.FAILED, job__in=list_visible_jobs(user)
+    )
+    if "\0" in fingerprint:  # PostgreSQL refuses it, and no fingerprint can hold it
+        jobs, runs = jobs.none(), runs.none()
+    run = _pick(runs.order_by("-pk")) or _pick(_list_last_runs(jobs, fingerprint))
+    if run is None:
+        raise Http404(_("There is no incident %(fingerprint)s.") % {"fingerprint": fingerprint[:64]})
+    first = runs.order_by("pk").values_list("finished_at", flat=True).first()
+    last = run.finished_at or run.created_at
+    count = jobs.order_by().values("pk")[: COUNT_CAP + 1].count()
+    return FoundIncident(
+        fingerprint=fingerprint,
+        run=run,
+        first=first or last,
+        last=last,
+        jobs=jobs,
+        count=min(count, COUNT_CAP),
+        is_capped=count > COUNT_CAP,
+    )
+
+
+def list_jobs_of_incident(user: Any, fingerprint: str) -> QuerySet[Job]:
+    """Give the jobs that stand failed with this fingerprint, among those that the user may see."""
+    return list_visible_jobs(user) & engine.jobs_of_incident(fingerprint)
+
+
+def count_failures(user: Any, now: datetime, *, fingerprint: str = "") -> Trend:
+    """Count the attempts that failed in the last hour and in the one before, in one query over these two hours."""
+    hour = timedelta(hours=1)
+    rows = StepRun.objects.filter(state=states.StepRunState.FAILED, finished_at__gte=now - 2 * hour)
+    rows = rows.filter(job__in=list_visible_jobs(user))
+    if fingerprint:
+        rows = rows.filter(fingerprint=fingerprint)
+    counts = rows.aggregate(
+        last=Count("pk", filter=Q(finished_at__gte=now - hour)),
+        before=Count("pk", filter=Q(finished_at__lt=now - hour)),
+    )
+    return Trend(counts["last"], counts["before"])
+
+
+def write_count(count: int, *, is_capped: bool) -> str:
+    """Give a count with its digits grouped, and a plus where there are more."""
+    text = str(number_format(count, force_grouping=True))
+    return f"{text}+" if is_capped else text
+
+
+def _list_last_runs(jobs: QuerySet[Job], fingerprint: str) -> QuerySet[StepRun]:
+    """Give the runs of jobs that lost their workers too often: their fingerprint has no index, and they are few."""
+    newest = list(jobs.order_by("-pk").values_list("pk", flat=True)[:1])
+    return StepRun.objects.filter(job_id__in=newest, fingerprint=fingerprint, superseded=False).order_by("-pk")
+
+
+def _pick(runs: QuerySet[StepRun]) -> StepRun | None:
+    rows: Iterable[StepRun] = runs.select_related("job__workflow").defer(*PAYLOAD_COLUMNS, "job__error")[:1]
+    return next(iter(rows), None)

@@ -1,0 +1,223 @@
+"""The inbox: what waits for people, who has taken it on, and what they have typed so far.
+
+A claim tells the others that somebody works on a question; it never locks a question away. Whoever may answer may take
+it over, and an answer that comes from elsewhere (REST, Python) is taken with or without a claim.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from django_wfe.conf import DATABASE
+from django_wfe.encoding import encode
+from django_wfe.engine.rights import has_permission, list_visible_jobs, require_permission
+from django_wfe.exceptions import UnknownJob, WrongState
+from django_wfe.models import InputClaim, JobEvent, JobState, StepRun, StepRunState
+from django_wfe.models.workflows import load_graph
+
+PERMISSION = "django_wfe.provide_input_job"
+DATA_PERMISSION = "django_wfe.view_job_data"
+PAYLOAD = ("external_data", "edited_input", "result", "error", "traceback", "job__error", "input_claim__draft")
+
+Assigned = Literal["all", "mine", "unclaimed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was typed and not yet submitted. ``saved_by`` is None where that user was deleted."""
+
+    data: Any
+    saved_by: Any
+    saved_at: datetime
+
+
+def list_waiting(actor: Any, *, assigned: Assigned = "all", workflow: Any = None) -> QuerySet[StepRun]:
+    """Give the step runs that wait for input which ``actor`` may give, the oldest first, without their payloads.
+
+    Each comes with its job, its workflow, and its ``input_claim`` (RelatedObjectDoesNotExist where it has none). Cut
+    the answer to a page: the index ``wfe_run_waiting`` gives it in this order.
+
+    Args:
+        actor: the user; None for trusted code, which sees all.
+        assigned: "mine" for those that the actor has claimed, "unclaimed" for those that nobody has. Default "all".
+        workflow: the row or id of the only Workflow to look at. Default None: all that the actor may see.
+    """
+    if not has_permission(actor, PERMISSION):
+        return StepRun.objects.none()
+    rows = StepRun.objects.filter(
+        state=StepRunState.INPUT_REQUIRED, job__state=JobState.INPUT_REQUIRED, job__in=list_visible_jobs(actor)
+    )
+    if workflow is not None:
+        rows = rows.filter(job__workflow=workflow)
+    if assigned == "mine":
+        rows = rows.filter(input_claim__user=actor) if actor is not None else rows.none()
+    elif assigned == "unclaimed":
+        rows = rows.filter(input_claim__user=None)
+    rows = rows.select_related("job__workflow", "input_claim__user").defer(*PAYLOAD)
+    return rows.order_by("created_at", "pk")
+
+
+def find_next(actor: Any, *, after_job: int | None = None) -> StepRun | None:
+    """Give what ``actor`` should answer next: the oldest of their own claims, else the oldest that nobody has.
+
+    Args:
+        after_job: the id of the Job that was just answered, left out. Default None.
+    """
+    assigned: Assigned
+    for assigned in ("mine", "unclaimed"):
+        found = list_waiting(actor, assigned=assigned).exclude(job_id=after_job).first()
+        if found is not None:
+            return found
+    return None
+
+
+def get_due(step_run: StepRun) -> datetime | None:
+    """Give the moment by which the input is expected, or None where the step says nothing about it."""
+    node = load_graph(step_run.job.definition_id).get_node(step_run.step)
+    within = node.input_within if node is not None else None
+    return step_run.created_at + timedelta(seconds=within) if within is not None else None
+
+
+def get_claim(step_run_id: int) -> InputClaim | None:
+    """Give the claim on a step run with its user and without its draft, or None where nobody has claimed it."""
+    claims = InputClaim.objects.select_related("user").defer("draft")
+    return claims.filter(step_run_id=step_run_id, user__isnull=False).first()
+
+
+def claim_input(
+    step_run_id: int, actor: Any, *, take_over_from: int | None = None, source: str = JobEvent.Source.PYTHON
+) -> None:
+    """Take a waiting step run on. Claiming one's own again changes nothing.
+
+    Args:
+        actor: the user who claims it.
+        take_over_from: the id of the user whom the caller has seen to have it. Default None: it must be unclaimed.
+
+    Raises:
+        WrongState: it does not wait (any more), or somebody else has it; the message says who.
+        UnknownJob: there is no such step run.
+        PermissionRequired: ``actor`` may not give the input.
+    """
+    with transaction.atomic(using=DATABASE):
+        step_run = _lock_waiting(step_run_id, actor)
+        _take(step_run, actor, take_over_from, source)
+
+
+def release_input(step_run_id: int, actor: Any, *, source: str = JobEvent.Source.PYTHON) -> None:
+    """Give a claim back. A draft stays for whoever claims it next.
+
+    Args:
+        actor: the user who has claimed it; None for trusted code, which releases anybody's claim.
+
+    Raises:
+        WrongState: it does not wait (any more), or ``actor`` has no claim on it.
+        UnknownJob, PermissionRequired: as of ``claim_input``.
+    """
+    with transaction.atomic(using=DATABASE):
+        step_run = _lock_waiting(step_run_id, actor)
+        claim = get_claim(step_run.pk)
+        if claim is None:
+            raise WrongState(f"{_name(step_run)} is claimed by nobody.")
+        if actor is not None and claim.user_id != actor.pk:
+            raise WrongState(f"{_name(step_run)} is claimed by {claim.user}.")
+        InputClaim.objects.filter(pk=claim.pk).update(user=None, claimed_at=None)
+        InputClaim.objects.filter(pk=claim.pk, drafted_at=None).delete()
+        _write_event(step_run, JobEvent.Kind.RELEASED, actor, source, {"from": str(claim.user)})
+
+
+def save_draft(step_run_id: int, data: Any, actor: Any, *, source: str = JobEvent.Source.PYTHON) -> None:
+    """Keep what was typed so far, whatever it is; the step run becomes ``actor``'s if nobody has claimed it.
+
+    Args:
+        data: what JSON can hold. Leave secrets out: a draft is not encrypted.
+        actor: the user who types.
+
+    Raises:
+        NotEncodable: JSON cannot hold it, or it is larger than ``WFE_MAX_RESULT_BYTES``.
+        WrongState: it does not wait (any more), or somebody else has it.
+        UnknownJob, PermissionRequired: as of ``claim_input``.
+    """
+    kept = json.loads(encode(data, "the draft"))
+    with transaction.atomic(using=DATABASE):
+        step_run = _lock_waiting(step_run_id, actor)
+        _take(step_run, actor, None, source)
+        InputClaim.objects.filter(step_run=step_run).update(draft=kept, drafted_by=actor, drafted_at=Now())
+
+
+def load_draft(step_run_id: int, actor: Any) -> Draft | None:
+    """Give what was saved, or None where there is nothing that ``actor`` may see.
+
+    One's own draft comes back to whoever may give the input; that of another person is data of the job, and asks for
+    the permission ``view_job_data`` besides.
+
+    Raises:
+        UnknownJob, PermissionRequired: as of ``claim_input``.
+    """
+    step_run = StepRun.objects.select_related("job__workflow").defer(*PAYLOAD[:-1]).filter(pk=step_run_id).first()
+    if step_run is None:
+        raise UnknownJob(f"There is no step run {step_run_id}.")
+    require_permission(actor, PERMISSION, step_run.job.workflow)
+    claim = InputClaim.objects.select_related("drafted_by").filter(step_run=step_run, drafted_at__isnull=False).first()
+    if claim is None or claim.drafted_at is None:
+        return None
+    is_own = actor is None or claim.drafted_by_id == actor.pk
+    if not is_own and not has_permission(actor, DATA_PERMISSION, step_run.job.workflow):
+        return None
+    return Draft(claim.draft, claim.drafted_by, claim.drafted_at)
+
+
+def end_claims(step_run_ids: list[int]) -> None:
+    """Drop the claims and drafts of those of these step runs that no longer wait."""
+    if step_run_ids:
+        claims = InputClaim.objects.filter(step_run_id__in=step_run_ids)
+        claims.exclude(step_run__state=StepRunState.INPUT_REQUIRED).delete()
+
+
+def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
+    """Give a step run, locked so that nobody claims or answers it meanwhile, if it waits and ``actor`` may answer."""
+    rows = StepRun.objects.select_for_update(of=("self",), no_key=True).select_related("job__workflow")
+    step_run = rows.defer(*PAYLOAD[:-1]).filter(pk=step_run_id).first()
+    if step_run is None:
+        raise UnknownJob(f"There is no step run {step_run_id}.")
+    require_permission(actor, PERMISSION, step_run.job.workflow)
+    if step_run.state != StepRunState.INPUT_REQUIRED:
+        raise WrongState(f"{_name(step_run)} does not wait for input any more.")
+    return step_run
+
+
+def _take(step_run: StepRun, actor: Any, take_over_from: int | None, source: str) -> None:
+    if actor is None:
+        raise ValueError("actor=None: a claim needs the user who takes it on.")
+    claim = get_claim(step_run.pk)
+    if claim is not None and claim.user_id == actor.pk:
+        return
+    if claim is not None and claim.user_id != take_over_from:
+        raise WrongState(f"{_name(step_run)} is claimed by {claim.user}.")
+    InputClaim.objects.update_or_create(step_run=step_run, defaults={"user": actor, "claimed_at": Now()})
+    if claim is not None:
+        _write_event(step_run, JobEvent.Kind.TAKEN_OVER, actor, source, {"from": str(claim.user)})
+    else:
+        _write_event(step_run, JobEvent.Kind.CLAIMED, actor, source, {})
+
+
+def _write_event(step_run: StepRun, kind: JobEvent.Kind, actor: Any, source: str, data: dict[str, Any]) -> None:
+    JobEvent.objects.create(
+        job_id=step_run.job_id,
+        step_run=step_run,
+        kind=kind,
+        actor=actor,
+        actor_name=str(actor)[:255] if actor is not None else "",
+        source=source,
+        data={"step": step_run.step, **data},
+    )
+
+
+def _name(step_run: StepRun) -> str:
+    return f"“{step_run.step.rpartition('.')[2]}” of job {step_run.job_id}"

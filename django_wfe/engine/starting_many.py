@@ -1,0 +1,199 @@
+"""Starts many Jobs of one Workflow, a row each: first what would happen, then the same for real.
+
+Where the first step asks for input, a row brings its input along. No file formats here: a row is a key and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from django.db import transaction
+from pydantic import BaseModel, ValidationError
+
+from django_wfe.conf import DATABASE
+from django_wfe.engine.code import load_node
+from django_wfe.engine.failures import clean
+from django_wfe.engine.inputs import encode_input
+from django_wfe.engine.providing import provide_external_input
+from django_wfe.engine.rights import require_permission
+from django_wfe.engine.starting import MAX_KEY_LENGTH, find_workflow, start_job
+from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow, NotEncodable, WFEException, WorkflowDeleted
+from django_wfe.graph import Node, has_input
+from django_wfe.models import Job, JobEvent, Workflow
+from django_wfe.models.workflows import load_graph
+
+MAX_ROWS = 5_000
+"""How many rows are started in one go."""
+
+ERRORS_KEPT = 5
+"""How many errors of a row are told."""
+
+Outcome = Literal["start", "known", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class StartRow:
+    """A Job to start. ``number`` says which row of the source it is; ``key`` is None where it has none."""
+
+    number: int
+    key: str | None
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRow:
+    """What would become, or became, of a row.
+
+    ``outcome`` is "start" (a Job is started), "known" (the Job ``job_id`` was started with this key before) or
+    "refused", for the reasons in ``errors``.
+    """
+
+    row: StartRow
+    outcome: Outcome
+    job_id: int | None = None
+    errors: tuple[str, ...] = ()
+
+
+def get_first_node(workflow: Workflow) -> Node:
+    """Give the first step of the current definition: what a row's values are the input of, where it asks for input.
+
+    Raises:
+        WorkflowDeleted, InvalidWorkflow: no Job of it can start.
+    """
+    if workflow.deleted:
+        raise WorkflowDeleted(f"The workflow {workflow.path} is no longer declared in WFE_WORKFLOWS.")
+    if workflow.current_definition_id is None:
+        raise InvalidWorkflow(
+            f"The workflow {workflow.path} cannot start: {workflow.load_error or 'it was not loaded'}"
+        )
+    return load_graph(workflow.current_definition_id).first
+
+
+def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -> list[PlannedRow]:
+    """Say of each row what would become of it. Changes nothing.
+
+    Args:
+        workflow: as of ``start_job``.
+        rows: at most ``MAX_ROWS``.
+        actor: the user whose permissions are asked for: ``add_job``, and ``provide_input_job`` where the first step
+            asks for input. Default None: trusted code.
+
+    Raises:
+        ValueError: more than ``MAX_ROWS`` rows.
+        CodeNotLoaded: this process lacks the first step's code, and cannot check its input.
+        UnknownWorkflow, WorkflowDeleted, InvalidWorkflow, PermissionRequired: as their names say.
+    """
+    found = find_workflow(workflow)
+    schema = _prepare(found, rows, actor)
+    started = _find_started(found, [row.key for row in rows if row.key])
+    seen: dict[str, int] = {}
+    planned = []
+    for row in rows:
+        first = seen.setdefault(row.key, row.number) if row.key else row.number
+        if first != row.number:
+            planned.append(PlannedRow(row, "refused", errors=(f"key: row {first} has the same key.",)))
+        elif row.key in started:
+            planned.append(PlannedRow(row, "known", started[row.key]))
+        elif errors := _find_errors(row, schema):
+            planned.append(PlannedRow(row, "refused", errors=tuple(errors[:ERRORS_KEPT])))
+        else:
+            planned.append(PlannedRow(row, "start"))
+    return planned
+
+
+def start_many(
+    workflow: Any,
+    rows: Sequence[StartRow],
+    *,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    batch: str = "",
+) -> list[PlannedRow]:
+    """Start a Job for each row that can start, and give it its input; say of each row what became of it.
+
+    A Job and its input are committed together, row by row: where the process dies in the midst, the rows before are
+    started as a whole, and a second call with the same keys starts the others.
+
+    Args:
+        rows: at most ``MAX_ROWS``.
+        batch: a text that names this call; a row without a key gets one from it, so that the same call again starts
+            nothing twice. Default "": such rows have no key and start each time.
+
+    Raises:
+        ValueError, CodeNotLoaded, UnknownWorkflow, WorkflowDeleted, InvalidWorkflow, PermissionRequired: as of
+            ``plan_starts``.
+    """
+    found = find_workflow(workflow)
+    keyed = [_give_key(row, batch) for row in rows]
+    asks = get_first_node(found).asks_input
+    return [
+        _start(found, planned, asks=asks, actor=actor, source=source) if planned.outcome == "start" else planned
+        for planned in plan_starts(found, keyed, actor=actor)
+    ]
+
+
+def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> type[BaseModel] | None:
+    """Give the schema that a row's values must fit, or None where the first step asks for nothing."""
+    if len(rows) > MAX_ROWS:
+        raise ValueError(f"{len(rows):,} rows are too many: at most {MAX_ROWS:,} are started in one go.")
+    require_permission(actor, "django_wfe.add_job", workflow)
+    node = get_first_node(workflow)
+    if not node.asks_input:
+        return None
+    require_permission(actor, "django_wfe.provide_input_job", workflow)
+    step_class = load_node(node.path)
+    if not has_input(step_class):
+        raise CodeNotLoaded(f"{node.path} asks for no input any more, and the workflow was not read again since.")
+    schema: type[BaseModel] = step_class.UserInputSchema
+    return schema
+
+
+def _find_started(workflow: Workflow, keys: Iterable[str]) -> dict[str | None, int]:
+    usable = [key for key in keys if clean(key) == key]
+    return dict(Job.objects.filter(workflow=workflow, key__in=usable).order_by().values_list("key", "pk"))
+
+
+def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
+    errors = []
+    if row.key is not None and not (0 < len(row.key) <= MAX_KEY_LENGTH and clean(row.key) == row.key):
+        errors.append(f"key: give a text of 1 to {MAX_KEY_LENGTH} characters without NUL and lone surrogates.")
+    if schema is None:
+        return errors
+    try:
+        encode_input(schema, row.values, "the input")
+    except ValidationError as error:
+        errors += _describe(error)
+    except NotEncodable as error:
+        errors.append(str(error))
+    except Exception as error:  # a validator is code of the project: its defect is told for the row that meets it
+        errors.append(f"a validator of {schema.__qualname__} raised {type(error).__name__}: {error}")
+    return errors
+
+
+def _describe(error: ValidationError) -> list[str]:
+    """Tell each error with the place that it is at, without the value: it may be a secret."""
+    described = []
+    for details in error.errors(include_url=False, include_input=False, include_context=False):
+        place = ".".join(str(part) for part in details["loc"])
+        described.append(f"{place}: {details['msg']}" if place else details["msg"])
+    return described
+
+
+def _give_key(row: StartRow, batch: str) -> StartRow:
+    return replace(row, key=f"{batch} {row.number}") if batch and row.key is None else row
+
+
+def _start(workflow: Workflow, planned: PlannedRow, *, asks: bool, actor: Any, source: str) -> PlannedRow:
+    row = planned.row
+    try:
+        with transaction.atomic(using=DATABASE):
+            started = start_job(workflow, key=row.key, actor=actor, source=source)
+            if started.created and asks:
+                provide_external_input(started.job_id, row.values, actor=actor, source=source)
+    except ValidationError as error:  # what fitted a moment ago need not fit now: a validator may look at the world
+        return replace(planned, outcome="refused", errors=tuple(_describe(error)[:ERRORS_KEPT]))
+    except WFEException as error:
+        return replace(planned, outcome="refused", errors=(str(error),))
+    return replace(planned, outcome="start" if started.created else "known", job_id=started.job_id)

@@ -1,0 +1,50 @@
+"""Who has taken on an open question, and what was typed so far."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings as django_settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from django_wfe.models.jobs import StepRun
+
+
+class InputClaim(models.Model):
+    """What people do about a step run that waits for input. Only few step runs have one, and only while they wait.
+
+    ``user`` is None where nobody has claimed it (any more), and the row is kept for its draft.
+    """
+
+    step_run = models.OneToOneField(
+        StepRun, verbose_name=_("step run"), on_delete=models.CASCADE, related_name="input_claim"
+    )
+    user = models.ForeignKey(
+        django_settings.AUTH_USER_MODEL,
+        verbose_name=_("claimed by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
+    draft: Any = models.JSONField(_("draft"), null=True, blank=True)
+    drafted_by = models.ForeignKey(
+        django_settings.AUTH_USER_MODEL,
+        verbose_name=_("draft by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,  # nobody looks for the drafts of a person
+    )
+    drafted_at = models.DateTimeField(_("draft saved"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("input claim")
+        verbose_name_plural = _("input claims")
+        ordering: ClassVar[list[str]] = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.step_run_id}: {self.user_id}"
