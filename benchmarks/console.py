@@ -1,0 +1,131 @@
+"""How long the pages of the console take, in tables of a million jobs: ``python -m benchmarks.console``.
+
+Server side: each request goes through Django's test client in this process, middleware, queries and templates included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from statistics import median, quantiles
+from typing import Any
+
+from benchmarks.database import Parameters, build_environment, open_database, open_server
+
+LIST_LIMIT_MS = 150
+LONG_JOB_LIMIT_MS = 400
+LONG_JOB_RUNS = 10_000
+
+Figures = dict[str, dict[str, float]]
+
+
+def main() -> None:
+    """Fill a database, measure each page in a process of its own, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1_000_000)
+    parser.add_argument("--requests", type=int, default=50)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--measure", metavar="DATABASE", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(_measure(json.loads(options.measure), options.jobs, options.requests)))
+        return
+    with open_server(None) as server, open_database(server, "console", migrated=False) as database:
+        environment = build_environment(database, DJANGO_SETTINGS_MODULE="benchmarks.console_settings")
+        migrate = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
+        subprocess.run(migrate, env=environment, check=True, stdout=sys.stderr)
+        command = [sys.executable, "-m", "benchmarks.console", "--measure", json.dumps(database)]
+        command += ["--jobs", str(options.jobs), "--requests", str(options.requests)]
+        measured = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    figures: Figures = json.loads(measured.stdout)
+    print(json.dumps(figures) if options.json else format_table(figures, options.jobs))
+
+
+def format_table(figures: Figures, jobs: int) -> str:
+    """Give the figures as a Markdown table."""
+    lines = [
+        f"{jobs:,} jobs and {5 * jobs:,} step runs.",
+        "",
+        "| page | p50 ms | p95 ms | at most |",
+        "|---|---|---|---|",
+    ]
+    for page, figure in figures.items():
+        limit = LONG_JOB_LIMIT_MS if page.startswith("Job of 10,000") else LIST_LIMIT_MS
+        lines.append(f"| {page} | {figure['p50']:.0f} | {figure['p95']:.0f} | {limit} |")
+    return "\n".join(lines)
+
+
+def _measure(database: Parameters, jobs: int, requests: int) -> Figures:
+    import django
+
+    django.setup()
+    from django.contrib.auth.models import User
+    from django.test import Client
+    from django.test.utils import setup_test_environment
+
+    from benchmarks.console_rows import fill, insert_long_job
+    from benchmarks.workflows import Chain10
+    from django_wfe import run_workflow
+
+    setup_test_environment()
+    run_workflow(Chain10)  # records the workflow and its definition
+    fill(database, jobs)
+    long_job = insert_long_job(database, LONG_JOB_RUNS)
+    client = Client()
+    client.force_login(User.objects.create_superuser("operator"))
+    figures: Figures = {}
+    for page, address in _list_pages(jobs, long_job).items():
+        taken = [_get(client, address) for _ in range(requests + 2)][2:]
+        figures[page] = {"p50": median(taken), "p95": quantiles(taken, n=20)[18]}
+        print(f"{page}: {figures[page]['p95']:.0f} ms", file=sys.stderr)
+    return figures
+
+
+def _list_pages(jobs: int, long_job: int) -> dict[str, str]:
+    from django.db.models import Max
+    from django.urls import reverse
+
+    from django_wfe.engine.executor import run_step_run
+    from django_wfe.engine.lifecycle import rerun_job
+    from django_wfe.models import Job, StepRun, Workflow
+
+    workflow = Workflow.objects.get(name="Chain10").pk
+    # A job of 20 step runs: ten steps, run again from the first.
+    twenty = Job.objects.filter(step_runs__number=10).order_by("-pk")[0].pk
+    rerun_job(twenty, 1)
+    run_step_run(StepRun.objects.filter(job=twenty).aggregate(Max("pk"))["pk__max"])
+    job_list = reverse("admin:django_wfe_job_changelist")
+    return {
+        "Admin index": reverse("admin:index"),
+        "Console home": reverse("admin:django_wfe_console"),
+        "Job list": job_list,
+        "Job list, failed": f"{job_list}?state=FAILED",
+        "Job list, canceled": f"{job_list}?state=CANCELED",
+        "Job list, open, one workflow": f"{job_list}?state=open&workflow={workflow}",
+        "Job list, found by key": f"{job_list}?q=order-{jobs // 2}",
+        "Step run list": reverse("admin:django_wfe_steprun_changelist"),
+        "Event list": reverse("admin:django_wfe_jobevent_changelist"),
+        "Workflow page": reverse("admin:django_wfe_workflow_change", args=[workflow]),
+        "Inbox": reverse("admin:django_wfe_inbox"),
+        "Incidents": reverse("admin:django_wfe_incidents"),
+        "Job of 20 step runs": reverse("admin:django_wfe_job_change", args=[twenty]),
+        "Job of 10,000 step runs": reverse("admin:django_wfe_job_change", args=[long_job]),
+    }
+
+
+def _get(client: Any, address: str) -> float:
+    began = time.perf_counter()
+    response = client.get(address)
+    taken = (time.perf_counter() - began) * 1000
+    if response.status_code != 200:
+        raise RuntimeError(f"GET {address} gives {response.status_code}: {response.content[:500]!r}")
+    return taken
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.console_settings")
+    main()
