@@ -21,7 +21,7 @@ PIP = $(RUN) -m pip install -qq --disable-pip-version-check
 PACKAGE_FILES = setup.cfg pyproject.toml
 
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-check test chaos lint matrix wheel clean
+.PHONY: help demo demo-check test chaos bench lint matrix wheel clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ chaos: $(VENV)/.installed-test ## Run jobs while workers, brokers and the databa
 	@for broker in $(BROKERS); do \
 		$(RUN) -m tests.chaos.storm --broker $$broker --minutes $(MINUTES) $(ARGS) || exit 1; \
 	done
+
+bench: $(VENV)/.installed-bench ## Measure the speed beside others; needs RabbitMQ
+	$(RUN) -m benchmarks --write docs/benchmarks.md $(ARGS)
 
 lint: $(VENV)/.installed-lint ## Check style, types, layers and migrations
 	$(RUN) -m ruff check .
@@ -73,6 +76,11 @@ $(VENV)/.installed-lint: $(VENV)/.created $(PACKAGE_FILES)
 	@echo "Installing django-wfe and what the checks need into $(VENV) ..."
 	@$(PIP) --editable '.[lint]' $(if $(DJANGO),'$(DJANGO)')
 	@touch $(VENV)/.installed-demo $(VENV)/.installed-test $@
+
+$(VENV)/.installed-bench: $(VENV)/.created $(PACKAGE_FILES)
+	@echo "Installing django-wfe and what the benchmarks need into $(VENV) ..."
+	@$(PIP) --editable '.[bench]' $(if $(DJANGO),'$(DJANGO)')
+	@touch $@
 
 # An environment that is there and works is taken as it is.
 $(VENV)/.created:

@@ -5,7 +5,7 @@ Both have their workers running all the time; only the one whose turn it is has 
 - a backlog: the jobs are started while the workers are stopped (SIGSTOP), and what is counted is the time from letting
   them go until the last job is finished: what the workers can do;
 - with starts: from before the first start until the last job is finished, with one process that starts the jobs one
-  after another on the same machine. A start of django-wfe is a commit; a start of the hand-written pipeline is a message.
+  after another on the same machine. A start of django-wfe is a commit, of the hand-written pipeline a message.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def run_workers(module: list[str], environment: dict[str, str], processes: int, 
 
 def delete_queues(url: str, *names: str) -> None:
     """Delete Dramatiq's three queues of each name."""
-    import pika
+    import pika  # type: ignore[import-untyped]
 
     connection = pika.BlockingConnection(pika.URLParameters(url))
     channel = connection.channel()

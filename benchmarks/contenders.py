@@ -45,7 +45,9 @@ class Contender:
             RuntimeError: where it ended; its stderr, which is this process's, says why.
         """
         process = self._process
-        assert process is not None and process.stdin is not None and process.stdout is not None
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.write(json.dumps({"what": what, "arguments": arguments}) + "\n")
         process.stdin.flush()
         line = process.stdout.readline()

@@ -32,7 +32,5 @@ def prepare() -> Path:
 def read_version() -> str:
     """Give the installed version of DBOS, or "" where there is none."""
     code = "from importlib.metadata import version; print(version('dbos'))"
-    done = subprocess.run(
-        [str(FOLDER / "bin" / "python"), "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([str(FOLDER / "bin" / "python"), "-c", code], capture_output=True, text=True, check=False)
     return done.stdout.strip()

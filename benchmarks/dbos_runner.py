@@ -9,15 +9,15 @@ import json
 import sys
 import time
 
-from dbos import DBOS
+from dbos import DBOS  # type: ignore[import-not-found]
 
 
-@DBOS.step()  # type: ignore[misc]
+@DBOS.step()  # type: ignore[untyped-decorator]
 def do_nothing() -> None:
     """Do nothing."""
 
 
-@DBOS.workflow()  # type: ignore[misc]
+@DBOS.workflow()  # type: ignore[untyped-decorator]
 def run_steps(steps: int) -> None:
     """Run so many steps, one after another."""
     for _ in range(steps):

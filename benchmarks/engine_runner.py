@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import django
@@ -41,7 +44,7 @@ def run_loop() -> list[float]:
     from benchmarks.workflows import STARTED_AT
 
     run(1000, 1)
-    return [(after - before) * 1000 for before, after in zip(STARTED_AT, STARTED_AT[1:], strict=False)]
+    return [(after - before) * 1000 for before, after in pairwise(STARTED_AT)]
 
 
 def start(jobs: int) -> list[float]:
@@ -123,20 +126,23 @@ def measure_latency(samples: int, pause: float) -> dict[str, list[float]]:
     from django_wfe import order_workflow_execution, provide_external_input
 
     result = "SELECT result FROM django_wfe_steprun WHERE job_id = %s AND number = %s AND state = 'FINISHED'"
-    waiting = "SELECT state FROM django_wfe_job WHERE id = %s"
     latencies: dict[str, list[float]] = {"order": [], "input": []}
     for _ in range(samples):
         time.sleep(pause)
         began = time.time()
         job_id = order_workflow_execution(Latency)
-        _wait_until(lambda job_id=job_id: _fetch(waiting, job_id) == "INPUT_REQUIRED", "a job waits for input")
+        _wait_until(partial(_has_state, job_id, "INPUT_REQUIRED"), "a job waits for input")
         latencies["order"].append((float(_fetch(result, job_id, 1)) - began) * 1000)
         time.sleep(pause)
         began = time.time()
         provide_external_input(job_id, {"number": 1})
-        _wait_until(lambda job_id=job_id: _fetch(waiting, job_id) == "FINISHED", "a job is finished")
+        _wait_until(partial(_has_state, job_id, "FINISHED"), "a job is finished")
         latencies["input"].append((float(_fetch(result, job_id, 2)) - began) * 1000)
     return latencies
+
+
+def _has_state(job_id: int, state: str) -> bool:
+    return bool(_fetch("SELECT state FROM django_wfe_job WHERE id = %s", job_id) == state)
 
 
 def _fetch(statement: str, *parameters: Any) -> Any:
@@ -148,7 +154,7 @@ def _fetch(statement: str, *parameters: Any) -> Any:
     return row[0] if row else None
 
 
-def _wait_until(condition: Any, what: str, *, timeout: float = 300.0) -> None:
+def _wait_until(condition: Callable[[], bool], what: str, *, timeout: float = 300.0) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
@@ -156,7 +162,7 @@ def _wait_until(condition: Any, what: str, *, timeout: float = 300.0) -> None:
         time.sleep(0.02)
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
     "run_loop": run_loop,
     "start": start,

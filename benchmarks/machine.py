@@ -35,7 +35,7 @@ def describe_versions(server: Parameters, *, with_dbos: bool, broker_url: str | 
 
 
 def _read_rabbitmq_version(url: str) -> str:
-    import pika
+    import pika  # type: ignore[import-untyped]
 
     connection = pika.BlockingConnection(pika.URLParameters(url))
     properties = connection._impl.server_properties

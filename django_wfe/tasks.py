@@ -52,20 +52,22 @@ class DramatiqDispatcher:
     again when the broker is back.
     """
 
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
+    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> bool:
         """Send the message of a step run."""
-        self._send(run_step, step_run_id, delay=int(delay_seconds * 1000) or None)
+        return self._send(run_step, step_run_id, delay=int(delay_seconds * 1000) or None)
 
     def dispatch_bulk(self, bulk_run_id: int) -> None:
         """Send the message of a bulk run."""
         self._send(run_bulk, bulk_run_id, delay=None)
 
-    def _send(self, actor: dramatiq.Actor[[int], None], number: int, *, delay: int | None) -> None:
+    def _send(self, actor: dramatiq.Actor[[int], None], number: int, *, delay: int | None) -> bool:
         try:
             actor.send_with_options(args=(number,), delay=delay)
         except Exception as error:
             # Each broker has exceptions of its own.
             logger.warning("The message %s(%s) was not sent (%r); recovery will.", actor.actor_name, number, error)
+            return False
+        return True
 
 
 class WorkerLifeMiddleware(Middleware):

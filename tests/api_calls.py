@@ -32,6 +32,8 @@ class Call:
 CALLS = [
     Call("GET", "workflows", ("view_workflow",)),
     Call("GET", "workflows/{workflow}", ("view_workflow",)),
+    Call("POST", "workflows/{workflow}/pause", ("pause_workflow",), {}),
+    Call("POST", "workflows/{held}/resume", ("pause_workflow",), {}),
     Call("GET", "steps", ("view_step",)),
     Call("GET", "steps/{step}", ("view_step",)),
     Call("GET", "jobs", ("view_job",)),
@@ -46,6 +48,9 @@ CALLS = [
     Call("POST", "jobs/{failed}/retry", ("retry_job",), {}),
     Call("POST", "jobs/{failed}/skip", ("skip_job",), {"result": None}),
     Call("POST", "jobs/{failed}/rerun", ("rerun_job",), {"number": 1}),
+    Call("POST", "bulk", ("view_job", "retry_job"), {"verb": "retry", "filter": {"state": ["FAILED"]}}),
+    Call("GET", "bulk/{bulk}", ("view_job", "view_bulkrun")),
+    Call("POST", "bulk/{bulk}/stop", ("view_job", "cancel_job"), {}),
 ]
 """Every call that does something, with an example of its body."""
 

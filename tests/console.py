@@ -9,18 +9,24 @@ from django.test import Client
 from django.urls import reverse
 
 from django_wfe import workflows
+from django_wfe.admin.bulk_filters import ChosenFilter
 from django_wfe.demo.pages import Page
+from django_wfe.engine.bulk import start_bulk
 from django_wfe.engine.definitions import describe_workflow, record_workflow
 from django_wfe.engine.lifecycle import pause_job, run_workflow
-from django_wfe.models import Definition, Job, JobEvent, Step, StepRun, Worker, Workflow
-from tests.workflows import Asking, Failing, Linear
+from django_wfe.engine.workflow_verbs import pause_workflow
+from django_wfe.models import BulkRun, Definition, Job, JobEvent, Step, StepRun, Worker, Workflow
+from tests.workflows import Asking, Failing, Linear, Looping
 
 _numbers = count(1)
 
 
 @dataclass(frozen=True)
 class Address:
-    """One address of the console: what it needs so that GET, and where ``posts`` POST, does something."""
+    """One address of the console: what it needs so that GET, and where ``posts`` POST, does something.
+
+    ``writes_event`` tells whether a POST writes an event of a job at once; ``is_page`` that GET gives an HTML page.
+    """
 
     name: str
     arguments: tuple[str, ...] = ()
@@ -28,6 +34,8 @@ class Address:
     posts: bool = False
     gets: bool = True
     data: dict[str, str] = field(default_factory=dict)
+    writes_event: bool = True
+    is_page: bool = True
 
     def __str__(self) -> str:
         return " ".join([self.name, *self.arguments])
@@ -45,9 +53,37 @@ ADDRESSES = [
     Address("django_wfe_workflow_change", ("workflow",), ("view_workflow",)),
     Address("django_wfe_workflow_history", ("workflow",), ("view_workflow",)),
     Address("django_wfe_workflow_start", ("workflow",), ("view_workflow", "add_job", "view_job"), posts=True),
+    Address("django_wfe_workflow_start_many", ("workflow",), ("view_workflow", "add_job")),
+    Address(
+        "django_wfe_inbox",
+        permissions=("view_job", "provide_input_job"),
+        posts=True,
+        data={"step_run": "{waiting_run}", "action": "claim"},
+    ),
+    Address(
+        "django_wfe_workflow_pause",
+        ("workflow",),
+        ("view_workflow", "pause_workflow"),
+        posts=True,
+        data=VERB,
+        writes_event=False,
+    ),
+    Address(
+        "django_wfe_workflow_resume",
+        ("paused_workflow",),
+        ("view_workflow", "pause_workflow"),
+        posts=True,
+        writes_event=False,
+    ),
+    Address("django_wfe_workflow_compare", ("workflow",), ("view_workflow",)),
+    *(
+        Address("django_wfe_workflow_graph", ("workflow", kind), ("view_workflow",), is_page=False)
+        for kind in ("svg", "png", "dot")
+    ),
     Address("django_wfe_job_changelist"),
     Address("django_wfe_job_change", ("waiting",)),
     Address("django_wfe_job_history", ("waiting",)),
+    Address("django_wfe_job_log", ("failed", "failed_run"), ("view_job", "view_job_data"), is_page=False),
     Address("django_wfe_job_export"),
     Address(
         "django_wfe_job_input",
@@ -82,10 +118,53 @@ ADDRESSES = [
             ("retry", "retry_job", "failed", "FAILED"),
         )
     ),
+    *(
+        Address(
+            "django_wfe_job_bulk_filter",
+            (verb,),
+            ("view_job", permission),
+            posts=True,
+            gets=False,
+            data={**VERB, "filter": ChosenFilter(verb, "state=open", 10**9).sign()},
+            writes_event=False,
+        )
+        for verb, permission in (
+            ("cancel", "cancel_job"),
+            ("pause", "pause_job"),
+            ("resume", "pause_job"),
+            ("retry", "retry_job"),
+        )
+    ),
+    Address("django_wfe_job_graph", ("failed",), is_page=False),
+    Address("django_wfe_incidents"),
+    Address("django_wfe_incident", ("fingerprint",)),
+    *(
+        Address(
+            "django_wfe_incident_repair",
+            ("fingerprint", stage),
+            ("view_job", "retry_job"),
+            posts=True,
+            data={**VERB, "jobs": jobs},
+            writes_event=False,
+        )
+        for stage, jobs in (("one", "{failed}"), ("ten", "{failed}"), ("all", ""))
+    ),
+    Address("django_wfe_bulkrun_changelist"),
+    Address("django_wfe_bulkrun_change", ("bulk_run",), ("view_job", "view_bulkrun")),
+    Address("django_wfe_bulkrun_history", ("bulk_run",), ("view_job", "view_bulkrun")),
+    Address(
+        "django_wfe_bulkrun_stop",
+        ("bulk_run",),
+        ("view_job", "view_bulkrun", "cancel_job"),
+        posts=True,
+        gets=False,
+        data=VERB,
+        writes_event=False,
+    ),
     Address("django_wfe_steprun_changelist", permissions=("view_job", "view_steprun")),
     Address("django_wfe_steprun_change", ("failed_run",), ("view_job", "view_steprun")),
     Address("django_wfe_steprun_history", ("failed_run",), ("view_job", "view_steprun")),
-    Address("django_wfe_steprun_log", ("failed_run",), ("view_job", "view_steprun", "view_job_data")),
+    Address("django_wfe_steprun_log", ("failed_run",), ("view_job", "view_steprun", "view_job_data"), is_page=False),
     Address("django_wfe_steprun_export", permissions=("view_job", "view_steprun")),
     Address("django_wfe_worker_changelist", permissions=("view_worker",)),
     Address("django_wfe_worker_change", ("worker",), ("view_worker",)),
@@ -128,6 +207,7 @@ def build_world() -> World:
     waiting, paused, failed = (run_workflow(workflow) for workflow in (Asking, Asking, Failing))
     finished = run_workflow(Linear)
     pause_job(paused)
+    pause_workflow(record(Looping).pk)
     return World(
         {
             "workflow": Workflow.objects.get(name="Asking").pk,
@@ -140,6 +220,9 @@ def build_world() -> World:
             "waiting_run": StepRun.objects.get(job_id=waiting, state="INPUT_REQUIRED").pk,
             "failed_run": StepRun.objects.get(job_id=failed, state="FAILED").pk,
             "event": JobEvent.objects.filter(job_id=failed).earliest("pk").pk,
+            "paused_workflow": Workflow.objects.get(name="Looping").pk,
+            "fingerprint": StepRun.objects.get(job_id=failed, state="FAILED").fingerprint,
+            "bulk_run": start_bulk("cancel", Job.objects.filter(pk=paused)).pk,
             "worker": Worker.objects.create(hostname="machine", pid=7, threads=8).pk,
         }
     )
@@ -186,5 +269,7 @@ def describe_database() -> Any:
     return (
         list(Job.objects.order_by("pk").values()),
         list(StepRun.objects.order_by("pk").values("pk", "state", "external_data", "superseded")),
+        list(Workflow.objects.order_by("pk").values("pk", "paused", "pause_reason")),
+        list(BulkRun.objects.order_by("pk").values("pk", "state", "total")),
         JobEvent.objects.count(),
     )

@@ -43,7 +43,10 @@ class Contender:
 
 @contextmanager
 def racing(environment: dict[str, str], count: int = 2) -> Iterator[Callable[..., list[Any]]]:
-    """Start contenders; the given function has all of them do the same at the same moment, and gives their answers."""
+    """Start contenders; the given function has all of them do the same at the same moment, and gives their answers.
+
+    Each is told its number as ``contender``.
+    """
     contenders = [Contender(environment) for _ in range(count)]
     try:
         for contender in contenders:
@@ -53,8 +56,8 @@ def racing(environment: dict[str, str], count: int = 2) -> Iterator[Callable[...
 
         def race(**command: Any) -> list[Any]:
             at = time.time() + 0.02
-            for contender in contenders:
-                contender.send(at=at, **command)
+            for number, contender in enumerate(contenders):
+                contender.send(at=at, contender=number, **command)
             return [contender.receive() for contender in contenders]
 
         yield race
@@ -80,8 +83,11 @@ def main() -> None:
 
 
 def _do(command: dict[str, Any]) -> Any:
+    from django.contrib.auth.models import User
+
     from django_wfe import order_workflow_execution, provide_external_input
     from django_wfe.engine.executor import run_step_run
+    from django_wfe.engine.lifecycle import claim_input, save_draft
     from django_wfe.exceptions import WrongState
     from tests import workflows
 
@@ -89,6 +95,23 @@ def _do(command: dict[str, Any]) -> Any:
         case "provide":
             try:
                 provide_external_input(command["job"], {"some_data": command["value"]})
+            except WrongState:
+                return "refused"
+            return "accepted"
+        case "claim":
+            # Each as a user of its own.
+            user = User.objects.get(pk=command["users"][command["contender"]])
+            try:
+                claim_input(command["step_run"], user, take_over_from=command.get("take_over_from"))
+            except WrongState as error:
+                return str(error)
+            return "accepted"
+        case "draft or provide":
+            try:
+                if command["contender"] == 0:
+                    save_draft(command["step_run"], {"some_data": ["1"]}, User.objects.get(pk=command["users"][0]))
+                else:
+                    provide_external_input(command["job"], {"some_data": 1})
             except WrongState:
                 return "refused"
             return "accepted"

@@ -18,6 +18,17 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from django_wfe.admin.live import (
+    DIAGRAM_MEDIA,
+    FRAGMENT_FRAME,
+    FRAME,
+    LIVE_MEDIA,
+    Live,
+    finish_fragment,
+    is_fragment_request,
+    refuse_lost_sessions,
+    vary_on_fragments,
+)
 from django_wfe.admin.paginator import CappedPaginator
 from django_wfe.engine.rights import has_permission
 
@@ -76,6 +87,12 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         right = self.view_right or f"{self.opts.app_label}.view_{self.opts.model_name}"
         return has_permission(request.user, right, self.get_workflow_of(obj) if obj is not None else None)
 
+    def get_urls(self) -> list[URLPattern]:
+        patterns: list[URLPattern] = super().get_urls()
+        for pattern in patterns:
+            pattern.callback = refuse_lost_sessions(pattern.callback, self.admin_site)
+        return patterns
+
     def get_workflow_of(self, obj: ModelType) -> Any:
         """Give the Workflow that decides about the rights for ``obj``, or None."""
         return None
@@ -106,7 +123,8 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
 
     def route(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
         """Give a URL of this admin: ``view(admin, request, ...)`` behind the site's login."""
-        return path(route, self.admin_site.admin_view(partial(view, self)), name=name)
+        guarded = self.admin_site.admin_view(partial(view, self))
+        return path(route, refuse_lost_sessions(guarded, self.admin_site), name=name)
 
     def render(
         self,
@@ -117,16 +135,25 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         crumbs: Sequence[Crumb] = (),
         is_root: bool = False,
         media: forms.Media | None = None,
+        live: Live | None = None,
         **context: Any,
-    ) -> TemplateResponse:
-        """Render a page of the console inside the admin's own frame."""
+    ) -> HttpResponse:
+        """Render a page of the console inside the admin's own frame; of a ``live`` page also just what changes."""
         request.current_app = self.admin_site.name
+        shared = {"opts": self.opts, "title": title, "live": live, "live_url": request.get_full_path(), **context}
+        if live is not None and is_fragment_request(request):
+            shared |= {"page_frame": FRAGMENT_FRAME}
+            return finish_fragment(TemplateResponse(request, template, shared), live)
+        media = media or forms.Media()
+        if live is not None and live.seconds:
+            media += LIVE_MEDIA
+        if context.get("diagram"):
+            media += DIAGRAM_MEDIA
         frame = self.build_frame(request, [*crumbs, Crumb(str(title))], media, is_root=is_root)
-        return TemplateResponse(
-            request,
-            template,
-            {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **frame, **context},
-        )
+        response = TemplateResponse(request, template, {**self.admin_site.each_context(request), **frame, **shared})
+        if live is not None:
+            vary_on_fragments(response)
+        return response
 
     def build_frame(
         self,
@@ -145,8 +172,8 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
             root = [Crumb(str(self.opts.app_config.verbose_name), self.build_url("app_list", self.opts.app_label))]
         return {
             # Not self.media: these pages need none of the scripts of the admin's change forms.
-            "media": forms.Media(css={"all": ["admin/css/forms.css", *STYLESHEETS]}, js=[SCRIPT])
-            + (media or forms.Media()),
+            "media": forms.Media(css={"all": ["admin/css/forms.css", *STYLESHEETS]}) + (media or forms.Media()),
+            "page_frame": FRAME,
             "crumbs": [*root, *crumbs],
             # Django 6.1 made the admin's breadcrumbs a list.
             "crumbs_are_list": django.VERSION >= (6, 1),

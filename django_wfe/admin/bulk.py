@@ -24,7 +24,7 @@ from django_wfe.admin.base import ConsoleAdmin
 from django_wfe.admin.bulk_filters import BulkReasonForm, preview_filter
 from django_wfe.admin.bulk_starting import start_bulk_run
 from django_wfe.admin.history import log_action
-from django_wfe.admin.job_page import PAYLOAD_COLUMNS
+from django_wfe.admin.payloads import PAYLOAD_COLUMNS
 from django_wfe.engine.bulk import describe_refusal
 from django_wfe.engine.lifecycle import VERBS, Source, Verb, VerbStatus
 from django_wfe.engine.rights import has_permission, list_visible_jobs

@@ -27,6 +27,7 @@ from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.drawing import NOTHING, draw_look, draw_time
 from django_wfe.admin.history import log_action
 from django_wfe.admin.job_lookup import is_id
+from django_wfe.admin.live import Live
 from django_wfe.engine.bulk import stop_bulk
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.rights import has_permission, list_visible_jobs
@@ -171,6 +172,7 @@ class BulkRunAdmin(ConsoleAdmin[BulkRun]):
             title=describe_bulk_run(bulk),
             crumbs=[self.list_crumb()],
             original=bulk,
+            live=Live(1 if bulk.state in LIVE_STATES else 0, bulk.state, bulk.get_state_display()),
             **build_bulk_page(request, bulk),
         )
 

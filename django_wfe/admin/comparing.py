@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.drawing import draw_look
 from django_wfe.admin.job_lookup import is_id
+from django_wfe.admin.live import DIAGRAM_MEDIA
 from django_wfe.models import Definition, Workflow
 from django_wfe.rendering.compare import ADDED, REMOVED, compare_graphs, render_compared_diagram
 
@@ -18,10 +19,10 @@ DEFINITIONS_OFFERED = 100
 
 def show_comparison(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
     """Show what changed from the definition ``?old=`` to ``?new=``; else from the last but one to the current."""
+    admin.require_view_permission(request)
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
-    admin.require_view_permission(request)
     workflow = admin.get_queryset(request).filter(pk=workflow_id).first()
     if workflow is None:
         raise Http404(_("There is no workflow with the id %(id)s.") % {"id": workflow_id})
@@ -38,7 +39,7 @@ def show_comparison(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflo
         "django_wfe/console/compare.html",
         title=_("Compare definitions: %(workflow)s") % {"workflow": workflow},
         crumbs=[admin.list_crumb(), Crumb(str(workflow), admin.build_object_url(workflow.pk))],
-        media=forms.Media(css={"all": ["django_wfe/compare.css"]}),
+        media=forms.Media(css={"all": ["django_wfe/compare.css"]}) + DIAGRAM_MEDIA,
         workflow=workflow,
         offered=offered,
         old=old,

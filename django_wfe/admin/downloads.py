@@ -22,15 +22,15 @@ def show_workflow_graph(
     admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: str, file_format: str
 ) -> HttpResponseBase:
     """Give the graph of a workflow's current definition, or of the one that ``?definition=`` names, as a file."""
+    admin.require_view_permission(request)
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
-    admin.require_view_permission(request)
-    workflow = admin.get_queryset(request).filter(pk=workflow_id).first() if is_id(workflow_id) else None
+    workflow = admin.get_queryset(request).filter(pk=int(workflow_id)).first() if is_id(workflow_id) else None
     asked = request.GET.get("definition", "")
     if workflow is None:
         raise Http404(_("There is no workflow with the id %(id)s.") % {"id": workflow_id})
-    wanted = int(asked) if is_id(asked) else workflow.current_definition_id
+    wanted = int(asked) if is_id(asked) else workflow.current_definition_id or 0
     definition = Definition.objects.filter(workflow=workflow, pk=wanted).first()
     if definition is None:
         raise Http404(_("This workflow has no such definition."))

@@ -17,12 +17,16 @@ from django_wfe import states
 from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.incidents import Trend, count_failures, list_incidents
 from django_wfe.admin.labels import load_step_labels
+from django_wfe.admin.live import Live
 from django_wfe.conf import settings
 from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
 from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
 
 RECENT_JOBS = 10_000
 """Finished and canceled jobs are counted among the newest jobs only: their states have no index."""
+
+PACE = 5
+"""Seconds until the page looks for news."""
 
 WAITING_SHOWN = 20
 INCIDENTS_SHOWN = 10
@@ -86,12 +90,16 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
         run.label = labels[run.step]  # type: ignore[attr-defined]
     workers, silent = list_workers(now)
     incidents = list_incidents(user)
+    attention = count_attention(user)
     return admin.render(
         request,
         "django_wfe/console/home.html",
         title=_("Workflow console"),
         is_root=True,
-        attention=count_attention(user),
+        live=Live(PACE, f"{attention.waiting} {attention.failed}", describe_attention(attention))
+        if attention
+        else None,
+        attention=attention,
         state_counts=count_states(jobs),
         recent_jobs=number_format(RECENT_JOBS, force_grouping=True),
         waiting=waiting[:WAITING_SHOWN],
@@ -121,6 +129,12 @@ def count_attention(user: Any) -> Attention | None:
         may_answer=has_permission(user, "django_wfe.provide_input_job"),
         trend=count_failures(user, timezone.now()),
     )
+
+
+def describe_attention(attention: Attention) -> str:
+    """Say in one sentence what needs somebody."""
+    counts = {"waiting": attention.waiting_text, "failed": attention.failed_text}
+    return _("Jobs waiting for input: %(waiting)s. Failed jobs: %(failed)s.") % counts
 
 
 def list_waiting(jobs: QuerySet[Job]) -> QuerySet[StepRun]:

@@ -18,10 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
+from django_wfe.admin.claiming import change_claim
 from django_wfe.admin.job_lookup import is_id
 from django_wfe.admin.labels import load_step_labels
 from django_wfe.engine.inbox import PERMISSION, Assigned
-from django_wfe.engine.lifecycle import Source, claim_input, get_due, list_waiting, release_input
+from django_wfe.engine.lifecycle import get_due, list_waiting
 from django_wfe.engine.rights import has_permission, list_visible_workflows
 from django_wfe.exceptions import PermissionRequired, UnknownJob, WFEException
 from django_wfe.models import InputClaim, Job, StepRun, Workflow
@@ -176,22 +177,10 @@ def _act(request: HttpRequest) -> None:
         return
     step_run_id, action = form.cleaned_data["step_run"], form.cleaned_data["action"]
     try:
-        change_claim(request.user, step_run_id, action, form.cleaned_data["holder"])
+        change_claim(request, step_run_id, action, form.cleaned_data["holder"])
     except PermissionRequired as error:
         raise PermissionDenied from error
     except UnknownJob:
         messages.warning(request, _("Nothing was changed: it is not there any more."))
     except WFEException as error:
         messages.warning(request, _("Nothing was changed: %(reason)s") % {"reason": error})
-
-
-def change_claim(user: Any, step_run_id: int, action: str, holder: int | None) -> None:
-    """Claim, release or take over a step run.
-
-    Raises:
-        WFEException: as of ``claim_input`` and ``release_input``.
-    """
-    if action == "release":
-        release_input(step_run_id, user, source=Source.ADMIN)
-    else:
-        claim_input(step_run_id, user, take_over_from=holder if action == "take_over" else None, source=Source.ADMIN)

@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 
 from django_wfe import states
 from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
-from django_wfe.admin.job_page import PAYLOAD_COLUMNS
 from django_wfe.admin.labels import load_step_labels
-from django_wfe.admin.payloads import PREVIEW_CHARACTERS, load_text_previews
+from django_wfe.admin.live import Live
+from django_wfe.admin.payloads import PAYLOAD_COLUMNS, PREVIEW_CHARACTERS, load_text_previews
 from django_wfe.engine import incidents as engine
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.rights import has_permission, list_visible_jobs
@@ -26,6 +26,9 @@ from django_wfe.models import Job, StepRun
 
 DATA_PERMISSION = "django_wfe.view_job_data"
 JOBS_SHOWN = 100
+PACE = 5
+"""Seconds until a page looks for news."""
+
 COUNT_CAP = 10_000
 
 
@@ -86,6 +89,7 @@ def show_incidents(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpRespon
         request,
         "django_wfe/console/incidents.html",
         title=_("Incidents"),
+        live=Live(PACE),
         incidents=list_incidents(request.user),
         shown_at_most=engine.SHOWN,
         trend=count_failures(request.user, now),
@@ -111,6 +115,7 @@ def show_incident(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: s
         "django_wfe/console/incident.html",
         title=_("%(error)s in “%(step)s”") % {"error": incident.run.error_type or _("Failure"), "step": label},
         crumbs=[Crumb(_("Incidents"), admin.build_url("django_wfe_incidents"))],
+        live=Live(PACE, str(incident.count), incident.count_text),
         incident=incident,
         label=label,
         trend=count_failures(request.user, now, fingerprint=fingerprint),

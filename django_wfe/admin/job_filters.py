@@ -73,7 +73,7 @@ class NodeFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         chosen = request.GET.get(self.parameter_name, "")
-        return load_step_labels([chosen]).items() if chosen else []
+        return load_step_labels([chosen]).items() if chosen and "\0" not in chosen else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         value = self.value()
@@ -115,13 +115,10 @@ class AgeFilter(admin.SimpleListFilter):
             ("day", _("in the last 24 hours")),
             ("week", _("in the last 7 days")),
             ("month", _("in the last 30 days")),
-            ("older", _("before that")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         value = self.value() or ""
-        if value == "older":
-            return queryset.filter(created_at__lt=timezone.now() - timedelta(hours=self.HOURS["month"]))
         if value not in self.HOURS:
             return queryset
         return queryset.filter(created_at__gte=timezone.now() - timedelta(hours=self.HOURS[value]))

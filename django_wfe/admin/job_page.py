@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_wfe import states
 from django_wfe.admin.base import ConsoleAdmin
+from django_wfe.admin.job_graph import draw_job_graph
+from django_wfe.admin.job_window import Window, load_window
 from django_wfe.admin.labels import guess_label
+from django_wfe.admin.live import Live, is_fragment_request
+from django_wfe.admin.log_tail import LogTail, read_tail
 from django_wfe.admin.payloads import (
+    PAYLOAD_COLUMNS,
     Preview,
     choose_preview_size,
     load_json_previews,
@@ -28,19 +32,18 @@ from django_wfe.engine.rights import has_permission
 from django_wfe.exceptions import WrongState
 from django_wfe.graph import Graph
 from django_wfe.models import Job, JobEvent, StepRun
-from django_wfe.rendering.diagram import RUN_FIELDS, render_job_diagram
 from django_wfe.rendering.durations import describe_duration
 from django_wfe.rendering.timeline import build_timeline
 
-RUNS_SHOWN = 200
 RUNS_UNFOLDED = 12
 """With more step runs than this, what they were given and gave is folded away."""
 
 EVENTS_SHOWN = 100
 RUNS_DRAWN = 20_000
-"""Step runs that the graph takes into account, the newest first."""
+"""Step runs that a graph to keep takes into account, the newest first."""
 
-PAYLOAD_COLUMNS = ("external_data", "edited_input", "result", "error", "traceback")
+RUNS_LOOKED_AT_OFTEN = 30
+"""With more step runs than this on the page, it looks for news less often: its timeline is drawn anew each time."""
 
 
 @dataclass(slots=True)
@@ -55,14 +58,20 @@ class RunRow:
     payload: dict[str, Preview] = field(default_factory=dict)
     texts: dict[str, Preview] = field(default_factory=dict)
     log: Preview | None = None
+    tail: LogTail | None = None
     is_folded: bool = False
 
     @property
     def version(self) -> str:
-        """Changes when a page that shows this row has to show it anew."""
+        """Changes when a page that shows this row has to show it anew; the log of a running step run grows there."""
         sizes = [preview.size for preview in (*self.payload.values(), *self.texts.values()) if preview is not None]
-        log = self.log.size if self.log is not None else 0
+        log = self.log.size if self.log is not None and self.tail is None else 0
         return f"{self.run.state}-{int(self.run.superseded)}-{sum(sizes)}-{log}"
+
+    @property
+    def list_whole(self) -> list[tuple[str, Preview, bool]]:
+        """As ``list_previews``, without the log."""
+        return [entry for entry in self.list_previews if entry[1] is not self.log]
 
     @property
     def list_previews(self) -> list[tuple[str, Preview, bool]]:
@@ -71,7 +80,7 @@ class RunRow:
             (_("External input"), self.payload.get("external_data")),
             (_("Edited input"), self.payload.get("edited_input")),
             (_("Result"), self.payload.get("result")),
-            (_("Log"), self.log),
+            (_("Log"), self.log if self.tail is None else None),
             (_("Traceback"), self.texts.get("traceback")),
         ]
         return [(title, preview, self.is_folded or preview.is_long) for title, preview in named if preview is not None]
@@ -81,41 +90,45 @@ def build_job_page(admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> 
     """Gather all that the Job page shows, in a number of queries that does not depend on the Job."""
     user, now = request.user, timezone.now()
     may_see_data = has_permission(user, "django_wfe.view_job_data", job.workflow)
-    before = _read_before(request)
     graph = job.definition.load_graph()
-    runs, has_older = load_window(job, before)
-    previews = choose_preview_size(len(runs))
-    may_answer = has_permission(user, "django_wfe.provide_input_job", job.workflow)
-    question = find_question(job)
+    window = load_window(job, request.GET, graph)
+    explanation = explain_job(job, with_data=may_see_data)
     verbs = list_verbs(job, user)
     events = list_events(job)
     return {
         "job": job,
         "workflow": job.workflow,
         "now": now,
-        "explanation": explain_job(job, with_data=may_see_data),
-        "question": question,
-        "may_answer": may_answer,
+        "explanation": explanation,
+        "question": find_question(job),
+        "may_answer": has_permission(user, "django_wfe.provide_input_job", job.workflow),
         "verbs": verbs,
         "next_verb": choose_next_verb(job, verbs),
-        "diagram": draw_diagram(admin, job),
+        "diagram": draw_job_graph(job, graph, window),
         "timeline": build_timeline(
-            runs,
+            window.runs,
             now=now,
             graph=graph,
-            urls={run.pk: f"#run-{run.number}-{run.attempt}" for run in runs},
+            urls={run.pk: f"#run-{run.number}-{run.attempt}" for run in window.runs},
             job_state=job.state,
+            origin=job.created_at if window.older else None,
         ),
-        "rows": build_rows(runs, graph, now=now, may_see_data=may_see_data, preview_size=previews),
+        "rows": build_rows(
+            list_asked_runs(request, window),
+            graph,
+            now=now,
+            may_see_data=may_see_data,
+            preview_size=choose_preview_size(len(window.runs)),
+            is_folded=len(window.runs) > RUNS_UNFOLDED,
+        ),
+        "window": window,
+        "window_label": label_of(graph, window.node) if window.node else "",
         "may_see_data": may_see_data,
-        "runs_shown": RUNS_SHOWN,
-        "is_newest_window": before is None,
-        "older_from": runs[0].number if has_older and runs else None,
-        "events": events[:EVENTS_SHOWN],
+        "events": [(event, link_event(event, window)) for event in events[:EVENTS_SHOWN]],
         "events_more": len(events) > EVENTS_SHOWN,
         "may_see_runs": has_permission(user, "django_wfe.view_steprun", job.workflow),
         "step_label": label_of(graph, job.current_step),
-        "is_live": job.state in states.LIVE_JOB_STATES,
+        "live": Live(choose_pace(job, window), job.state, explanation.sentence),
         "took": describe_duration((job.finished_at - job.started_at).total_seconds())
         if job.finished_at and job.started_at
         else "",
@@ -131,37 +144,34 @@ def find_question(job: Job) -> OpenQuestion | None:
         return None
 
 
-def load_window(job: Job, before: int | None) -> tuple[list[StepRun], bool]:
-    """Give a window of step runs in their order, without payloads, and whether older ones exist."""
-    rows: QuerySet[StepRun] = StepRun.objects.filter(job=job).defer(*PAYLOAD_COLUMNS).select_related("worker")
-    if before is not None:
-        rows = rows.filter(number__lt=before)
-    newest = list(rows.order_by("-number", "-attempt")[: RUNS_SHOWN + 1])
-    has_older = len(newest) > RUNS_SHOWN
-    shown = newest[:RUNS_SHOWN][::-1]
-    for run in shown:
-        run.job = job  # a template that asks for it must not cost a query a row
-    return shown, has_older
+def choose_pace(job: Job, window: Window) -> int:
+    """Give the seconds until the page looks for news, 0 where there can be none."""
+    if job.state not in states.LIVE_JOB_STATES or not window.is_newest:
+        return 0
+    return 1 if len(window.runs) <= RUNS_LOOKED_AT_OFTEN else 3
 
 
-def draw_diagram(admin: ConsoleAdmin[Job], job: Job) -> Any:
-    """Draw the Job on its graph; a node leads to its latest step run in the table below."""
-    runs = list(
-        StepRun.objects.filter(job=job)
-        .order_by("-number", "-attempt")
-        .values_list(*RUN_FIELDS, named=True)[:RUNS_DRAWN]
-    )
-    urls: dict[str, str] = {}
-    for run in runs:
-        urls.setdefault(run.step, f"#run-{run.number}-{run.attempt}")
-    return render_job_diagram(job.definition, runs, job=job, node_urls=urls)
+def list_asked_runs(request: HttpRequest, window: Window) -> list[StepRun]:
+    """Give the step runs whose data the answer holds: all, or those that may be news to the page that asks."""
+    known = request.GET.get("newest", "")
+    if not is_fragment_request(request) or not (known.isascii() and known.isdecimal()):
+        return window.runs
+    return [run for run in window.runs if run.number >= int(known) or run.superseded]
 
 
 def build_rows(
-    runs: list[StepRun], graph: Graph, *, now: datetime, may_see_data: bool, preview_size: int
+    runs: list[StepRun],
+    graph: Graph,
+    *,
+    now: datetime,
+    may_see_data: bool,
+    preview_size: int,
+    is_folded: bool = False,
 ) -> list[RunRow]:
     """Put each step run's facts together; whatever a step or a person wrote only for those who may see it."""
     ids = [run.pk for run in runs]
+    running = next((run for run in reversed(runs) if run.state == states.StepRunState.RUNNING), None)
+    tail = read_tail(running.pk) if running is not None and may_see_data else None
     payloads = load_json_previews(ids, preview_size) if may_see_data else {}
     logs = load_log_previews(ids, preview_size) if may_see_data else {}
     texts = load_text_previews(ids, preview_size) if may_see_data else {}
@@ -178,7 +188,8 @@ def build_rows(
                 payload=payloads.get(run.pk, {}),
                 texts=texts.get(run.pk, {}),
                 log=logs.get(run.pk),
-                is_folded=len(runs) > RUNS_UNFOLDED,
+                tail=tail if run is running else None,
+                is_folded=is_folded,
             )
         )
     return rows
@@ -189,6 +200,12 @@ def list_events(job: Job) -> list[JobEvent]:
     rows = JobEvent.objects.filter(job=job).select_related("step_run")
     deferred = [f"step_run__{name}" for name in PAYLOAD_COLUMNS]
     return list(rows.defer(*deferred).order_by("-pk")[: EVENTS_SHOWN + 1])
+
+
+def link_event(event: JobEvent, window: Window) -> str:
+    """Give the address of the row of the step run that an event is about, "" where it is about none."""
+    run = event.step_run
+    return window.link(run.number, run.attempt) if run is not None else ""
 
 
 def choose_next_verb(job: Job, verbs: Iterable[Any]) -> Any:
@@ -215,8 +232,3 @@ def describe_edge(graph: Graph, run: StepRun) -> str:
 
 def _describe(duration: timedelta) -> str:
     return describe_duration(duration.total_seconds())
-
-
-def _read_before(request: HttpRequest) -> int | None:
-    value = request.GET.get("before", "")
-    return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None

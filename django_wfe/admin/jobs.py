@@ -18,12 +18,14 @@ from django_wfe.admin.bulk_filters import show_bulk_filter
 from django_wfe.admin.downloads import show_job_graph
 from django_wfe.admin.drawing import NOTHING, draw_job_state, draw_time
 from django_wfe.admin.exports import ExportableJobs
+from django_wfe.admin.inbox import show_inbox
 from django_wfe.admin.incidents import show_incident, show_incidents
 from django_wfe.admin.inputs import show_input
 from django_wfe.admin.job_filters import AgeFilter, IncidentFilter, MineFilter, NodeFilter, StateFilter, WorkflowFilter
 from django_wfe.admin.job_lookup import find_job, search_jobs
 from django_wfe.admin.job_page import build_job_page
 from django_wfe.admin.labels import annotate_label, read_annotated_label
+from django_wfe.admin.log_tail import show_tail
 from django_wfe.admin.repairs import STAGES, show_repair
 from django_wfe.admin.verbs import show_verb
 from django_wfe.engine.lifecycle import VERBS
@@ -66,6 +68,8 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
                 "django_wfe_incident_repair",
             ),
             self.route("<int:job_id>/graph.svg", show_job_graph, "django_wfe_job_graph"),
+            self.route("<int:job_id>/log/<int:step_run_id>/", show_tail, "django_wfe_job_log"),
+            self.route("inbox/", show_inbox, "django_wfe_inbox"),
             self.route("<int:job_id>/input/", show_input, "django_wfe_job_input"),
             self.route_pattern(rf"^bulk/(?P<verb>{verbs})/$", show_bulk, "django_wfe_job_bulk"),
             self.route_pattern(rf"^bulk/(?P<verb>{many})/filter/$", show_bulk_filter, "django_wfe_job_bulk_filter"),

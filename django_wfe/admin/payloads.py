@@ -17,6 +17,8 @@ SHORT_PREVIEW_CHARACTERS = 2_000
 RUNS_WITH_LONG_PREVIEWS = 20
 
 JSON_COLUMNS = ("external_data", "edited_input", "result")
+PAYLOAD_COLUMNS = (*JSON_COLUMNS, "error", "traceback")
+"""What lists never load."""
 
 
 @dataclass(frozen=True, slots=True)

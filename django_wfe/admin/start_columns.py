@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_lazy
+
 from django_wfe.engine.lifecycle import StartRow
 
 KEY = "key"
@@ -16,10 +18,25 @@ MAX_DEPTH = 4
 
 Schema = Mapping[str, Any]
 
+_FORMATS = {
+    "date": gettext_lazy("date, as 2026-01-31"),
+    "date-time": gettext_lazy("date and time, as 2026-01-31T08:30"),
+    "time": gettext_lazy("time, as 08:30"),
+}
+_WORDS = {
+    **_FORMATS,
+    "array": gettext_lazy("a list, as JSON"),
+    "boolean": gettext_lazy("true or false"),
+    "integer": gettext_lazy("whole number"),
+    "number": gettext_lazy("number"),
+    "object": gettext_lazy("an object, as JSON"),
+    "string": gettext_lazy("text"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that the input can be given in. ``kinds`` are the JSON types that it takes, () for any."""
+    """A column that the input can be given in. ``kinds`` tell in words what it takes, () for anything."""
 
     name: str
     title: str
@@ -55,8 +72,8 @@ class Columns:
         """Give what a row brings along as texts by name, with secrets covered."""
         known = self._resolve(self.schema).get("properties", {})
         described = []
-        for name, value in row.values.items():
-            is_secret = "password" in json.dumps(self._list_options(known.get(name, {})))
+        for name, value in _flatten(row.values):
+            is_secret = "password" in json.dumps(self._list_options(known.get(name.partition(".")[0], {})))
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             described.append((name, "••••••" if is_secret else text))
         return described
@@ -110,9 +127,14 @@ class Columns:
                 column,
                 str(text.get("title", name)),
                 str(text.get("description", "")),
-                tuple(sorted(self._list_kinds(field))),
+                self._describe_kinds(field),
                 is_required,
             )
+
+    def _describe_kinds(self, schema: Schema) -> tuple[str, ...]:
+        formats = self._list_formats(schema) & set(_FORMATS)
+        kinds = self._list_kinds(schema) - {"null"} - ({"string"} if formats else set())
+        return tuple(str(_WORDS.get(kind, kind)) for kind in [*sorted(formats), *sorted(kinds)])
 
     def _resolve(self, schema: Schema) -> Schema:
         """Follow a reference, and look through "or null"."""
@@ -137,6 +159,14 @@ class Columns:
         resolved = self._resolve(schema)
         options = resolved.get("anyOf") or resolved.get("oneOf") or [resolved]
         return [self._resolve(option) for option in options]
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict) and value and prefix.count(".") < MAX_DEPTH:
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _read_kinds(schema: Schema) -> list[str]:

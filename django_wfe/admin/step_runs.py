@@ -21,8 +21,10 @@ from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.drawing import draw_step_run_state, draw_time
 from django_wfe.admin.exports import ExportableStepRuns
 from django_wfe.admin.job_lookup import is_id
-from django_wfe.admin.job_page import PAYLOAD_COLUMNS, build_rows, label_of
+from django_wfe.admin.job_page import build_rows, label_of
 from django_wfe.admin.labels import annotate_label, read_annotated_label
+from django_wfe.admin.live import Live
+from django_wfe.admin.payloads import PAYLOAD_COLUMNS
 from django_wfe.engine.output import read_step_run_log
 from django_wfe.engine.rights import has_permission, list_visible_jobs
 from django_wfe.models import StepRun, Workflow
@@ -149,6 +151,7 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
             crumbs=[
                 Crumb(str(run.job), self.build_url("django_wfe_job_change", run.job_id)),
             ],
+            live=Live(1 if run.state in states.LIVE_STEP_RUN_STATES else 0, run.state, run.get_state_display()),
             original=run,
             run=run,
             job=run.job,

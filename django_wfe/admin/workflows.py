@@ -24,13 +24,18 @@ from django_wfe.admin.drawing import draw_time
 from django_wfe.admin.home import show_home
 from django_wfe.admin.job_lookup import is_id
 from django_wfe.admin.labels import annotate_label
+from django_wfe.admin.live import Live
 from django_wfe.admin.pausing import may_pause, show_pause, show_resume
 from django_wfe.admin.payloads import write_json
 from django_wfe.admin.starting import explain_no_start, show_start
+from django_wfe.admin.starting_many import show_start_many
 from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
 from django_wfe.models import Definition, Job, Workflow
 from django_wfe.rendering.diagram import render_workflow_diagram
 from django_wfe.rendering.overlay import NodeCounts, describe_counts
+
+PACE = 5
+"""Seconds until the page looks for news."""
 
 RECENT_JOBS_SHOWN = 10
 DEFINITIONS_SHOWN = 20
@@ -61,6 +66,7 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
         return [
             self.route("console/", show_home, "django_wfe_console"),
             self.route("<int:workflow_id>/start/", show_start, "django_wfe_workflow_start"),
+            self.route("<int:workflow_id>/start-many/", show_start_many, "django_wfe_workflow_start_many"),
             self.route("<int:workflow_id>/pause/", show_pause, "django_wfe_workflow_pause"),
             self.route("<int:workflow_id>/resume/", show_resume, "django_wfe_workflow_resume"),
             self.route("<int:workflow_id>/compare/", show_comparison, "django_wfe_workflow_compare"),
@@ -115,6 +121,7 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
             "django_wfe/console/workflow.html",
             title=str(workflow),
             crumbs=[self.list_crumb()],
+            live=Live(PACE if may_see_jobs else 0, condition, condition),
             workflow=workflow,
             definition=definition,
             condition=condition,

@@ -45,6 +45,15 @@ class StartBody(Body):
 
 
 @component
+class ReasonBody(Body):
+    """What a call takes that needs no more than a reason."""
+
+    reason = serializers.CharField(
+        required=False, allow_blank=True, max_length=1000, help_text="Why; kept in the history."
+    )
+
+
+@component
 class OperatorBody(Body):
     """What every operator verb takes."""
 

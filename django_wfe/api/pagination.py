@@ -28,3 +28,9 @@ class JobPagination(CursorPagination):
         if cursor is not None and cursor.position is not None and parse_id(str(cursor.position)) is None:
             raise NotFound(self.invalid_cursor_message)
         return cursor
+
+
+class BulkPagination(JobPagination):
+    """The results of a bulk run, in its order."""
+
+    ordering = "id"

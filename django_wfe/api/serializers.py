@@ -66,6 +66,18 @@ class WorkflowSerializer(serializers.ModelSerializer[Workflow]):
 
 
 @component
+class WorkflowStateSerializer(serializers.ModelSerializer[Workflow]):
+    """Whether a workflow is held."""
+
+    paused_at = serializers.DateTimeField(read_only=True, allow_null=True, format=ISO_8601)
+
+    class Meta:
+        model = Workflow
+        fields: ClassVar[list[str]] = ["id", "name", "path", "paused", "paused_at", "paused_by", "pause_reason"]
+        read_only_fields = fields
+
+
+@component
 class StepSerializer(serializers.ModelSerializer[Step]):
     """A Step or Decision."""
 

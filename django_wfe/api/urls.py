@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from django.urls import re_path
 
+from django_wfe.api.bulk import BulkDetailView, BulkListView, BulkStopView
 from django_wfe.api.definitions import StepDetailView, StepListView, WorkflowDetailView, WorkflowListView
 from django_wfe.api.inputs import JobInputView
 from django_wfe.api.jobs import JobDetailView, JobListView, JobLogsView
 from django_wfe.api.operations import CancelView, PauseView, RerunView, ResumeView, RetryView, SkipView
+from django_wfe.api.workflow_operations import WorkflowPauseView, WorkflowResumeView
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -26,6 +28,8 @@ def _route(path: str, view: type[WFEView], name: str) -> URLPattern:
 urlpatterns = [
     _route("workflows", WorkflowListView, "workflow_list"),
     _route("workflows/<workflow_id>", WorkflowDetailView, "workflow_detail"),
+    _route("workflows/<workflow_id>/pause", WorkflowPauseView, "workflow_pause"),
+    _route("workflows/<workflow_id>/resume", WorkflowResumeView, "workflow_resume"),
     _route("steps", StepListView, "step_list"),
     _route("steps/<step_id>", StepDetailView, "step_detail"),
     _route("jobs", JobListView, "job_list"),
@@ -38,4 +42,7 @@ urlpatterns = [
     _route("jobs/<job_id>/retry", RetryView, "job_retry"),
     _route("jobs/<job_id>/skip", SkipView, "job_skip"),
     _route("jobs/<job_id>/rerun", RerunView, "job_rerun"),
+    _route("bulk", BulkListView, "bulk_list"),
+    _route("bulk/<bulk_id>", BulkDetailView, "bulk_detail"),
+    _route("bulk/<bulk_id>/stop", BulkStopView, "bulk_stop"),
 ]

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
@@ -42,14 +43,21 @@ class BulkPreview:
     left_alone: Mapping[str, int] = field(default_factory=dict)
 
 
-def preview_bulk(verb: str, jobs: QuerySet[Job]) -> BulkPreview:
-    """Count what ``start_bulk`` would do now, without doing it. One query, whatever the number of Jobs."""
+def preview_bulk(verb: str, jobs: QuerySet[Job], *, expected_state: str | None = None) -> BulkPreview:
+    """Count what ``start_bulk`` would do now, without doing it. One query, whatever the number of Jobs.
+
+    Args:
+        expected_state: leave Jobs alone that are in another, as the verbs do. Default None: any state will do.
+    """
     chosen = _get_verb(verb)
     running = StepRun.objects.filter(job=OuterRef("pk"), state=StepRunState.RUNNING)
     groups = jobs.order_by().annotate(runs=Exists(running)).values_list("state", "runs").annotate(count=Count("pk"))
     allowed, left_alone = 0, dict[str, int]()
     for state, has_running, count in groups:
-        reason = chosen.rule.refuse(Situation(state=state, has_running=has_running))
+        if expected_state is not None and state != expected_state:
+            reason = _("It is not %(expected)s.") % {"expected": expected_state}
+        else:
+            reason = chosen.rule.refuse(Situation(state=state, has_running=has_running))
         if reason:
             left_alone[reason] = left_alone.get(reason, 0) + count
         else:
@@ -89,17 +97,26 @@ def start_bulk(
             actor_name=str(actor)[:255] if actor is not None else "",
             source=source,
         )
-        sql, parameters = jobs.order_by().values_list("pk").query.sql_with_params()
-        with connections[DATABASE].cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO django_wfe_bulkitem (bulk_run_id, job_id, state, message)"  # noqa: S608  (Django's own SQL)
-                f" SELECT %s, chosen.id, 'PENDING', '' FROM ({sql}) AS chosen (id) ORDER BY chosen.id",
-                [bulk.pk, *parameters],
-            )
-            bulk.total = cursor.rowcount
+        bulk.total = _fix_list(bulk, jobs)
         bulk.save(update_fields=["total"])
         transaction.on_commit(partial(_dispatch, bulk.pk), using=DATABASE)
     return bulk
+
+
+def _fix_list(bulk: BulkRun, jobs: QuerySet[Job]) -> int:
+    """Insert an item for each Job in one statement; give their number."""
+    try:
+        sql, parameters = jobs.order_by().values_list("pk").query.sql_with_params()
+    except EmptyResultSet:  # what Django sees without asking, such as ``Job.objects.none()``
+        return 0
+    with connections[DATABASE].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO django_wfe_bulkitem (bulk_run_id, job_id, state, message)"  # noqa: S608  (Django's own SQL)
+            f" SELECT %s, chosen.id, 'PENDING', '' FROM ({sql}) AS chosen (id) ORDER BY chosen.id",
+            [bulk.pk, *parameters],
+        )
+        number: int = cursor.rowcount
+    return number
 
 
 def stop_bulk(bulk_run_id: int, *, actor: Any = None, reason: str = "") -> None:

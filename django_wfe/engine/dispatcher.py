@@ -15,8 +15,11 @@ from django_wfe.engine.boundaries import cross
 class Dispatcher(Protocol):
     """Puts messages on a broker. A message may be lost, late or doubled: the database is the truth."""
 
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
-        """Send the message for one step run, to arrive after ``delay_seconds`` if the broker can delay."""
+    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> bool:
+        """Send the message for one step run, to arrive after ``delay_seconds`` if the broker can delay.
+
+        Gives False, and raises nothing, where the broker did not take it.
+        """
 
     def dispatch_bulk(self, bulk_run_id: int) -> None:
         """Send the message for the next slice of a bulk run."""
@@ -25,8 +28,9 @@ class Dispatcher(Protocol):
 class NullDispatcher:
     """Sends nothing: recovery finds what is ready. For tests, and until a delivery room is there."""
 
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
+    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> bool:
         """Do nothing."""
+        return True
 
     def dispatch_bulk(self, bulk_run_id: int) -> None:
         """Do nothing."""

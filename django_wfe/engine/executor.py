@@ -35,15 +35,11 @@ def run_step_run(step_run_id: int) -> None:
     worker = get_worker()
     if worker.stopping.is_set():
         return
-    with worker.offer_suspect_slot() as slot:
-        claim = _claim(step_run_id, worker, suspects=slot.held)
-        if claim is None:
-            if not slot.held:
-                _send_suspect_on(step_run_id)
-            return
-        if not claim.lost_before:
-            slot.release()
+    claim = _claim(step_run_id, worker, suspects=False)
+    if claim is not None:
         run_slice(claim, worker, until=time.monotonic() + settings.slice_seconds)
+    elif StepRun.objects.filter(pk=step_run_id, state=StepRunState.READY, lost_before__gt=0).exists():
+        _run_suspect(step_run_id, worker)
 
 
 def run_slice(claim: Claim, worker: WorkerProcess, *, until: float | None) -> None:
@@ -139,10 +135,15 @@ def _report_refused(claim: Claim) -> None:
     )
 
 
-def _send_suspect_on(step_run_id: int) -> None:
-    """Send the message of a suspect again, which this process could not take beside another."""
-    if StepRun.objects.filter(pk=step_run_id, state=StepRunState.READY, lost_before__gt=0).exists():
-        get_dispatcher().dispatch(step_run_id, delay_seconds=SUSPECT_SECONDS)
+def _run_suspect(step_run_id: int, worker: WorkerProcess) -> None:
+    """Run a step run that was lost before, unless this process is running such a one: then send its message again."""
+    with worker.offer_suspect_slot() as is_free:
+        if not is_free:
+            get_dispatcher().dispatch(step_run_id, delay_seconds=SUSPECT_SECONDS)
+            return
+        claim = _claim(step_run_id, worker, suspects=True)
+        if claim is not None:
+            run_slice(claim, worker, until=time.monotonic() + settings.slice_seconds)
 
 
 def _claim(step_run_id: int, worker: WorkerProcess, *, suspects: bool) -> Claim | None:

@@ -177,7 +177,7 @@ def _explain_parked(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
         sentence = _("“%(step)s” no longer exists in the code.") % values
         way_out = _("Put the class back, or skip the step with a result of yours, or cancel the job.")
         return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "node_gone")
-    lacking = list(_list_alive().filter(lacks__has_key=run.step)[: WORKERS_NAMED + 1])
+    lacking = list(list_live_workers().filter(lacks__has_key=run.step)[: WORKERS_NAMED + 1])
     named = ", ".join(str(worker) for worker in lacking[:WORKERS_NAMED]) + ("…" if len(lacking) > WORKERS_NAMED else "")
     if lacking:
         sentence = _("Worker %(workers)s lacks “%(step)s” of definition %(fingerprint)s; tried again at %(at)s.")
@@ -202,7 +202,7 @@ def _explain_retry(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
 
 def _explain_ready(run: StepRun, now: datetime) -> Explanation:
     values = {"step": name_step(run.step)}
-    if not _list_alive().exists():
+    if not list_live_workers().exists():
         return _explain_no_worker(values, now)
     sent = max(run.due_at, run.dispatched_at)
     wait = settings.redispatch_after * min(2**run.dispatches, LONGEST_REDISPATCH_FACTOR)
@@ -239,7 +239,7 @@ def _explain_no_worker(values: dict[str, str], now: datetime) -> Explanation:
     return Explanation(sentence % values, way_out, "no_worker")
 
 
-def _list_alive() -> QuerySet[Worker]:
+def list_live_workers() -> QuerySet[Worker]:
     """Give the workers that were seen within ``WFE_WORKER_TIMEOUT``, by the database's clock."""
     alive = Worker.objects.filter(declared_dead_at=None, stopped_at=None)
     return alive.filter(last_seen__gt=Now() - timedelta(seconds=settings.worker_timeout))

@@ -86,20 +86,6 @@ class ActiveRun:
             time.sleep(0.001)
 
 
-class SuspectSlot:
-    """Whether this thread may run a suspect. ``held`` says so."""
-
-    def __init__(self, lock: threading.Lock) -> None:
-        self._lock = lock
-        self.held = lock.acquire(blocking=False)
-
-    def release(self) -> None:
-        """Leave the slot to another thread."""
-        if self.held:
-            self.held = False
-            self._lock.release()
-
-
 class WorkerProcess:
     """This process's life as a worker.
 
@@ -176,17 +162,18 @@ class WorkerProcess:
                 self._active.pop(claim.step_run_id, None)
 
     @contextmanager
-    def offer_suspect_slot(self) -> Iterator[SuspectSlot]:
-        """Hold the right to run a suspect in this process, if it is free, until the end of the block at the latest.
+    def offer_suspect_slot(self) -> Iterator[bool]:
+        """Hold the right to run a suspect in this process during the block, if it is free; give whether it was.
 
         A suspect is a step run whose attempt before was lost with its worker. Two of them never run in one process: so
         a step that kills its worker each time takes down no other that was with it when that happened first.
         """
-        slot = SuspectSlot(self._suspect_slot)
+        is_free = self._suspect_slot.acquire(blocking=False)
         try:
-            yield slot
+            yield is_free
         finally:
-            slot.release()
+            if is_free:
+                self._suspect_slot.release()
 
     def note_found(self, path: str) -> None:
         """Keep in the row that this worker has the code of a node, which it may have lacked before."""

@@ -59,7 +59,9 @@ def list_waiting(actor: Any, *, assigned: Assigned = "all", workflow: Any = None
     if assigned == "mine":
         rows = rows.filter(input_claim__user=actor) if actor is not None else rows.none()
     elif assigned == "unclaimed":
-        rows = rows.filter(input_claim__user=None)
+        # Claims are few and hashed once; joined, they would be sought for everything that waits.
+        claimed = InputClaim.objects.filter(user__isnull=False).order_by().values("step_run_id")
+        rows = rows.exclude(pk__in=claimed)
     rows = rows.select_related("job__workflow", "input_claim__user").defer(*PAYLOAD)
     return rows.order_by("created_at", "pk")
 
@@ -72,7 +74,8 @@ def find_next(actor: Any, *, after_job: int | None = None) -> StepRun | None:
     """
     assigned: Assigned
     for assigned in ("mine", "unclaimed"):
-        found = list_waiting(actor, assigned=assigned).exclude(job_id=after_job).first()
+        rows = list_waiting(actor, assigned=assigned)
+        found = (rows.exclude(job_id=after_job) if after_job is not None else rows).first()
         if found is not None:
             return found
     return None
@@ -82,7 +85,12 @@ def get_due(step_run: StepRun) -> datetime | None:
     """Give the moment by which the input is expected, or None where the step says nothing about it."""
     node = load_graph(step_run.job.definition_id).get_node(step_run.step)
     within = node.input_within if node is not None else None
-    return step_run.created_at + timedelta(seconds=within) if within is not None else None
+    if within is None:
+        return None
+    try:
+        return step_run.created_at + timedelta(seconds=within)
+    except OverflowError:  # after the year 9999
+        return None
 
 
 def get_claim(step_run_id: int) -> InputClaim | None:

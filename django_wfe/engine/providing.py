@@ -17,7 +17,7 @@ from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, W
 from django_wfe.graph import Node, describe_schema, get_description, get_input_within, get_label, has_input
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
-from django_wfe.steps import Step
+from django_wfe.steps import Step, dotted_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def get_open_question(job: Job) -> OpenQuestion | None:
         return OpenQuestion(
             step_run, node, None, f"{step_run.step} asks for no input any more; skip it or run it again."
         )
-    return OpenQuestion(step_run, _describe_today(node, step_class), step_class.UserInputSchema)
+    return OpenQuestion(step_run, describe_today(node, step_class), step_class.UserInputSchema)
 
 
 def provide_external_input(
@@ -96,17 +96,31 @@ def provide_external_input(
     step_class = load_node(step_run.step)
     if not has_input(step_class):
         raise WrongState(f"{step_run.step} asks for no input any more; skip it, or run the job again from it.")
-    encoded = encode_input(step_class.UserInputSchema, external_data, f"the input for {step_run.step}")
+    if not give_input(step_run.pk, step_class, external_data, actor=actor, source=source):
+        raise _describe_wrong_state(job_id)
+
+
+def give_input(step_run_id: int, step_class: type[Step], external_data: Any, *, actor: Any, source: str) -> bool:
+    """Give a step run its input, and have its Job go on. Rights are not looked at.
+
+    Returns:
+        Whether it still waited.
+
+    Raises:
+        pydantic.ValidationError, NotEncodable: as of ``provide_external_input``.
+    """
+    encoded = encode_input(step_class.UserInputSchema, external_data, f"the input for {dotted_path(step_class)}")
     parameters = {
-        "id": step_run.pk,
+        "id": step_run_id,
         "external_data": encoded,
         "actor_id": actor.pk if actor is not None else None,
         "actor_name": str(actor)[:255] if actor is not None else "",
         "source": str(source),
     }
     if fetch_row(statements.PROVIDE_INPUT, parameters) is None:
-        raise _describe_wrong_state(job_id)
-    dispatch_on_commit([step_run.pk])
+        return False
+    dispatch_on_commit([step_run_id])
+    return True
 
 
 def _find_waiting(job_id: int) -> StepRun | None:
@@ -121,7 +135,7 @@ def _describe_wrong_state(job_id: int) -> WrongState:
     return WrongState(f"Job {job_id} is {state}: it does not wait for this input (any more).")
 
 
-def _describe_today(node: Node, step_class: type[Step]) -> Node:
+def describe_today(node: Node, step_class: type[Step]) -> Node:
     """Describe what is asked by the code that will validate the answer, which may be newer than the definition."""
     return Node(
         path=node.path,

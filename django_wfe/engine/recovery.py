@@ -85,6 +85,12 @@ WORKER_DAYS = 30
 """How long a worker that has ended stays in the list."""
 
 
+_TAKE_BACK = """
+UPDATE django_wfe_steprun SET dispatches = GREATEST(dispatches - 1, 0) WHERE id = ANY(%s) AND state = 'READY'
+RETURNING id
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class SweepReport:
     """What a sweep did, in numbers of workers and step runs."""
@@ -190,9 +196,13 @@ def redispatch_overdue() -> int:
     }
     dispatcher = get_dispatcher()
     overdue = _fetch_all(_TAKE_OVERDUE, parameters)
-    for (step_run_id,) in sorted(overdue):
-        dispatcher.dispatch(step_run_id)
-    return len(overdue)
+    ids = sorted(step_run_id for (step_run_id,) in overdue)
+    for sent, step_run_id in enumerate(ids):
+        if dispatcher.dispatch(step_run_id) is False:
+            # The broker is away: leave it alone for this sweep, and let the wait not grow by what it never got.
+            _fetch_all(_TAKE_BACK, [ids[sent:]])
+            return sent
+    return len(ids)
 
 
 def _build_claim(row: tuple[Any, ...]) -> Claim:

@@ -34,11 +34,16 @@ COLUMNS = statements.WORKFLOW_COLUMNS
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A started Job. ``created`` is False where its key was known; ``claim`` is given where it is to run here."""
+    """A started Job.
+
+    ``created`` is False where its key was known, and ``step_run_id``, its first step run, is None then; ``claim`` is
+    given where it is to run here.
+    """
 
     job_id: int
     created: bool
     claim: Claim | None = None
+    step_run_id: int | None = None
 
 
 def start_job(
@@ -120,7 +125,7 @@ def start_job(
         notify_input_required(step_run_id)
     else:
         dispatch_on_commit([step_run_id])
-    return Started(job_id, created=True, claim=claim)
+    return Started(job_id, created=True, claim=claim, step_run_id=step_run_id)
 
 
 def run_job_here(started: Started) -> None:

@@ -16,13 +16,14 @@ from django_wfe.conf import DATABASE
 from django_wfe.engine.code import load_node
 from django_wfe.engine.failures import clean
 from django_wfe.engine.inputs import encode_input
-from django_wfe.engine.providing import provide_external_input
+from django_wfe.engine.providing import describe_today, give_input
 from django_wfe.engine.rights import require_permission
 from django_wfe.engine.starting import MAX_KEY_LENGTH, find_workflow, start_job
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow, NotEncodable, WFEException, WorkflowDeleted
 from django_wfe.graph import Node, has_input
 from django_wfe.models import Job, JobEvent, Workflow
 from django_wfe.models.workflows import load_graph
+from django_wfe.steps import Step
 
 MAX_ROWS = 5_000
 """How many rows are started in one go."""
@@ -59,6 +60,8 @@ class PlannedRow:
 def get_first_node(workflow: Workflow) -> Node:
     """Give the first step of the current definition: what a row's values are the input of, where it asks for input.
 
+    What it asks is described by the code that will check the answer, where this process has it.
+
     Raises:
         WorkflowDeleted, InvalidWorkflow: no Job of it can start.
     """
@@ -68,7 +71,14 @@ def get_first_node(workflow: Workflow) -> Node:
         raise InvalidWorkflow(
             f"The workflow {workflow.path} cannot start: {workflow.load_error or 'it was not loaded'}"
         )
-    return load_graph(workflow.current_definition_id).first
+    node = load_graph(workflow.current_definition_id).first
+    if not node.asks_input:
+        return node
+    try:
+        step_class = load_node(node.path)
+    except CodeNotLoaded:
+        return node
+    return describe_today(node, step_class) if has_input(step_class) else node
 
 
 def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -> list[PlannedRow]:
@@ -86,7 +96,8 @@ def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -
         UnknownWorkflow, WorkflowDeleted, InvalidWorkflow, PermissionRequired: as their names say.
     """
     found = find_workflow(workflow)
-    schema = _prepare(found, rows, actor)
+    asking = _prepare(found, rows, actor)
+    schema = asking.UserInputSchema if asking is not None else None
     started = _find_started(found, [row.key for row in rows if row.key])
     seen: dict[str, int] = {}
     planned = []
@@ -127,15 +138,15 @@ def start_many(
     """
     found = find_workflow(workflow)
     keyed = [_give_key(row, batch) for row in rows]
-    asks = get_first_node(found).asks_input
+    asking = _prepare(found, keyed, actor)
     return [
-        _start(found, planned, asks=asks, actor=actor, source=source) if planned.outcome == "start" else planned
+        _start(found, planned, asking, actor=actor, source=source) if planned.outcome == "start" else planned
         for planned in plan_starts(found, keyed, actor=actor)
     ]
 
 
-def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> type[BaseModel] | None:
-    """Give the schema that a row's values must fit, or None where the first step asks for nothing."""
+def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> type[Step] | None:
+    """Give the step that a row's values are the input of, or None where the first one asks for nothing."""
     if len(rows) > MAX_ROWS:
         raise ValueError(f"{len(rows):,} rows are too many: at most {MAX_ROWS:,} are started in one go.")
     require_permission(actor, "django_wfe.add_job", workflow)
@@ -146,8 +157,7 @@ def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> type[B
     step_class = load_node(node.path)
     if not has_input(step_class):
         raise CodeNotLoaded(f"{node.path} asks for no input any more, and the workflow was not read again since.")
-    schema: type[BaseModel] = step_class.UserInputSchema
-    return schema
+    return step_class
 
 
 def _find_started(workflow: Workflow, keys: Iterable[str]) -> dict[str | None, int]:
@@ -185,13 +195,15 @@ def _give_key(row: StartRow, batch: str) -> StartRow:
     return replace(row, key=f"{batch} {row.number}") if batch and row.key is None else row
 
 
-def _start(workflow: Workflow, planned: PlannedRow, *, asks: bool, actor: Any, source: str) -> PlannedRow:
+def _start(
+    workflow: Workflow, planned: PlannedRow, asking: type[Step] | None, *, actor: Any, source: str
+) -> PlannedRow:
     row = planned.row
     try:
         with transaction.atomic(using=DATABASE):
             started = start_job(workflow, key=row.key, actor=actor, source=source)
-            if started.created and asks:
-                provide_external_input(started.job_id, row.values, actor=actor, source=source)
+            if started.step_run_id is not None and asking is not None:
+                give_input(started.step_run_id, asking, row.values, actor=actor, source=source)
     except ValidationError as error:  # what fitted a moment ago need not fit now: a validator may look at the world
         return replace(planned, outcome="refused", errors=tuple(_describe(error)[:ERRORS_KEPT]))
     except WFEException as error:

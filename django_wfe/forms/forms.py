@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails, to_json
 
 from django_wfe.forms.builder import LayoutBuilder
 from django_wfe.forms.declaration import GroupDeclaration, declare_form, has_upload
+from django_wfe.forms.documents import is_secret
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node, locate
 from django_wfe.forms.structure import StructureChange, read_structure_change
 from django_wfe.forms.values import EMPTY
@@ -73,6 +74,7 @@ class InputForm(forms.Form):
         if max_upload_bytes is not None:
             self.max_upload_bytes = max_upload_bytes
         self.structure_change: StructureChange | None = None
+        self.is_shown_as_typed = False
         self.instance: BaseModel | None = None
         self._external_data: Any = None
         self._builder = LayoutBuilder(self)
@@ -89,8 +91,8 @@ class InputForm(forms.Form):
         return self._external_data
 
     def is_valid(self) -> bool:
-        """Whether pydantic accepts the input; False after `apply_structure_change()` changed the form."""
-        return self.structure_change is None and super().is_valid()
+        """Whether pydantic accepts the input; False once the form is only shown again, without being validated."""
+        return not (self.structure_change or self.is_shown_as_typed) and super().is_valid()
 
     def is_multipart(self) -> bool:
         """Whether a file can be chosen, now or in an item that JavaScript adds."""
@@ -108,10 +110,28 @@ class InputForm(forms.Form):
         if not asked:
             return False
         self.structure_change = read_structure_change(str(asked))
-        self._errors = ErrorDict(renderer=self.renderer)
-        self.cleaned_data = {}
+        self.show_as_typed()
         self.structure_change.apply(self.layout, self._builder)
         return True
+
+    def show_as_typed(self) -> None:
+        """Has the form shown again with what was typed, and without a word about whether that is valid."""
+        self.is_shown_as_typed = True
+        self._errors = ErrorDict(renderer=self.renderer)
+        self.cleaned_data = {}
+
+    def read_draft(self) -> dict[str, list[str]]:
+        """What was typed, to be kept for later: the posted texts by the name of their input, without the prefix.
+
+        Files are left out, and so are secrets. Posted again under the prefix, it gives the same form.
+        """
+        draft: dict[str, list[str]] = {}
+        for path, field in self.fields.items():
+            name = self.add_prefix(path)
+            if name in self.data and not is_secret(field):
+                posted = self.data.getlist(name) if hasattr(self.data, "getlist") else [self.data[name]]
+                draft[path] = [str(text) for text in posted]
+        return draft
 
     def add_pydantic_errors(self, error: pydantic.ValidationError) -> None:
         """Shows the errors of a validation that happened later, such as that of the service layer, at their fields."""

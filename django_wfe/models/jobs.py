@@ -41,16 +41,26 @@ STEP_RUN_STATE_CHOICES = [
     (states.StepRunState.CANCELED.value, _("canceled")),
 ]
 
-LIVE_JOBS = Q(state__in=sorted(states.LIVE_JOB_STATES))
+OPEN_JOBS = Q(state__in=sorted(states.LIVE_JOB_STATES | {states.JobState.FAILED}))
 
 
 class Job(models.Model):
     """One execution of a Workflow. Only ``django_wfe.engine`` writes it."""
 
     uuid = models.UUIDField(_("UUID"), default=uuid.uuid4, unique=True, editable=False)
-    workflow = models.ForeignKey(Workflow, verbose_name=_("workflow"), on_delete=models.PROTECT, related_name="jobs")
+    workflow = models.ForeignKey(
+        Workflow,
+        verbose_name=_("workflow"),
+        on_delete=models.PROTECT,
+        related_name="jobs",
+        db_index=False,  # wfe_job_workflow begins with it
+    )
     definition = models.ForeignKey(
-        Definition, verbose_name=_("definition"), on_delete=models.PROTECT, related_name="jobs"
+        Definition,
+        verbose_name=_("definition"),
+        on_delete=models.PROTECT,
+        related_name="jobs",
+        db_index=False,  # nothing looks jobs up by it, and definitions are not deleted
     )
     state = models.CharField(
         _("state"), max_length=16, choices=JOB_STATE_CHOICES, default=states.JobState.PENDING.value
@@ -99,8 +109,12 @@ class Job(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["workflow", "-id"], name="wfe_job_workflow"),
-            models.Index(fields=["state", "-id"], name="wfe_job_live", condition=LIVE_JOBS),
-            models.Index(fields=["-id"], name="wfe_job_failed", condition=Q(state=states.JobState.FAILED.value)),
+            # What is rare among millions of finished jobs must not be looked for among them.
+            models.Index(fields=["state", "-id"], name="wfe_job_open_state", condition=OPEN_JOBS),
+            models.Index(fields=["workflow", "-id"], name="wfe_job_open_workflow", condition=OPEN_JOBS),
+            models.Index(fields=["-id"], name="wfe_job_open", condition=OPEN_JOBS),
+            models.Index(fields=["-id"], name="wfe_job_canceled", condition=Q(state=states.JobState.CANCELED.value)),
+            models.Index(fields=["created_at"], name="wfe_job_created"),
         ]
 
     def __str__(self) -> str:
@@ -221,6 +235,12 @@ class StepRun(models.Model):
             models.Index(fields=["id"], name="wfe_run_running", condition=Q(state="RUNNING")),
             models.Index(fields=["created_at"], name="wfe_run_waiting", condition=Q(state="INPUT_REQUIRED")),
             models.Index(fields=["fingerprint", "-id"], name="wfe_run_incident", condition=Q(state="FAILED")),
+            models.Index(fields=["finished_at"], name="wfe_run_failed_at", condition=Q(state="FAILED")),
+            models.Index(
+                fields=["state", "-id"],
+                name="wfe_run_not_done",
+                condition=Q(state__in=["CANCELED", "FAILED", "LOST", "SKIPPED"]),
+            ),
         ]
 
     def __str__(self) -> str:

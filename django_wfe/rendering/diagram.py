@@ -11,7 +11,7 @@ from django_wfe.models import Definition
 from django_wfe.rendering.dot import build_dot, is_dot_available
 from django_wfe.rendering.drawing import draw
 from django_wfe.rendering.layout import get_layout
-from django_wfe.rendering.overlay import RUN_FIELDS, JobFacts, NodeCounts, RunFacts, build_job_overlay
+from django_wfe.rendering.overlay import RUN_FIELDS, JobFacts, JobOverlay, NodeCounts, RunFacts, build_job_overlay
 
 __all__ = [
     "RUN_FIELDS",
@@ -19,6 +19,7 @@ __all__ = [
     "build_dot",
     "is_dot_available",
     "render_job_diagram",
+    "render_job_overlay",
     "render_workflow_diagram",
 ]
 
@@ -55,9 +56,16 @@ def render_job_diagram(
     ``step_runs`` may be StepRuns or rows of ``values_list(*RUN_FIELDS, named=True)``, which is several times faster
     for a Job of thousands. For the rest see ``render_workflow_diagram``.
     """
+    overlay = build_job_overlay(definition.load_graph(), step_runs, job=job)
+    return render_job_overlay(definition, overlay, node_urls=node_urls)
+
+
+def render_job_overlay(
+    definition: Definition, overlay: JobOverlay, *, node_urls: Mapping[str, str] | None = None
+) -> SafeString | None:
+    """Draw a definition with what is known of a Job. For the rest see ``render_workflow_diagram``."""
     layout = get_layout(definition)
     if layout is None:
         return None
-    graph = definition.load_graph()
-    overlay = build_job_overlay(graph, step_runs, job=job)
-    return render_to_string(TEMPLATE, {"drawing": draw(graph, layout, node_urls=node_urls or {}, overlay=overlay)})
+    drawing = draw(definition.load_graph(), layout, node_urls=node_urls or {}, overlay=overlay)
+    return render_to_string(TEMPLATE, {"drawing": drawing})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -38,6 +38,18 @@ class RunFacts(Protocol):
 
 
 RUN_FIELDS = ("number", "attempt", "step", "state", "transition", "superseded")
+
+
+@dataclass(frozen=True, slots=True)
+class RunGroup:
+    """Step runs of one node that are alike: ``count`` of them, ``newest`` the highest number and its attempt."""
+
+    step: str
+    state: str
+    transition: int | None
+    superseded: bool
+    count: int
+    newest: tuple[int, int]
 
 
 class JobFacts(Protocol):
@@ -100,33 +112,48 @@ def build_job_overlay(graph: Graph, step_runs: Iterable[RunFacts], *, job: JobFa
 
     Step runs that a rerun superseded count for nothing but ``was_superseded``.
     """
-    latest: dict[str, RunFacts] = {}
+    groups: list[RunGroup] = []
     numbers: dict[str, set[int]] = {}
+    for run in step_runs:
+        if not run.superseded:
+            numbers.setdefault(run.step, set()).add(run.number)
+        groups.append(RunGroup(run.step, run.state, run.transition, run.superseded, 1, (run.number, run.attempt)))
+    visits = {path: len(found) for path, found in numbers.items()}
+    return build_grouped_overlay(graph, groups, visits, job=job)
+
+
+def build_grouped_overlay(
+    graph: Graph, groups: Iterable[RunGroup], visits: Mapping[str, int], *, job: JobFacts
+) -> JobOverlay:
+    """As ``build_job_overlay``, from step runs that were counted in groups.
+
+    ``visits`` tells for each node how many numbers its step runs have that were not superseded.
+    """
+    latest: dict[str, RunGroup] = {}
     superseded: set[str] = set()
     taken: Counter[tuple[str, int]] = Counter()
-    for run in step_runs:
-        if run.superseded:
-            superseded.add(run.step)
+    for group in groups:
+        if group.superseded:
+            superseded.add(group.step)
             continue
-        numbers.setdefault(run.step, set()).add(run.number)
-        known = latest.get(run.step)
-        if known is None or (known.number, known.attempt) < (run.number, run.attempt):
-            latest[run.step] = run
-        if run.state in RESULT_STEP_RUN_STATES:
-            edge = _find_edge_taken(graph, run)
+        known = latest.get(group.step)
+        if known is None or known.newest < group.newest:
+            latest[group.step] = group
+        if group.state in RESULT_STEP_RUN_STATES:
+            edge = _find_edge_taken(graph, group)
             if edge is not None:
-                taken[edge] += 1
+                taken[edge] += group.count
     # A Job that failed is still where it failed; one that ended well or was canceled is nowhere.
     current = job.current_step if job.state not in ENDED_JOB_STATES or job.state == JobState.FAILED else None
-    nodes = {
-        path: NodeState(
-            look=get_step_run_look(run.state, attempt=run.attempt, job_state=job.state),
-            visits=len(numbers[path]),
-            attempt=run.attempt,
+    nodes = {}
+    for path, group in latest.items():
+        attempt = group.newest[1]
+        nodes[path] = NodeState(
+            look=get_step_run_look(group.state, attempt=attempt, job_state=job.state),
+            visits=visits.get(path, 0),
+            attempt=attempt,
             is_current=path == current,
         )
-        for path, run in latest.items()
-    }
     for path in superseded - nodes.keys():
         nodes[path] = NodeState(was_superseded=True)
     return JobOverlay(nodes=nodes, taken=dict(taken))
@@ -147,7 +174,7 @@ def describe_counts(counts: NodeCounts) -> str:
     return ", ".join(parts)
 
 
-def _find_edge_taken(graph: Graph, run: RunFacts) -> tuple[str, int] | None:
+def _find_edge_taken(graph: Graph, run: RunGroup) -> tuple[str, int] | None:
     edges = graph.list_edges_from(run.step)
     if not edges:
         return run.step, -1

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.graph import Graph, split_words
 from django_wfe.models import StepRun, Worker
-from django_wfe.rendering.axis import AXIS_LENGTH, Axis, Span, Tick, build_axis, build_ticks
+from django_wfe.rendering.axis import AXIS_LENGTH, BREAK_LENGTH, Axis, Span, Tick, build_axis, build_ticks
 from django_wfe.rendering.durations import describe_distance, describe_duration
 from django_wfe.rendering.states import Look, get_step_run_look
 from django_wfe.rendering.text import clean_text
@@ -21,9 +21,6 @@ from django_wfe.states import LIVE_STEP_RUN_STATES, StepRunState
 
 SMALLEST_BAR = 4.0
 """Per mille: what is shorter is drawn as wide as this, so that it can be seen."""
-
-NOW_LABEL_LENGTH = 90.0
-"""Per mille that the label of "now" takes."""
 
 NOW_LABEL_LENGTH = 90.0
 """Per mille that the label of "now" takes."""
@@ -91,6 +88,11 @@ class Break(Placed):
     def words(self) -> str:
         """How long it was, in words."""
         return describe_duration(self.seconds)
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether a label in its middle would go beyond the axis."""
+        return self.x + self.width / 2 > AXIS_LENGTH - BREAK_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,7 @@ def build_timeline(
     graph: Graph | None = None,
     urls: Mapping[int, str] | None = None,
     job_state: str = "",
+    origin: datetime | None = None,
 ) -> Timeline:
     """Make the timeline of step runs (of one Job, in the order in which the rows shall stand).
 
@@ -222,6 +225,7 @@ def build_timeline(
         graph: Of the Job's definition, for the nodes' labels.
         urls: By the step run's id.
         job_state: Of the Job, so that what it holds is shown as paused.
+        origin: What "began after" counts from; where None, the first of the step runs.
     """
     if not step_runs:
         return Timeline()
@@ -236,7 +240,7 @@ def build_timeline(
     now_mark = Mark(axis.place(now.timestamp()), 0, _("now"), Moment(now, _("now"))) if is_live else None
     # The label of "now" stands to the left of its line.
     ticks = build_ticks(axis, limit=now_mark.x - NOW_LABEL_LENGTH if now_mark else AXIS_LENGTH)
-    rows = tuple(_build_row(bar, axis, first, now, graph, urls or {}, job_state) for bar in bars)
+    rows = tuple(_build_row(bar, axis, origin or first, now, graph, urls or {}, job_state) for bar in bars)
     return Timeline(
         rows=rows,
         ticks=tuple(_build_tick_mark(tick, now) for tick in ticks),

@@ -49,9 +49,10 @@ class RecordingDispatcher:
     ) -> None:
         install_dispatcher(self._before.pop())
 
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
+    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> bool:
         """Keep the message of a step run. What the engine calls."""
         self._keep(Message("step", step_run_id, delay_seconds))
+        return True
 
     def dispatch_bulk(self, bulk_run_id: int) -> None:
         """Keep the message of a bulk run. What the engine calls."""

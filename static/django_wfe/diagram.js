@@ -23,13 +23,14 @@
   }
 
   function setScale(figure, scale) {
-    const { scroll, picture, size } = getParts(figure);
+    const { scroll, picture, size, tools } = getParts(figure);
     const bounded = Math.min(Math.max(scale, SMALLEST), LARGEST);
     const before = getScale(figure);
     // What is in the middle stays in the middle.
     const middleX = (scroll.scrollLeft + scroll.clientWidth / 2) / before;
     const middleY = (scroll.scrollTop + scroll.clientHeight / 2) / before;
     figure.classList.add("wfe-diagram--zoomed");
+    tools.hidden = false;
     picture.setAttribute("width", String(size.width * bounded));
     picture.setAttribute("height", String(size.height * bounded));
     scroll.scrollLeft = middleX * bounded - scroll.clientWidth / 2;
@@ -82,16 +83,15 @@
     figure.dataset.wfeReady = "yes";
     const { scroll, tools, size } = getParts(figure);
     const known = remembered.get(figure.dataset.wfeKind);
-    if (size.width > scroll.clientWidth || size.height > scroll.clientHeight) {
-      tools.hidden = false;
-      if (known) {
-        if (known.scale) {
-          setScale(figure, known.scale);
-        }
-        scroll.scrollTo(known.left, known.top);
-      } else {
-        showNode(figure);
+    const isLarge = size.width > scroll.clientWidth || size.height > scroll.clientHeight;
+    tools.hidden = !isLarge;
+    if (known) {
+      if (known.scale) {
+        setScale(figure, known.scale);
       }
+      scroll.scrollTo(known.left, known.top);
+    } else if (isLarge) {
+      showNode(figure);
     }
     scroll.addEventListener("scroll", () => remember(figure), { passive: true });
   }
@@ -116,6 +116,8 @@
     }
   });
 
+  // At once where it can be, so that a refreshed graph is not seen in another size.
+  document.addEventListener("htmx:oobAfterSwap", prepareAll);
   document.addEventListener("htmx:load", prepareAll);
   if (document.readyState === "loading") {
     document.addEventListener("DOMContentLoaded", prepareAll);

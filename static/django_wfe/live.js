@@ -1,134 +1,111 @@
-/* Keeps a page of the console current: fetches it again and puts the parts that changed in place.
+/* When a page of the console asks for news. htmx asks and puts the parts in place, keep.js spares what is being used.
 
-   <div id="content-main" data-live="1">            seconds until the first look; without the attribute it stops
-   <section id="..." data-live-part>                replaced as a whole, unless the reader is in it
-   <tr id="..." data-live-row data-version="...">   replaced only when its version changes; new rows are added
-   <p role="status" data-live-status>               speaks when the state of the main element changes
+   <div id="content-main" data-live="1">    seconds until the first look; the looks get rarer while nothing happens
+   <div id="wfe-live" hx-get="...">         what htmx asks with; 286 says that nothing changes any more
+   <section id="..." data-live-part>        replaced by the part with its id, if that is another one
+   <pre id="..." data-tail>                 a log that grows, see tail.js
 
    Without this script the page shows what it was when it was loaded. */
 "use strict";
 
 (() => {
     const main = document.querySelector("#content-main[data-live]");
-    if (!main) {
+    const poller = document.getElementById("wfe-live");
+    if (!main || !poller || !window.htmx) {
         return;
     }
     const first = 1000 * (Number(main.dataset.live) || 1);
-    const slowest = Math.max(15000, 3 * first);
+    const slowest = Math.max(20000, 4 * first);
     const growth = 1.3;
-    const address = window.location.pathname + window.location.search;
+    const share = 5; // a slow server is asked at most a fifth of the time
     let delay = first;
+    let asked = 0;
     let timer = 0;
 
-    function wait() {
+    function plan() {
         window.clearTimeout(timer);
         if (main.hasAttribute("data-live") && !document.hidden) {
             timer = window.setTimeout(look, delay);
         }
     }
 
-    async function look() {
-        try {
-            const response = await window.fetch(address, { credentials: "same-origin", redirect: "manual" });
-            if (response.type === "opaqueredirect" || response.status === 403) {
-                stop();
-                return;
-            }
-            if (response.ok) {
-                const page = new DOMParser().parseFromString(await response.text(), "text/html");
-                const fresh = page.querySelector("#content-main");
-                if (fresh) {
-                    take(fresh);
-                }
-            }
-        } catch (error) {
-            if (!(error instanceof TypeError)) { // no connection: the next look may find one
-                throw error;
-            }
-        }
-        delay = Math.min(delay * growth, slowest);
-        wait();
+    function look() {
+        const parts = main.querySelectorAll("[data-live-part][id], [data-live-rows][id]");
+        poller.setAttribute("hx-select-oob", [...parts].map((part) => `#${part.id}`).join(","));
+        asked = performance.now();
+        main.querySelectorAll("[data-tail]").forEach((log) => htmx.trigger(log, "wfe:look"));
+        htmx.trigger(poller, "wfe:look");
     }
 
-    function take(fresh) {
-        for (const part of main.querySelectorAll("[data-live-part][id]")) {
-            const successor = fresh.querySelector(`#${CSS.escape(part.id)}`);
-            if (successor && !isBeingUsed(part)) {
-                keepUnfolded(part, successor);
-                if (!part.isEqualNode(successor)) {
-                    part.replaceWith(successor);
-                }
-            }
-        }
-        for (const body of main.querySelectorAll("tbody[data-live-rows][id]")) {
-            const successor = fresh.querySelector(`#${CSS.escape(body.id)}`);
-            if (successor) {
-                takeRows(body, successor);
-            }
-        }
-        if (fresh.dataset.state !== main.dataset.state) {
-            delay = first;
-            main.dataset.state = fresh.dataset.state;
-            const status = main.querySelector("[data-live-status]");
-            const words = fresh.querySelector("[data-live-status]");
-            if (status && words) {
-                status.textContent = words.dataset.words;
-            }
-        }
-        if (!fresh.hasAttribute("data-live")) {
-            main.removeAttribute("data-live");
-        }
-    }
-
-    function takeRows(body, successor) {
-        for (const row of [...successor.rows]) {
-            const known = row.id && body.querySelector(`#${CSS.escape(row.id)}`);
-            if (!known) {
-                delay = first;
-                body.append(row);
-            } else if (known.dataset.version !== row.dataset.version) {
-                delay = first;
-                keepUnfolded(known, row);
-                known.replaceWith(row);
-            } else {
-                const times = row.querySelectorAll("time");
-                known.querySelectorAll("time").forEach((time, index) => {
-                    if (times[index]) {
-                        time.textContent = times[index].textContent;
-                    }
-                });
-            }
-        }
-    }
-
-    /* What somebody has focused, selected or is just pressing is not taken away from under them. */
-    function isBeingUsed(part) {
-        const selection = document.getSelection();
-        return part.contains(document.activeElement)
-            || part.querySelector(":active") !== null
-            || Boolean(selection && !selection.isCollapsed && selection.rangeCount && selection.containsNode(part, true));
-    }
-
-    function keepUnfolded(part, successor) {
-        const folds = successor.querySelectorAll("details");
-        part.querySelectorAll("details").forEach((fold, index) => {
-            if (folds[index]) {
-                folds[index].open = fold.open;
-            }
+    function show(kind) {
+        main.querySelectorAll("[data-live-lost]").forEach((note) => {
+            note.hidden = note.dataset.liveLost !== kind;
         });
     }
 
-    function stop() {
+    function stop(kind) {
         main.removeAttribute("data-live");
-        const lost = main.querySelector("[data-live-lost]");
-        if (lost) {
-            lost.hidden = false;
-        }
+        show(kind);
     }
+
+    /* Whether an answer is a fragment of the console, and not a login page or an error. */
+    function isOurs(xhr) {
+        return xhr.status >= 200 && xhr.status < 300 && (xhr.getResponseHeader("HX-Trigger") || "").includes("wfe:");
+    }
+
+    poller.addEventListener("htmx:configRequest", (event) => {
+        const rows = main.querySelectorAll("[data-live-rows] tr[data-number]");
+        if (rows.length) {
+            event.detail.parameters.newest = rows[rows.length - 1].dataset.number;
+        }
+    });
+
+    poller.addEventListener("htmx:beforeOnLoad", (event) => {
+        const xhr = event.detail.xhr;
+        if (isOurs(xhr)) {
+            show("");
+            return;
+        }
+        event.preventDefault();
+        if (xhr.status >= 500 || xhr.status === 429) {
+            show("away");
+        } else {
+            stop(xhr.status < 400 || xhr.status === 401 ? "signed-out" : "refused");
+        }
+    });
+
+    poller.addEventListener("htmx:afterRequest", (event) => {
+        if (event.detail.xhr.status === 0) {
+            show("away");
+        } else if (event.detail.xhr.status === 286 && isOurs(event.detail.xhr)) {
+            main.removeAttribute("data-live");
+        }
+        delay = Math.max(Math.min(delay * growth, slowest), share * (performance.now() - asked));
+        plan();
+    });
+
+    main.addEventListener("wfe:state", (event) => {
+        if (event.target === poller && event.detail.state !== poller.dataset.state) {
+            poller.dataset.state = event.detail.state;
+            if (main.dataset.state) {
+                main.dataset.state = event.detail.state;
+            }
+            main.querySelector("[data-live-status]").textContent = event.detail.words;
+            delay = first / growth;
+        }
+    });
+
+    main.addEventListener("wfe:changed", () => {
+        delay = first / growth;
+    });
 
     document.addEventListener("visibilitychange", () => {
         delay = first;
-        wait();
+        if (document.hidden) {
+            window.clearTimeout(timer);
+        } else if (main.hasAttribute("data-live")) {
+            look();
+        }
     });
-    wait();
+    plan();
 })();

@@ -87,6 +87,8 @@ def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
 
 def _list_complaints(message: ConsoleMessage) -> list[str]:
     is_bad = message.type == "error" and not message.location["url"].endswith("/favicon.ico")
+    if "the server responded with a status of 401" in message.text:  # a session that a test has ended
+        return []
     return [f"{message.location['url']}: {message.text}"] if is_bad else []
 
 
@@ -100,7 +102,7 @@ def test_each_page_fits_and_breaks_no_policy(open_page: Callable[..., Page], col
     page = open_page("/admin/", color_scheme=color_scheme, viewport={"width": width, "height": 800})
     base = page.url.removesuffix("/admin/")
     for entry in ADDRESSES:
-        if not entry.gets or entry.name.endswith("_log"):
+        if not entry.gets or not entry.is_page:
             continue
         answer = page.goto(base + entry.build(world))
         assert answer is not None
@@ -155,9 +157,9 @@ def test_a_lost_session_shows_a_link_and_no_login_page_in_the_console(open_page:
     record(Asking)
     job_id = run_workflow(Asking)
     page = open_page(build("django_wfe_job_change", job_id))
-    expect(page.get_by_text("no longer refreshes itself")).to_be_hidden()
+    expect(page.get_by_text("you are not signed in any more")).to_be_hidden()
     Session.objects.all().delete()
-    expect(page.get_by_text("no longer refreshes itself")).to_be_visible()
+    expect(page.get_by_text("you are not signed in any more")).to_be_visible()
     expect(page.locator("#id_username")).to_have_count(0)
     page.get_by_role("link", name="Sign in again").click()
     expect(page.locator("#id_username")).to_be_visible()

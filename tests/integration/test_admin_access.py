@@ -38,6 +38,8 @@ REFUSED_TO_ALL = {
     "django_wfe_step_delete",
     "django_wfe_jobevent_add",
     "django_wfe_jobevent_delete",
+    "django_wfe_bulkrun_add",
+    "django_wfe_bulkrun_delete",
 }
 
 
@@ -101,12 +103,13 @@ def test_each_right_is_needed_and_all_of_them_suffice(address: Address, world: W
     status = send(client, address, world, "POST")
     if address.posts:
         assert status == 302
-    assert JobEvent.objects.count() == before[-1] + address.posts
+    assert JobEvent.objects.count() == before[-1] + (address.posts and address.writes_event)
+    assert (describe_database() != before) == address.posts
 
 
 def test_nobody_adds_or_deletes_rows_by_hand(world: World) -> None:
     client, before = sign_in_superuser(), describe_database()
-    ids = {"job": "waiting", "steprun": "failed_run", "jobevent": "event"}
+    ids = {"job": "waiting", "steprun": "failed_run", "jobevent": "event", "bulkrun": "bulk_run"}
     for name in REFUSED_TO_ALL:
         kind = name.removeprefix("django_wfe_").rpartition("_")[0]
         path = Address(name, () if name.endswith("_add") else (ids.get(kind, kind),)).build(world)
@@ -125,13 +128,19 @@ def test_a_post_to_a_job_page_changes_nothing(world: World) -> None:
 def test_each_page_is_well_and_obeys_a_strict_policy(world: World) -> None:
     client = sign_in_superuser()
     for address in ADDRESSES:
-        if address.gets and not address.name.endswith("_log"):
+        if address.gets and address.is_page:
             assert read_page(client.get(address.build(world))).title, address
 
 
 def test_what_does_not_exist_is_not_found(world: World) -> None:
     client = sign_in_superuser()
-    for name in ("django_wfe_job_change", "django_wfe_workflow_change", "django_wfe_steprun_change"):
+    for name in (
+        "django_wfe_job_change",
+        "django_wfe_workflow_change",
+        "django_wfe_steprun_change",
+        "django_wfe_bulkrun_change",
+        "django_wfe_incident",
+    ):
         for pk in ("0", "999999", "99999999999999999999", "x", "-1"):
             assert client.get(Address(name, (pk,)).build(world)).status_code == 404, (name, pk)
 
@@ -141,10 +150,19 @@ def test_data_is_hidden_from_those_who_may_not_see_it(world: World) -> None:
     page = client.get(Address("django_wfe_job_change", ("failed",)).build(world)).content.decode()
     assert "hidden" in page
     assert "Traceback (most recent" not in page
+    assert "attempt 1 fails" not in page
+    assert "ValueError" in page
     assert "fetched" not in page
     assert "&quot;rows&quot;" not in page
     step_run = client.get(Address("django_wfe_steprun_change", ("failed_run",)).build(world)).content.decode()
     assert "Traceback (most recent" not in step_run
+    assert "attempt 1 fails" not in step_run
+    for name in ("django_wfe_console", "django_wfe_incidents", "django_wfe_job_changelist"):
+        assert "attempt 1 fails" not in client.get(Address(name).build(world)).content.decode(), name
+    incident = client.get(Address("django_wfe_incident", ("fingerprint",)).build(world)).content.decode()
+    assert "attempt 1 fails" not in incident
+    assert "Traceback (most recent" not in incident
+    assert "ValueError" in incident
     question = client.get(Address("django_wfe_job_input", ("waiting",)).build(world)).content.decode()
     assert "&quot;rows&quot;" not in question
     event = client.get(Address("django_wfe_jobevent_change", ("event",)).build(world)).content.decode()

@@ -1,5 +1,6 @@
 """The console's lists: filters, search, capped counts, exports, and nothing loaded that they do not show."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,10 +8,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from django_wfe.admin import paginator
 from django_wfe.engine.lifecycle import cancel_job, run_workflow
-from django_wfe.models import Job, Workflow
+from django_wfe.models import Job, StepRun, Workflow
 from tests.console import ADDRESSES, build_world, read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear
 
@@ -141,3 +143,49 @@ def test_results_are_exported_only_by_those_who_may_see_them(*, may_see_data: bo
         response = client.post(address, {"format": "0", "resource": "1"})
     assert (b"stored" in response.content) == may_see_data
     assert len(captured) < 15
+
+
+def test_jobs_are_filtered_by_age_incident_and_node_and_the_address_keeps_it() -> None:
+    record(Failing)
+    old, failed = run_workflow(Failing), run_workflow(Failing)
+    finished = run_workflow(record(Linear))
+    Job.objects.filter(pk=old).update(created_at=timezone.now() - timedelta(hours=30))
+    fingerprint = StepRun.objects.filter(state="FAILED").values_list("fingerprint", flat=True)[0]
+    cancel_job(old)
+    client = sign_in_superuser()
+    assert list_jobs(client, "age=hour") == [finished, failed]
+    assert list_jobs(client, "age=day&state=FAILED") == [failed]
+    assert list_jobs(client, "age=week") == [finished, failed, old]
+    assert list_jobs(client, f"incident={fingerprint}") == [failed]
+    assert list_jobs(client, "incident=none") == []
+    assert list_jobs(client, "current_step=tests.workflows.Store") == []
+    assert list_jobs(client, "current_step=tests.workflows.Store&state=FINISHED") == [finished]
+    for junk in ("age=x", "incident=%00", "current_step=%00", "state=x"):
+        read_page(client.get(f"{LIST}?{junk}", follow=True))
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("state=CANCELED", "wfe_job_canceled"),
+        ("state=open", "wfe_job_open"),
+        ("state=open&workflow={workflow}", "wfe_job_open"),
+        ("state=FAILED", "wfe_job_open"),
+        ("current_step=tests.workflows.Fail", "wfe_job_open"),
+    ],
+)
+def test_what_is_rare_among_many_jobs_has_an_index(query: str, index: str) -> None:
+    workflow = record(Linear)
+    run_workflow(Linear)
+    job = Job.objects.get()
+    Job.objects.bulk_create(
+        Job(workflow=workflow, definition_id=job.definition_id, state="FINISHED", current_step="tests.workflows.Store")
+        for _ in range(20_000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE django_wfe_job")
+    client = sign_in_superuser()
+    rows = client.get(f"{LIST}?{query.format(workflow=workflow.pk)}").context["cl"].queryset
+    plan = rows[:50].explain()
+    assert index in plan
+    assert "Seq Scan on django_wfe_job" not in plan

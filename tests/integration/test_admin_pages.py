@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_wfe import steps, workflows
-from django_wfe.admin import job_page, payloads
+from django_wfe.admin import job_window, payloads
+from django_wfe.engine.bulk import start_bulk
 from django_wfe.engine.lifecycle import run_workflow
-from django_wfe.models import DefinitionModule, Job, JobEvent, Step, StepRun, Worker, Workflow
+from django_wfe.models import BulkItem, BulkRun, DefinitionModule, Job, JobEvent, Step, StepRun, Worker, Workflow
 from django_wfe.rendering import layout
 from tests.console import ADDRESSES, build_world, read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear, Looping
@@ -59,10 +60,15 @@ def test_whatever_a_step_or_a_user_wrote_is_shown_as_text() -> None:
     ids["workflow"] = Job.objects.get(pk=job_id).workflow_id
     ids["event"] = JobEvent.objects.filter(job_id=job_id).latest("pk").pk
     ids["definition"] = Job.objects.get(pk=job_id).definition_id
+    ids["fingerprint"] = StepRun.objects.get(pk=failed).fingerprint
+    ids["bulk_run"] = start_bulk("retry", Job.objects.filter(pk=job_id), reason=HOSTILE).pk
+    BulkItem.objects.update(message=HOSTILE)
+    BulkRun.objects.update(actor_name=HOSTILE[:200], stop_reason=HOSTILE)
+    Workflow.objects.filter(pk=ids["workflow"]).update(paused=True, pause_reason=HOSTILE, paused_by=HOSTILE)
     ids["step"] = Step.objects.get(name="Shout").pk
     client, shown = sign_in_superuser(), 0
     for address in ADDRESSES:
-        if not address.gets or address.name.endswith("_log"):
+        if not address.gets or not address.is_page:
             continue
         response = client.get(
             reverse(f"admin:{address.name}", args=[ids.get(a, a) for a in address.arguments]), follow=True
@@ -109,7 +115,7 @@ def test_long_results_and_logs_are_cut_and_the_step_runs_page_has_the_whole(monk
 
 
 def test_a_long_history_comes_a_window_at_a_time_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_page, "RUNS_SHOWN", 10)
+    monkeypatch.setattr(job_window, "RUNS_SHOWN", 10)
     job_id = run_workflow(record(Looping))
     page = read_page(open_job(job_id))
     numbers = [int(row.facts["number"]) for row in page.rows if "attempt" in row.facts]
@@ -152,7 +158,7 @@ def test_the_workflow_page_shows_graph_steps_schemas_counts_and_problems() -> No
     assert "even → Left" in page.text
     assert "node Ask: it is broken." in page.text
     assert "<svg" in response.content.decode()
-    assert any("node=tests.workflows.Ask" in link.address for link in page.links)
+    assert any("current_step=tests.workflows.Ask" in link.address for link in page.links)
 
 
 def test_the_home_says_what_needs_somebody_now() -> None:
@@ -178,9 +184,11 @@ def test_failures_of_one_kind_are_one_incident() -> None:
     jobs = [run_workflow(Failing) for _ in range(3)]
     response = sign_in_superuser().get(reverse("admin:django_wfe_console"))
     [incident] = response.context["incidents"]
-    assert (incident.count, incident.job_id, incident.label) == (3, max(jobs), "Fail")
+    assert (incident.jobs, incident.job_id, incident.label) == (3, max(jobs), "Fail")
     assert incident.first <= incident.last
     page = read_page(response)
+    opened = [link.address for link in page.links if link.address.endswith(f"/incidents/{incident.fingerprint}/")]
+    page = read_page(sign_in_superuser().get(opened[0]))
     listed = read_page(sign_in_superuser().get(page.find_link("?fingerprint=")))
     assert sum("#2 Fail" in link.text for link in listed.links) == 3
 
@@ -222,3 +230,12 @@ def test_the_pages_are_well_without_any_data() -> None:
         "All declared workflows are loaded.",
     ):
         assert sentence in text
+
+
+def test_a_job_that_waits_at_a_node_which_its_definition_lacks_still_has_its_pages() -> None:
+    job_id = run_workflow(record(Asking))
+    StepRun.objects.filter(job_id=job_id, state="INPUT_REQUIRED").update(step="tests.workflows.Gone")
+    client = sign_in_superuser()
+    assert read_page(open_job(job_id)).facts["state"] == "INPUT_REQUIRED"
+    answered = client.get(reverse("admin:django_wfe_job_input", args=[job_id]), follow=True)
+    assert "which is no node of its definition" in read_page(answered).text

@@ -12,10 +12,10 @@ from rest_framework.test import APIClient
 
 from django_wfe.api.permissions import HoldsPermission
 from django_wfe.api.urls import urlpatterns
-from django_wfe.engine.lifecycle import pause_job, run_workflow
-from django_wfe.models import Job, JobEvent, Step
+from django_wfe.engine.lifecycle import pause_job, pause_workflow, run_workflow, start_bulk
+from django_wfe.models import BulkRun, Job, JobEvent, Step, Workflow
 from tests.api_calls import CALLS, PERMISSIONS, PREFIX, Call, create_user, record, sign_in, sign_in_superuser
-from tests.api_workflows import AskingFlow, BreakingFlow
+from tests.api_workflows import AskingFlow, BreakingFlow, ChoosingFlow
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -26,16 +26,20 @@ EACH_CALL = pytest.mark.parametrize("call", CALLS, ids=str)
 
 @pytest.fixture
 def names() -> dict[str, int]:
-    """The ids that the calls' addresses name: a waiting job, a paused one, a failed one."""
+    """The ids that the calls' addresses name: a job that waits, one paused, one failed, and the like."""
     workflow = record(AskingFlow)
     paused = run_workflow(workflow_id=workflow.pk)
     pause_job(paused)
+    held = record(ChoosingFlow)
+    pause_workflow(held.pk)
     return {
         "workflow": workflow.pk,
         "step": Step.objects.get(name="Ask").pk,
         "job": run_workflow(workflow_id=workflow.pk),
         "paused": paused,
         "failed": run_workflow(workflow_id=record(BreakingFlow).pk),
+        "held": held.pk,
+        "bulk": start_bulk("cancel", Job.objects.all()).pk,
     }
 
 
@@ -46,7 +50,8 @@ def make(client: APIClient, call: Call, names: dict[str, int], slash: str, metho
 
 
 def describe_database() -> Any:
-    return list(Job.objects.order_by("pk").values()), JobEvent.objects.count()
+    tables = (Job, Workflow, BulkRun)
+    return [list(table.objects.order_by("pk").values()) for table in tables], JobEvent.objects.count()
 
 
 @SLASHES
@@ -70,7 +75,7 @@ def test_a_user_without_rights_is_refused_by_every_method(call: Call, slash: str
 @EACH_CALL
 def test_a_user_without_rights_is_refused_before_the_body_and_the_id_are_looked_at(call: Call) -> None:
     client = sign_in()
-    path = PREFIX + call.path.format(workflow=1, step=1, job=987654321, paused="x", failed=2**70)
+    path = PREFIX + call.path.format(workflow=1, step=1, job=987654321, paused="x", failed=2**70, held="x", bulk=2**70)
     for body in ("{", "[]", '{"unknown": 1}'):
         assert client.generic(call.method, path, body, content_type="application/json").status_code == 403
 
@@ -90,7 +95,7 @@ def test_all_other_rights_together_do_not_open_a_call(call: Call, names: dict[st
 @EACH_CALL
 def test_just_the_rights_of_a_call_open_it(call: Call, slash: str, names: dict[str, int]) -> None:
     response = make(sign_in(*call.permissions), call, names, slash)
-    assert response.status_code == (201 if str(call) == "POST jobs" else 200), response.content
+    assert response.status_code == (201 if str(call) in ("POST jobs", "POST bulk") else 200), response.content
 
 
 @EACH_CALL

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from django_wfe.engine.lifecycle import run_workflow
-from django_wfe.models import Job
+from django_wfe.engine.lifecycle import pause_workflow, run_workflow, start_bulk
+from django_wfe.models import Job, Workflow
 from tests.api_calls import CALLS, PREFIX, Call, record, sign_in_superuser
 from tests.api_workflows import AskingFlow
 
@@ -50,6 +50,7 @@ JUNK_BODIES = [
     "9" * 10_000,
     b"\xff\xfe\x00",
 ]
+NAMES = ("workflow", "held", "step", "job", "paused", "failed", "bulk")
 POSTS = [call for call in CALLS if call.method == "POST"]
 
 
@@ -67,7 +68,7 @@ def job_id() -> int:
 def test_a_junk_id_is_not_found(call: Call) -> None:
     client = sign_in_superuser()
     for junk in JUNK_IDS:
-        path = PREFIX + call.path.format(workflow=junk, step=junk, job=junk, paused=junk, failed=junk)
+        path = PREFIX + call.path.format_map(dict.fromkeys(NAMES, junk))
         for slash in ("", "/"):
             response = client.generic(call.method, path + slash, json.dumps(call.body), content_type="application/json")
             assert response.status_code == 404, junk[:20]
@@ -87,13 +88,17 @@ CONTENT_TYPES = [
 @pytest.mark.parametrize("call", POSTS, ids=str)
 def test_a_junk_body_is_the_clients_fault(call: Call, content_type: str, job_id: int) -> None:
     client = sign_in_superuser()
-    path = PREFIX + call.path.format(job=job_id, paused=job_id, failed=job_id)
+    workflow = Workflow.objects.get(jobs=job_id).pk
+    names = {**dict.fromkeys(NAMES, job_id), "workflow": workflow, "held": workflow}
+    path = PREFIX + call.path.format_map({**names, "bulk": start_bulk("cancel", Job.objects.all()).pk})
+    if "{held}" in call.path:
+        pause_workflow(workflow)
     before = describe_jobs()
     for body in JUNK_BODIES:
         response = client.generic("POST", path, body, content_type=content_type)
         if response.status_code == 200:
-            # Nothing is required of a cancel or pause: an empty body, or a form without fields, is none of its faults.
-            assert call.path.endswith(("cancel", "pause"))
+            # Nothing is required of these: an empty body, or a form without fields, is none of its faults.
+            assert call.path.endswith(("cancel", "pause", "stop", "{held}/resume"))
             before = describe_jobs()
         else:
             assert is_clients_fault(response.status_code), (body[:20], response.content)

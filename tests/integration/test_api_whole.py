@@ -5,10 +5,10 @@ import json
 import pytest
 
 from django_wfe.engine.executor import run_step_run
-from django_wfe.engine.lifecycle import pause_job, run_workflow
-from django_wfe.models import Step, StepRun
+from django_wfe.engine.lifecycle import pause_job, pause_workflow, run_workflow, start_bulk
+from django_wfe.models import Job, Step, StepRun
 from tests.api_calls import CALLS, PREFIX, Call, record, sign_in, sign_in_superuser
-from tests.api_workflows import AskingFlow, BreakingFlow
+from tests.api_workflows import AskingFlow, BreakingFlow, PlainFlow
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -44,12 +44,16 @@ def test_a_browser_gets_the_pages_of_rest_framework(call: Call, superuser: bool)
     workflow = record(AskingFlow)
     paused = run_workflow(workflow_id=workflow.pk)
     pause_job(paused)
+    held = record(PlainFlow)
+    pause_workflow(held.pk)
     path = PREFIX + call.path.format(
         workflow=workflow.pk,
         step=Step.objects.get(name="Ask").pk,
         job=run_workflow(workflow_id=workflow.pk),
         paused=paused,
         failed=run_workflow(workflow_id=record(BreakingFlow).pk),
+        held=held.pk,
+        bulk=start_bulk("cancel", Job.objects.all()).pk,
     )
     client = sign_in_superuser() if superuser else sign_in(*call.permissions)
     body = json.dumps(call.body).replace('"{workflow}"', str(workflow.pk))

@@ -1,11 +1,12 @@
 """Two processes with connections of their own do the same thing at the same moment: exactly one wins, each time."""
 
 import pytest
+from django.contrib.auth.models import User
 
 from django_wfe import order_workflow_execution, run_workflow
 from django_wfe.engine.definitions import describe_workflow, record_workflow
-from django_wfe.engine.lifecycle import cancel_job
-from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
+from django_wfe.engine.lifecycle import cancel_job, claim_input, list_waiting
+from django_wfe.models import InputClaim, Job, JobEvent, JobState, StepRun, StepRunState
 from tests import workflows
 from tests.contender import racing
 
@@ -84,3 +85,51 @@ def test_a_cancel_against_a_running_slice_never_deadlocks_and_one_of_them_wins(
     finally:
         contender.close()
     assert "canceled" in outcomes
+
+
+def _create_superusers(*names: str) -> list[User]:
+    return [User.objects.create_superuser(name) for name in names]
+
+
+def test_two_people_who_claim_at_the_same_moment_are_told_who_of_them_has_it(
+    child_environment: dict[str, str],
+) -> None:
+    ann, bob = _create_superusers("ann", "bob")
+    jobs = [run_workflow(workflows.Asking) for _ in range(ROUNDS)]
+    with racing(child_environment) as race:
+        for job in jobs:
+            step_run = StepRun.objects.get(job_id=job, state=StepRunState.INPUT_REQUIRED)
+            answers = race(do="claim", step_run=step_run.pk, users=[ann.pk, bob.pk])
+            winner = [ann, bob][answers.index("accepted")]
+            assert sorted(answers) == ["accepted", f"“Ask” of job {job} is claimed by {winner}."]
+            assert InputClaim.objects.get(step_run=step_run).user == winner
+            assert JobEvent.objects.filter(job_id=job, kind=JobEvent.Kind.CLAIMED).get().actor == winner
+
+
+def test_two_people_who_take_over_from_a_third_do_not_take_over_from_each_other(
+    child_environment: dict[str, str],
+) -> None:
+    ann, bob, eve = _create_superusers("ann", "bob", "eve")
+    jobs = [run_workflow(workflows.Asking) for _ in range(ROUNDS)]
+    with racing(child_environment) as race:
+        for job in jobs:
+            step_run = StepRun.objects.get(job_id=job, state=StepRunState.INPUT_REQUIRED)
+            claim_input(step_run.pk, eve)
+            answers = race(do="claim", step_run=step_run.pk, users=[ann.pk, bob.pk], take_over_from=eve.pk)
+            assert answers.count("accepted") == 1
+            assert JobEvent.objects.filter(job_id=job, kind=JobEvent.Kind.TAKEN_OVER).count() == 1
+
+
+def test_a_draft_that_meets_the_answer_is_kept_before_it_or_refused_after_it(
+    child_environment: dict[str, str],
+) -> None:
+    [ann] = _create_superusers("ann")
+    jobs = [run_workflow(workflows.Asking) for _ in range(ROUNDS)]
+    with racing(child_environment) as race:
+        for job in jobs:
+            step_run = StepRun.objects.get(job_id=job, state=StepRunState.INPUT_REQUIRED)
+            draft, answer = race(do="draft or provide", job=job, step_run=step_run.pk, users=[ann.pk])
+            assert answer == "accepted"
+            assert draft in ("accepted", "refused")
+            assert Job.objects.get(pk=job).state == JobState.INPUT_RECEIVED
+            assert not list_waiting(ann, assigned="mine").filter(job_id=job).exists()

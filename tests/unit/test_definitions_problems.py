@@ -241,6 +241,10 @@ def test_an_async_transition():
         ("timeout", {"timeout": True}),
         ("timeout", {"timeout": float("nan")}),
         ("timeout", {"timeout": timedelta(seconds=-1)}),
+        ("input_within", {"input_within": "2 days"}),
+        ("input_within", {"input_within": 0}),
+        ("input_within", {"input_within": timedelta(0)}),
+        ("input_within", {"input_within": float("inf")}),
         ("atomic", {"atomic": "yes"}),
         ("atomic", {"atomic": None}),
     ],
@@ -252,7 +256,7 @@ def test_an_option_of_the_wrong_kind_is_found_at_declaration_not_in_a_worker(cod
 
 def test_options_of_the_right_kind():
     node = declare("Optioned", retry=Retry(), timeout=timedelta(minutes=1), atomic=True, label="Do it")
-    other = declare("Another", timeout=0.5)
+    other = declare("Another", timeout=0.5, input_within=timedelta(days=2))
     assert list_all({start: [node], node: [other]}) == []
 
 

@@ -117,16 +117,18 @@ def test_what_children_start_is_found(tmp_path: Path) -> None:
         "wait = [sys.executable, '-c', 'import signal; signal.pause()']\n"
         "grandchild = subprocess.Popen(wait, start_new_session=True)\n"
         "print(grandchild.pid, flush=True)\n"
-        "try: signal.pause()\n"
-        "finally: grandchild.kill()\n"
+        "signal.pause()\n"
     )
-    child = make_child(code, tmp_path / "child.log", stop_signal=signal.SIGINT)
+    child = make_child(code, tmp_path / "child.log")
     child.start()
+    grandchild = None
     try:
         grandchild = int(wait_until(child.read_last_lines)[0])
         assert {child.pid, grandchild} <= set(list_descendants(os.getpid()))
     finally:
         child.stop(10)
+        if grandchild is not None:
+            os.kill(grandchild, signal.SIGKILL)
     assert child.pid not in list_descendants(os.getpid())
 
 

@@ -87,14 +87,25 @@ WHERE run.state = 'LOST'
 """
 
 
+@dataclass(frozen=True)
+class Recovery:
+    """How long it took from a fault to the next attempt at a step that it cost, and which faults came in between."""
+
+    fault: str
+    seconds: float
+    until_found: float
+    disturbed_by: list[str]
+
+
 @dataclass
 class Report:
-    """The figures of a storm. All of ``violations`` must be zero, and ``troubles`` empty."""
+    """The figures of a storm. All of ``violations`` must be zero."""
 
     options: dict[str, Any]
     violations: dict[str, int]
     figures: dict[str, Any]
     faults: list[dict[str, Any]]
+    recoveries: list[dict[str, Any]]
     details: list[str] = field(default_factory=list)
 
     @property
@@ -120,7 +131,9 @@ def make_report(options: Options, schedule: list[Fault], load: Load, late: list[
     ended_badly = {key: row for key, row in rows.items() if row[1] in ("FAILED", "CANCELED")}
     wrong = _find_wrong_results(finished)
     last = max(fault.harmed_until for fault in schedule)
-    times, unexplained = _measure_recovery(schedule)
+    recoveries, unexplained = _measure_recovery(schedule)
+    times = [recovery.seconds for recovery in recoveries]
+    undisturbed = [recovery.seconds for recovery in recoveries if not recovery.disturbed_by]
     violations = {
         "jobs_lost": len(lost),
         "jobs_stuck": len(late),
@@ -151,6 +164,10 @@ def make_report(options: Options, schedule: list[Fault], load: Load, late: list[
         "recovery_seconds_p50": _give_percentile(times, 0.5),
         "recovery_seconds_p95": _give_percentile(times, 0.95),
         "recovery_seconds_max": max(times, default=0.0),
+        "undisturbed_recoveries": len(undisturbed),
+        "undisturbed_recovery_seconds_p50": _give_percentile(undisturbed, 0.5),
+        "undisturbed_recovery_seconds_p95": _give_percentile(undisturbed, 0.95),
+        "undisturbed_recovery_seconds_max": max(undisturbed, default=0.0),
         "last_fault_to_all_finished_seconds": max(0.0, _find_last_finish() - last),
     }
     details = [f"  lost: {key}" for key in lost[:10]]
@@ -158,7 +175,12 @@ def make_report(options: Options, schedule: list[Fault], load: Load, late: list[
     details += [f"  late: {_describe_job(job_id)}" for job_id in late[:10]]
     details += [f"  wrong result: {text}" for text in wrong[:10]] + load.troubles
     return Report(
-        {**asdict(options)}, violations, figures, [{**asdict(fault), "text": str(fault)} for fault in schedule], details
+        {**asdict(options)},
+        violations,
+        figures,
+        [{**asdict(fault), "text": str(fault)} for fault in schedule],
+        [asdict(recovery) for recovery in recoveries],
+        details,
     )
 
 
@@ -181,34 +203,48 @@ def _find_wrong_results(finished: dict[str, tuple[Any, ...]]) -> list[str]:
     ]
 
 
-def _measure_recovery(schedule: list[Fault]) -> tuple[list[float], int]:
-    """Give the seconds from each loss's fault to the next attempt's start, and how many losses no fault explains."""
+def _measure_recovery(schedule: list[Fault]) -> tuple[list[Recovery], int]:
+    """Give each recovery, and how many losses no fault explains."""
     with connection.cursor() as cursor:
         cursor.execute(LOST_RUNS)
         rows = cursor.fetchall()
-    times, unexplained = [], 0
+    recoveries, unexplained = [], 0
     for began, lost, again, pid in rows:
-        moment = _find_cause(schedule, began, lost, pid)
-        if moment is None:
+        cause = _find_cause(schedule, began, lost, pid)
+        if cause is None:
             unexplained += 1
         elif again is not None:
-            times.append(again.timestamp() - moment)
-    return times, unexplained
+            seconds = again.timestamp() - cause.began
+            others = _list_disturbances(schedule, cause, again.timestamp())
+            recoveries.append(Recovery(str(cause), seconds, lost.timestamp() - cause.began, others))
+    return recoveries, unexplained
 
 
-def _find_cause(schedule: list[Fault], began: datetime, lost: datetime, pid: int | None) -> float | None:
-    """Give the time of the fault that cost a run its worker: the first that hit its process, else its database."""
+def _list_disturbances(schedule: list[Fault], cause: Fault, until: float) -> list[str]:
+    """List the faults that hit what recovery itself needs: the database, the broker or the watchdog that leads."""
+    return [
+        str(fault)
+        for fault in schedule
+        if fault is not cause
+        and fault.kind in ("restart-database", "restart-broker", "empty-broker", "kill-leader")
+        and fault.began <= until
+        and max(fault.began, fault.ended) >= cause.began
+    ]
+
+
+def _find_cause(schedule: list[Fault], began: datetime, lost: datetime, pid: int | None) -> Fault | None:
+    """Give the fault that cost a run its worker: the first that hit its process, else its database."""
     during = [fault for fault in schedule if began.timestamp() - 0.5 <= fault.began <= lost.timestamp()]
     for fault in during:
         if pid in fault.pids:
-            return fault.began
+            return fault
     for fault in during:
         if fault.kind == "restart-database":
-            return fault.began
+            return fault
     # A process that was frozen before may hold a claim that it made while the fault began.
     for fault in schedule:
         if pid in fault.pids and fault.began <= lost.timestamp() and began.timestamp() <= (fault.ended or fault.began):
-            return fault.began
+            return fault
     return None
 
 

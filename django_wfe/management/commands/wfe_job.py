@@ -1,0 +1,42 @@
+"""``manage.py wfe_job``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from django_wfe.engine.lifecycle import VERBS
+from django_wfe.management.job_commands import acting, bulk, showing
+from django_wfe.management.job_commands.arguments import add_arguments
+from django_wfe.management.job_commands.choosing import find_user
+from django_wfe.management.job_commands.output import Output
+
+ACTIONS: dict[str, Callable[..., None]] = {
+    "show": showing.show,
+    "list": showing.list_jobs,
+    "start": acting.start_one,
+    "input": acting.give_input,
+    "bulk": bulk.show,
+    "pause-workflow": acting.hold_workflow,
+    "resume-workflow": acting.release_workflow,
+    **dict.fromkeys(VERBS, acting.apply_verb),
+}
+
+
+class Command(BaseCommand):
+    """Every operator's verb from the shell, through the same service calls as the admin and the REST API."""
+
+    help = (
+        "Shows, starts, answers and repairs jobs. Exit code 0: done; 1: refused, for one job at least; 2: wrong usage."
+    )
+    # An operator must reach the jobs also while the workflows' code is broken.
+    requires_system_checks: Any = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_arguments(parser)
+
+    def handle(self, *args: Any, action: str, as_json: bool, user: str | None, **options: Any) -> None:
+        output = Output(self.stdout, self.stderr, as_json)
+        ACTIONS[action](output, find_user(user), **options)

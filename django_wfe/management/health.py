@@ -1,0 +1,218 @@
+"""Whether everything that jobs need is there: one finding for each thing that is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import dramatiq
+from django.db import DatabaseError, InterfaceError, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.explain import list_live_workers
+from django_wfe.engine.incidents import SHOWN, list_incidents
+from django_wfe.leadership import WATCHDOG_LOCK
+from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
+from django_wfe.states import RUNNABLE_JOB_STATES
+
+LONGEST_READY_SECONDS = 300.0
+"""For how long a step run may be ready before that counts as wrong: busy workers are not."""
+
+NAMED = 5
+"""How many workers, modules or workflows a finding names."""
+
+_IS_LED = """
+SELECT EXISTS (
+    SELECT FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid::bigint = %s AND objid::bigint = %s
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``cure`` says what to do where it is not ``ok``."""
+
+    name: str
+    ok: bool
+    text: str
+    cure: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything, one after another. Without a database only the broker is looked at besides."""
+    yield examine_broker()
+    database = examine_database()
+    yield database
+    if not database.ok:
+        return
+    migrations = examine_migrations()
+    yield migrations
+    if not migrations.ok:
+        return
+    for look in (examine_workers, examine_watchdog, examine_definitions, examine_queue, examine_incidents):
+        yield look()
+
+
+def examine_database() -> Finding:
+    """Tell whether the database answers, and is one that the engine works on."""
+    name = _("Database")
+    connection = connections[DATABASE]
+    if connection.vendor != "postgresql":
+        return _find_wrong(name, connection.vendor, _("Let DATABASES[“default”] be PostgreSQL."))
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW server_version")
+            (version,) = cursor.fetchone()
+    except (DatabaseError, InterfaceError) as error:
+        return _find_wrong(name, _say_error(error), _("See that it runs, and look at DATABASES[“default”]."))
+    return _find_sound(name, f"PostgreSQL {version}")
+
+
+def examine_migrations() -> Finding:
+    """Tell whether the tables are those of this version."""
+    executor = MigrationExecutor(connections[DATABASE])
+    targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "django_wfe"]
+    missing = [str(migration) for migration, _backwards in executor.migration_plan(targets)]
+    if missing:
+        return _find_wrong(_("Migrations"), ", ".join(missing), _("Run manage.py migrate."))
+    return _find_sound(_("Migrations"), _("all applied"))
+
+
+def examine_broker() -> Finding:
+    """Tell whether the broker answers, over the connection that messages are sent by."""
+    broker = dramatiq.get_broker()
+    name, kind = _("Broker"), type(broker).__name__
+    knock = _find_knock(broker)
+    if knock is None:
+        cure = _("Name a real one in DRAMATIQ_BROKER: other processes do not hear of messages in this one.")
+        is_stub = kind == "StubBroker"
+        return _find_wrong(name, kind, cure) if is_stub else _find_sound(name, kind)
+    try:
+        knock()
+    except Exception as error:
+        # Each broker has exceptions of its own.
+        return _find_wrong(name, f"{kind}: {_say_error(error)}", _("See that it runs, and look at DRAMATIQ_BROKER."))
+    return _find_sound(name, f"{kind}, {_('queue')} {settings.queue}")
+
+
+def examine_workers() -> Finding:
+    """Tell whether workers are alive, and have the code that they were asked to run."""
+    name, alive = _("Workers"), list(list_live_workers())
+    if not alive:
+        last = Worker.objects.order_by("-last_seen").values_list("last_seen", flat=True).first()
+        text = _("none; the last was heard of %(time)s") % {"time": _say_time(last)} if last else _("none")
+        return _find_wrong(name, text, _("Start one: manage.py rundramatiq."))
+    lacking = [f"{worker}: {path}" for worker in alive for path in worker.lacks]
+    if lacking:
+        text = _("lack code: %(lacking)s") % {"lacking": _name_some(lacking)}
+        return _find_wrong(name, text, _("Deploy the code to every worker and restart those that lack it."))
+    return _find_sound(name, _("%(number)d alive: %(names)s") % {"number": len(alive), "names": _name_some(alive)})
+
+
+def examine_watchdog() -> Finding:
+    """Tell whether a watchdog leads: it holds an advisory lock."""
+    with connections[DATABASE].cursor() as cursor:
+        cursor.execute(_IS_LED, [WATCHDOG_LOCK >> 32, WATCHDOG_LOCK & 0xFFFF_FFFF])
+        (is_led,) = cursor.fetchone()
+    if is_led:
+        return _find_sound(_("Watchdog"), _("one leads"))
+    cure = _("Start one: manage.py wfe_watchdog. Without it lost workers and messages are not recovered.")
+    return _find_wrong(_("Watchdog"), _("none leads"), cure)
+
+
+def examine_definitions() -> Finding:
+    """Tell whether every module of ``WFE_WORKFLOWS`` could be read, and every workflow in it taken over."""
+    failed = [
+        *DefinitionModule.objects.exclude(error="").values_list("path", "error"),
+        *Workflow.objects.filter(deleted=False).exclude(load_error="").values_list("path", "load_error"),
+    ]
+    if failed:
+        text = _name_some(f"{path}: {error.strip().splitlines()[-1][:200]}" for path, error in failed)
+        return _find_wrong(_("Definitions"), text, _("Run manage.py wfe_check, and mend what it names."))
+    number = Workflow.objects.filter(deleted=False).count()
+    text = ngettext("%(number)d workflow", "%(number)d workflows", number) % {"number": number}
+    return _find_sound(_("Definitions"), text)
+
+
+def examine_queue() -> Finding:
+    """Tell for how long the step run has been ready that could have been claimed first."""
+    oldest = (
+        StepRun.objects.filter(
+            state=StepRunState.READY,
+            due_at__lte=Now(),
+            job__state__in=sorted(RUNNABLE_JOB_STATES),
+            job__workflow__paused=False,
+        )
+        .annotate(now=Now())
+        .only("job_id", "due_at")
+        .order_by("due_at")
+        .first()
+    )
+    if oldest is None:
+        return _find_sound(_("Oldest ready step"), _("none"))
+    now: datetime = oldest.now
+    seconds = max((now - oldest.due_at).total_seconds(), 0)
+    text = _("ready for %(seconds)d s, in job %(job)d") % {"seconds": seconds, "job": oldest.job_id}
+    cure = _("Run manage.py wfe_doctor %(job)d for its cause.") % {"job": oldest.job_id}
+    return Finding(_("Oldest ready step"), ok=seconds <= LONGEST_READY_SECONDS, text=text, cure=cure)
+
+
+def examine_incidents() -> Finding:
+    """Tell how many kinds of failure jobs stand at. That is for people to repair, and not wrong with the engine."""
+    incidents = list_incidents(None)
+    if not incidents:
+        return _find_sound(_("Incidents"), _("none"))
+    number, jobs = len(incidents), sum(incident.jobs for incident in incidents)
+    more = "+" if number >= SHOWN or any(incident.is_capped for incident in incidents) else ""
+    text = _("%(number)d%(more)s, with %(jobs)d%(more)s failed jobs") % {"number": number, "more": more, "jobs": jobs}
+    return _find_sound(_("Incidents"), text)
+
+
+def _find_sound(name: str, text: str) -> Finding:
+    return Finding(name, ok=True, text=text)
+
+
+def _find_wrong(name: str, text: str, cure: str) -> Finding:
+    return Finding(name, ok=False, text=text, cure=cure)
+
+
+def _find_knock(broker: Any) -> Callable[[], object] | None:
+    """Give what makes a broker answer: Redis has a client; a connection to RabbitMQ is opened when asked for."""
+    client = getattr(broker, "client", None)
+    if client is not None:
+        ping: Callable[[], object] = client.ping
+        return ping
+    if hasattr(type(broker), "connection"):
+        return lambda: _open_and_close(broker)
+    return None
+
+
+def _open_and_close(broker: Any) -> None:
+    try:
+        if not broker.connection.is_open:
+            raise ConnectionError(_("the connection is closed"))
+    finally:
+        broker.close()
+
+
+def _say_error(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text or repr(error)
+
+
+def _say_time(moment: datetime) -> str:
+    return timezone.localtime(moment).isoformat(sep=" ", timespec="seconds")
+
+
+def _name_some(things: Any) -> str:
+    names = [str(thing) for thing in things]
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")

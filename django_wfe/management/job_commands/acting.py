@@ -1,0 +1,172 @@
+"""Starting jobs, giving input, and the operator's verbs over jobs that are named by their ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from pydantic import ValidationError
+
+from django_wfe.engine.lifecycle import (
+    VERBS,
+    Source,
+    list_verbs,
+    pause_workflow,
+    provide_external_input,
+    resume_workflow,
+    start_job,
+)
+from django_wfe.engine.starting import run_job_here
+from django_wfe.exceptions import WFEException
+from django_wfe.management.job_commands.arguments import read_json, read_verb_options
+from django_wfe.management.job_commands.bulk import preview, start
+from django_wfe.management.job_commands.choosing import choose_jobs, find_job, find_workflow, is_id
+from django_wfe.management.job_commands.output import Output, refuse, reject
+from django_wfe.management.job_commands.showing import describe
+from django_wfe.models import Job
+
+
+def start_one(output: Output, user: Any, workflow: str, key: str | None, here: bool, **options: Any) -> None:  # noqa: FBT001
+    """Start a job, and run it here where that is asked for."""
+    row = find_workflow(workflow)
+    try:
+        started = start_job(row, key=key, actor=user, source=Source.COMMAND, run_here=here)
+    except ValueError as error:
+        raise reject(str(error)) from error
+    except WFEException as error:
+        raise refuse(str(error)) from error
+    if here:
+        run_job_here(started)
+    job = Job.objects.select_related("workflow").get(pk=started.job_id)
+    output.give({**describe(job), "created": started.created})
+    values = {"id": job.pk, "state": job.state}
+    if started.created:
+        output.say(_("Job %(id)s was started; it is %(state)s.") % values)
+    else:
+        output.say(_("Job %(id)s was started before with this key; it is %(state)s.") % values)
+
+
+def give_input(output: Output, user: Any, job: int, data: str, **options: Any) -> None:
+    """Give a waiting job its input."""
+    value = read_json(data, "--data")
+    if not is_id(job):
+        raise refuse(_("There is no job %(id)s.") % {"id": job})
+    try:
+        provide_external_input(job, value, actor=user, source=Source.COMMAND)
+    except (WFEException, ValidationError) as error:
+        raise refuse(describe_error(error)) from error
+    _say_where(output, job)
+
+
+def apply_verb(output: Output, user: Any, verb: str, jobs: list[int], **options: Any) -> None:
+    """Apply a verb to the jobs of these ids one after another, or to those that a filter matches in a bulk run."""
+    names = ("filter_state", "filter_workflow", "incident", "limit", "stop_on", "wait")
+    filters = {name for name in names if options[name]}
+    if bool(jobs) == bool(filters & {"filter_state", "filter_workflow", "incident"}):
+        raise reject(_("Give the ids of jobs, or a filter: --filter-state, --filter-workflow or --incident."))
+    arguments = read_verb_options(options)
+    if jobs:
+        if filters:
+            given = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(filters))
+            raise reject(_("%(options)s: only with a filter in place of ids.") % {"options": given})
+        _apply_to_ids(output, user, verb, jobs, arguments, reason=options["reason"], dry_run=options["dry_run"])
+        return
+    chosen = choose_jobs(
+        user,
+        states=options["filter_state"],
+        workflows=options["filter_workflow"],
+        incident=options["incident"],
+        limit=options["limit"],
+    )
+    if options["dry_run"]:
+        preview(output, user, verb, chosen, expected_state=options["expected_state"])
+        return
+    start(
+        output,
+        user,
+        verb,
+        chosen,
+        arguments=arguments,
+        reason=options["reason"],
+        stop_on=options["stop_on"],
+        wait=options["wait"],
+    )
+
+
+def hold_workflow(output: Output, user: Any, workflow: str, reason: str, **options: Any) -> None:
+    """Pause a workflow."""
+    row = find_workflow(workflow)
+    try:
+        pause_workflow(row.pk, actor=user, reason=reason)
+    except WFEException as error:
+        raise refuse(str(error)) from error
+    output.give({"workflow": row.path, "paused": True})
+    output.say(_("%(workflow)s is paused.") % {"workflow": row.path})
+
+
+def release_workflow(output: Output, user: Any, workflow: str, **options: Any) -> None:
+    """Resume a workflow."""
+    row = find_workflow(workflow)
+    try:
+        resume_workflow(row.pk, actor=user)
+    except WFEException as error:
+        raise refuse(str(error)) from error
+    output.give({"workflow": row.path, "paused": False})
+    output.say(_("%(workflow)s goes on.") % {"workflow": row.path})
+
+
+def describe_error(error: WFEException | ValidationError) -> str:
+    """Give what the engine says; of pydantic's errors one line a field, without the value that was given."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    lines = [_("The input is not valid.")]
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        lines.append(f"  {'.'.join(map(str, item['loc'])) or '-'}: {item['msg']}")
+    return "\n".join(lines)
+
+
+def _apply_to_ids(
+    output: Output, user: Any, verb: str, ids: list[int], arguments: dict[str, Any], *, reason: str, dry_run: bool
+) -> None:
+    results = []
+    for job_id in dict.fromkeys(ids):
+        refusal = effect = ""
+        try:
+            if not is_id(job_id):
+                refusal = _("There is no job %(id)s.") % {"id": job_id}
+            elif dry_run:
+                refusal, effect = _foresee(verb, find_job(job_id, user), user, arguments.get("expected_state"))
+            else:
+                VERBS[verb].function(job_id, actor=user, source=Source.COMMAND, reason=reason, **arguments)
+        except (WFEException, ValidationError) as error:
+            refusal = describe_error(error)
+        results.append({"job": job_id, "done": not refusal and not dry_run, "refused": refusal, "effect": effect})
+        if refusal:
+            output.say(_("Job %(id)s is left alone: %(reason)s") % {"id": job_id, "reason": refusal})
+        elif dry_run:
+            output.say(_("Job %(id)s: %(effect)s") % {"id": job_id, "effect": effect})
+        else:
+            state = Job.objects.values_list("state", flat=True).get(pk=job_id)
+            results[-1]["state"] = state
+            output.say(_("Job %(id)s: done, it is %(state)s now.") % {"id": job_id, "state": state})
+    output.give(results)
+    refused = sum(1 for result in results if result["refused"])
+    if refused:
+        raise refuse(
+            ngettext("%(number)d job is left alone.", "%(number)d jobs are left alone.", refused) % {"number": refused}
+        )
+
+
+def _foresee(verb: str, job: Job, user: Any, expected_state: str | None) -> tuple[str, str]:
+    status = next(status for status in list_verbs(job, user) if status.verb.name == verb)
+    if status.allowed and expected_state is not None and job.state != expected_state:
+        values = {"state": job.state, "expected": expected_state}
+        return _("It is %(state)s, and %(expected)s was expected.") % values, ""
+    return status.reason, status.effect
+
+
+def _say_where(output: Output, job_id: int) -> None:
+    job = Job.objects.select_related("workflow").get(pk=job_id)
+    output.give(describe(job))
+    output.say(_("Job %(id)s is %(state)s now.") % {"id": job.pk, "state": job.state})

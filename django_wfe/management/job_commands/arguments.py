@@ -1,0 +1,121 @@
+"""The arguments of ``manage.py wfe_job``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
+
+from django_wfe.engine.lifecycle import VERBS
+from django_wfe.management.job_commands.output import reject
+from django_wfe.models import JobState
+
+JSON_HELP = "JSON, or @FILE to read it from a file, or - to read it from the standard input."
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """Declare every subcommand."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    show = _add(actions, "show", _("Show a job, and why it is where it is."))
+    show.add_argument("job", type=int, metavar="ID")
+    listing = _add(actions, "list", _("List jobs, newest first."))
+    listing.add_argument("--state", action="append", choices=list(JobState), default=[])
+    listing.add_argument("--workflow", action="append", default=[], help=_("Its id, dotted path, name or label."))
+    listing.add_argument("--incident", metavar="FINGERPRINT", default="")
+    listing.add_argument("--limit", type=_read_number, default=20, help=_("At most so many. Default: 20."))
+    start = _add(actions, "start", _("Start a job."))
+    start.add_argument("workflow", help=_("Its id, dotted path, name or label."))
+    start.add_argument("--key", help=_("A second start with the same key gives the first job."))
+    start.add_argument("--here", action="store_true", help=_("Run it in this process, until it ends or waits."))
+    given = _add(actions, "input", _("Give a waiting job its input."))
+    given.add_argument("job", type=int, metavar="ID")
+    given.add_argument("--data", required=True, help=JSON_HELP)
+    for name in VERBS:
+        _add_verb(actions, name)
+    bulk = _add(actions, "bulk", _("Show how far a bulk run is, and what came of each job."))
+    bulk.add_argument("bulk", type=int, metavar="ID")
+    bulk.add_argument("--stop", action="store_true", help=_("Stop it after the job that it is at."))
+    bulk.add_argument("--reason", default="")
+    bulk.add_argument("--wait", action="store_true", help=_("Follow it until it has ended."))
+    bulk.add_argument("--limit", type=_read_number, default=100, help=_("At most so many jobs. Default: 100."))
+    pause = _add(actions, "pause-workflow", _("Start nothing new of a workflow until it is resumed."))
+    pause.add_argument("workflow", help=_("Its id, dotted path, name or label."))
+    pause.add_argument("--reason", default="")
+    resume = _add(actions, "resume-workflow", _("Let a paused workflow go on."))
+    resume.add_argument("workflow", help=_("Its id, dotted path, name or label."))
+
+
+def read_json(text: str, option: str, *, stdin: Any = None) -> Any:
+    """Give the value of an option: JSON, or the JSON in the file after "@", or that of the standard input for "-"."""
+    try:
+        if text == "-":
+            text = (stdin or sys.stdin).read()
+        elif text.startswith("@"):
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        return json.loads(text)
+    except OSError as error:
+        raise reject(
+            _("%(option)s: the file cannot be read: %(error)s") % {"option": option, "error": error}
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise reject(_("%(option)s is no JSON: %(error)s") % {"option": option, "error": error}) from error
+
+
+def read_verb_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Give the arguments of the verb's function that were given, by name."""
+    given: dict[str, Any] = {}
+    for name in ("external_data", "value", "result"):
+        text = options.get(name)
+        if text is not None:
+            given[name] = read_json(text, f"--{name.replace('_', '-')}")
+    for name in ("transition", "number", "expected_state"):
+        if options.get(name) is not None:
+            given[name] = options[name]
+    return given
+
+
+def _add(actions: Any, name: str, text: str) -> CommandParser:
+    parser: CommandParser = actions.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", dest="as_json", help=_("Print JSON."))
+    parser.add_argument(
+        "--user", metavar="USERNAME", help=_("Act as this user, whose permissions are asked. Default: no one's.")
+    )
+    return parser
+
+
+def _add_verb(actions: Any, name: str) -> None:
+    verb = _add(actions, name, _("%(verb)s: one job, many, or all that a filter matches.") % {"verb": name})
+    verb.set_defaults(verb=name)
+    verb.add_argument("jobs", type=int, nargs="*", metavar="ID")
+    verb.add_argument("--reason", default="", help=_("Why; kept in the history of each job."))
+    verb.add_argument("--expected-state", choices=list(JobState), help=_("Leave a job alone that is in another."))
+    verb.add_argument(
+        "--dry-run", "--preview", action="store_true", dest="dry_run", help=_("Only say what it would do.")
+    )
+    filters = verb.add_argument_group(_("filters, in place of ids: the workers do it, in a tracked bulk run"))
+    filters.add_argument("--filter-state", action="append", choices=list(JobState), default=[])
+    filters.add_argument("--filter-workflow", action="append", default=[], metavar="WORKFLOW")
+    filters.add_argument("--incident", metavar="FINGERPRINT", default="", help=_("Jobs that failed in this way."))
+    filters.add_argument("--limit", type=_read_number, help=_("Only the oldest so many."))
+    filters.add_argument("--stop-on", metavar="FINGERPRINT", default="", help=_("Stop when this failure comes back."))
+    filters.add_argument("--wait", action="store_true", help=_("Follow it until it has ended."))
+    if name == "retry":
+        verb.add_argument("--external-data", metavar="JSON", help=_("Other external input.") + " " + JSON_HELP)
+        verb.add_argument("--value", metavar="JSON", help=_("What the step gets as _input.") + " " + JSON_HELP)
+    elif name == "skip":
+        verb.add_argument("--result", metavar="JSON", required=True, help=_("The step's result.") + " " + JSON_HELP)
+        verb.add_argument("--transition", type=int, metavar="N", help=_("The index of the edge to take, from 0."))
+    elif name == "rerun":
+        verb.add_argument("--number", type=int, metavar="N", required=True, help=_("The step run to begin with."))
+
+
+def _read_number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(_("%(number)s: give a number from 1.") % {"number": number})
+    return number

@@ -1,0 +1,77 @@
+"""Finding what the arguments name: the user, a workflow, jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from django_wfe.engine.incidents import jobs_of_incident
+from django_wfe.engine.rights import list_visible_jobs
+from django_wfe.management.job_commands.output import refuse, reject
+from django_wfe.models import Job, Workflow
+
+LARGEST_ID = 2**63 - 1
+
+
+def find_user(name: str | None) -> Any:
+    """Give the user of this name; None, which stands for trusted code, where no name is given."""
+    if name is None:
+        return None
+    users = get_user_model()
+    user = users._default_manager.filter(**{users.USERNAME_FIELD: name}).first()
+    if user is None:
+        raise reject(_("There is no user %(name)r.") % {"name": name})
+    return user
+
+
+def find_workflow(name: str) -> Workflow:
+    """Give the workflow of this id, dotted path, name or label.
+
+    A name or label counts where only one workflow has it.
+    """
+    if name.isascii() and name.isdecimal() and int(name) <= LARGEST_ID:
+        found = list(Workflow.objects.filter(pk=int(name)))
+    else:
+        found = list(Workflow.objects.filter(path=name)) or list(Workflow.objects.filter(Q(name=name) | Q(label=name)))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        paths = ", ".join(workflow.path for workflow in found)
+        raise reject(
+            _("Several workflows are called %(name)s. Give one of: %(paths)s") % {"name": name, "paths": paths}
+        )
+    known = ", ".join(Workflow.objects.filter(deleted=False).values_list("path", flat=True)) or _("none")
+    raise refuse(_("There is no workflow %(name)s. There are: %(paths)s") % {"name": name, "paths": known})
+
+
+def find_job(job_id: int, user: Any) -> Job:
+    """Give a job that the user may see."""
+    job = list_visible_jobs(user).select_related("workflow").filter(pk=job_id).first() if is_id(job_id) else None
+    if job is None:
+        raise refuse(_("There is no job %(id)s.") % {"id": job_id})
+    return job
+
+
+def is_id(number: int) -> bool:
+    """Tell whether a number can be an id at all: PostgreSQL refuses others."""
+    return 0 < number <= LARGEST_ID
+
+
+def choose_jobs(
+    user: Any, *, states: Sequence[str], workflows: Sequence[str], incident: str, limit: int | None = None
+) -> QuerySet[Job]:
+    """Give the jobs that the user may see and that match every filter; with ``limit`` only the oldest."""
+    jobs = list_visible_jobs(user)
+    if incident:
+        jobs = jobs & jobs_of_incident(incident)
+    if states:
+        jobs = jobs.filter(state__in=states)
+    if workflows:
+        jobs = jobs.filter(workflow__in=[find_workflow(name).pk for name in workflows])
+    if limit is not None:
+        jobs = Job.objects.filter(pk__in=jobs.order_by("pk").values("pk")[:limit])
+    return jobs

@@ -1,0 +1,96 @@
+"""A clerk's day at the inbox in a real browser."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from django_wfe.engine.lifecycle import claim_input, run_workflow
+from django_wfe.models import InputClaim, Job, StepRun
+from tests.console import record
+from tests.engine_helpers import create_user
+from tests.inbox_workflows import Numbering, Ordering
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+RIGHTS = ("view_workflow", "view_job", "add_job", "provide_input_job")
+
+
+@pytest.fixture
+def clerk(transactional_db: None) -> User:
+    user = create_user("clerk", *RIGHTS)
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    return user
+
+
+def get_waiting(job_id: int) -> StepRun:
+    return StepRun.objects.get(job_id=job_id, state="INPUT_REQUIRED")
+
+
+@pytest.mark.parametrize("java_script", [True, False])
+def test_a_clerk_claims_saves_a_draft_comes_back_submits_and_goes_on(
+    clerk: User, open_as: Callable[..., Page], java_script: bool
+) -> None:
+    for workflow in (Ordering, Numbering):
+        record(workflow)
+    order, number, taken = run_workflow(Ordering), run_workflow(Numbering), run_workflow(Numbering)
+    claim_input(get_waiting(taken).pk, create_user("bob", *RIGHTS))
+    page = open_as(clerk, "/admin/", java_script_enabled=java_script)
+    page.get_by_role("link", name="3 jobs wait for you.").click()
+    row = page.locator(f"tr[data-job='{order}']")
+    row.get_by_role("button", name="Claim").click()
+    expect(row).to_contain_text("you")
+    page.get_by_role("link", name="Mine 1").click()
+    expect(page.locator("tr[data-step-run]")).to_have_count(1)
+
+    page.get_by_role("link", name="Take the order").click()
+    page.get_by_label("Customer").fill("Ada")
+    page.get_by_label("City").fill("Uster")
+    page.get_by_role("button", name="Add Line").click()
+    page.get_by_label("Article").fill("pen")
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.locator(".messagelist")).to_contain_text("Your draft for “Take the order”")
+
+    page.goto(page.url.partition("/admin/")[0] + "/admin/django_wfe/job/inbox/")
+    expect(page.locator(f"tr[data-job='{order}']")).to_contain_text("draft")
+    page.get_by_role("link", name="Take the order").click()
+    expect(page.get_by_label("Customer")).to_have_value("Ada")
+    expect(page.get_by_label("Article")).to_have_value("pen")
+    expect(page.get_by_text("Your draft from")).to_be_visible()
+    page.get_by_label("Price").fill("1.50")
+    page.get_by_role("button", name="Submit and next").click()
+
+    expect(page.locator(".messagelist")).to_contain_text("was taken")
+    expect(page.locator("#content-main")).to_have_attribute("data-job-id", str(number))  # not the one that bob has
+    page.get_by_label("Some data").fill("7")
+    page.get_by_label("Some data").press("Enter")  # submits, though the button of the claim comes first
+    expect(page.locator(".messagelist")).to_contain_text("was taken")
+    answered = StepRun.objects.get(job_id=order, number=1)
+    assert answered.external_data["lines"] == [{"article": "pen", "price": "1.50"}]
+    assert Job.objects.get(pk=number).state == "INPUT_RECEIVED"
+    assert [claim.step_run.job_id for claim in InputClaim.objects.all()] == [taken]
+
+    page.goto(page.url.partition("/admin/")[0] + reverse("admin:django_wfe_job_input", args=[taken]))
+    expect(page.get_by_role("button", name="Submit", exact=True).last).to_be_disabled()
+    page.get_by_label("Some data").fill("9")
+    page.get_by_role("button", name="Take over").click()
+    expect(page.get_by_text("You have claimed this.")).to_be_visible()
+    expect(page.get_by_label("Some data")).to_have_value("9")
+
+
+def test_a_clerk_starts_many_from_a_file(clerk: User, open_as: Callable[..., Page], tmp_path: Path) -> None:
+    workflow = record(Numbering)
+    file = tmp_path / "numbers.csv"
+    file.write_text("key,some_data\nfirst,1\nsecond,two\nthird,3\n")
+    page = open_as(clerk, reverse("admin:django_wfe_workflow_change", args=[workflow.pk]))
+    page.get_by_role("link", name="Start many").click()
+    page.get_by_label("File").set_input_files(file)
+    page.get_by_role("button", name="Look at the rows").click()
+    expect(page.locator("tr[data-outcome='refused']")).to_contain_text("Input should be a valid integer")
+    expect(page.locator("tr[data-outcome='start']")).to_have_count(2)
+    page.get_by_role("button", name="Start 2 jobs").click()
+    expect(page.locator(".messagelist")).to_contain_text("2 jobs were started.")
+    assert set(Job.objects.values_list("key", flat=True)) == {"first", "third"}

@@ -1,0 +1,328 @@
+"""The inbox and the page of a question: claims, drafts, what comes next."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from django_wfe.admin import inbox
+from django_wfe.engine.lifecycle import claim_input, get_claim, load_draft, run_workflow, save_draft
+from django_wfe.models import InputClaim, JobEvent, StepRun, Workflow
+from tests.console import describe_database, list_messages, read_page, record, sign_in
+from tests.engine_helpers import create_user
+from tests.inbox_workflows import Guarded, Numbering, Ordering
+from tests.workflows import Asking
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+INBOX = "/admin/django_wfe/job/inbox/"
+RIGHTS = ("view_job", "provide_input_job")
+HOSTILE = "<script>alert('wfe')</script>"
+PAYLOADS = ('"result"', '"external_data"', '"edited_input"', '"traceback"', '"graph"', '"draft"')
+
+
+@pytest.fixture
+def ann() -> Client:
+    return sign_in(*RIGHTS)
+
+
+@pytest.fixture
+def bob() -> User:
+    return create_user("bob", *RIGHTS)
+
+
+def get_user(client: Client) -> User:
+    return User.objects.get(pk=client.session["_auth_user_id"])
+
+
+def make_waiting(workflow: Any = Numbering, **options: Any) -> StepRun:
+    record(workflow)
+    return StepRun.objects.get(job_id=run_workflow(workflow, **options), state="INPUT_REQUIRED")
+
+
+def build_input_url(run: StepRun) -> str:
+    return reverse("admin:django_wfe_job_input", args=[run.job_id])
+
+
+def list_shown(client: Client, query: str = "") -> list[int]:
+    page = read_page(client.get(INBOX + query))
+    return [int(row.facts["step-run"]) for row in page.rows if "step-run" in row.facts]
+
+
+def post_action(client: Client, run: StepRun, action: str, **more: Any) -> Any:
+    return client.post(INBOX, {"step_run": run.pk, "action": action, **more}, follow=True)
+
+
+def test_the_inbox_tells_what_waits_since_when_until_when_and_whose_it_is(ann: Client, bob: User) -> None:
+    late, free, taken = make_waiting(Ordering, key="order 7"), make_waiting(), make_waiting(Asking)
+    StepRun.objects.filter(pk=late.pk).update(created_at=timezone.now() - timedelta(hours=5))
+    claim_input(taken.pk, bob)
+    claim_input(late.pk, get_user(ann))
+    save_draft(late.pk, {}, get_user(ann))
+    page = read_page(ann.get(INBOX))
+    rows = {int(row.facts["step-run"]): " | ".join(row.cells) for row in page.rows if "step-run" in row.facts}
+    assert list(rows) == [late.pk, free.pk, taken.pk]
+    assert "Take the order" in rows[late.pk]
+    assert "order 7" in rows[late.pk]
+    assert "overdue" in rows[late.pk]
+    assert "you" in rows[late.pk]
+    assert "draft" in rows[late.pk]
+    assert "Release" in rows[late.pk]
+    assert "overdue" not in rows[free.pk]
+    assert "nobody" in rows[free.pk]
+    assert "Claim" in rows[free.pk]
+    assert "bob" in rows[taken.pk]
+    assert "Take over" in rows[taken.pk]
+    assert build_input_url(free) in {link.address for link in page.links}
+
+
+def test_the_inbox_is_filtered_by_whose_it_is_and_by_workflow(bob: User) -> None:
+    client = sign_in(*RIGHTS, "view_workflow")
+    mine, free, taken = make_waiting(), make_waiting(Asking), make_waiting()
+    claim_input(mine.pk, get_user(client))
+    claim_input(taken.pk, bob)
+    asking = Workflow.objects.get(name="Asking").pk
+    assert list_shown(client) == [mine.pk, free.pk, taken.pk]
+    assert list_shown(client, "?assigned=mine") == [mine.pk]
+    assert list_shown(client, "?assigned=unclaimed") == [free.pk]
+    assert list_shown(client, f"?workflow={asking}") == [free.pk]
+    assert list_shown(client, f"?assigned=mine&workflow={asking}") == []
+    for junk in ("?assigned=x", "?workflow=x&after=-1", "?after=99999999999999999999", "?workflow=%00"):
+        assert list_shown(client, junk) == [mine.pk, free.pk, taken.pk]
+    tabs = read_page(client.get(f"{INBOX}?workflow={asking}")).text
+    for text in ("All 1", "Mine 0", "Unclaimed 1"):
+        assert text in tabs
+
+
+def test_long_inboxes_come_a_page_at_a_time(ann: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "PAGE_SIZE", 2)
+    monkeypatch.setattr(inbox, "COUNTED", 3)
+    moment, runs = timezone.now(), [make_waiting() for _ in range(5)]
+    StepRun.objects.filter(pk__in=[run.pk for run in runs]).update(created_at=moment)  # equal times: the id decides
+    pks = [run.pk for run in runs]
+    assert list_shown(ann) == pks[:2]
+    page = read_page(ann.get(INBOX))
+    assert "All 3+" in page.text
+    following = "?" + page.find_link("Later ones").partition("?")[2]
+    assert list_shown(ann, following) == pks[2:4]
+    page = read_page(ann.get(INBOX + following))
+    last = "?" + page.find_link("Later ones").partition("?")[2]
+    assert list_shown(ann, last) == pks[4:]
+    page = read_page(ann.get(INBOX + last))
+    assert page.find_link("The oldest") == INBOX
+    assert not any("Later ones" in link.text for link in page.links)
+
+
+def test_the_page_costs_as_much_for_one_row_as_for_many_and_loads_no_payload(ann: Client, bob: User) -> None:
+    def ask() -> list[str]:
+        ann.get(INBOX)
+        with CaptureQueriesContext(connection) as captured:
+            assert ann.get(INBOX).status_code == 200
+        return [query["sql"] for query in captured]
+
+    claim_input(make_waiting(Ordering).pk, bob)
+    few = ask()
+    for number in range(99):
+        run = make_waiting([Ordering, Numbering, Asking][number % 3])
+        if number % 2:
+            claim_input(run.pk, bob)
+    many = ask()
+    assert len(many) == len(few)
+    for sql in many:
+        assert not any(column in sql.partition(" FROM ")[0] for column in PAYLOADS), sql
+
+
+def test_a_question_is_claimed_released_and_taken_over_from_the_inbox(ann: Client, bob: User) -> None:
+    run = make_waiting()
+    post_action(ann, run, "claim", assigned="mine")
+    assert get_claim(run.pk).user == get_user(ann)
+    answered = post_action(ann, run, "release", assigned="unclaimed", workflow="", after="")
+    assert answered.redirect_chain[-1][0] == f"{INBOX}?assigned=unclaimed"
+    claim_input(run.pk, bob)
+    refused = post_action(ann, run, "claim")
+    assert "claimed by bob" in list_messages(refused)[-1]
+    post_action(ann, run, "take_over", holder=bob.pk)
+    assert get_claim(run.pk).user == get_user(ann)
+    assert list(JobEvent.objects.filter(job=run.job).order_by("pk").values_list("kind", "source"))[1:] == [
+        ("claimed", "admin"),
+        ("released", "admin"),
+        ("claimed", "python"),
+        ("taken_over", "admin"),
+    ]
+    assert list(LogEntry.objects.order_by("pk").values_list("change_message", flat=True)) == [
+        "Claimed “Give a number”.",
+        "Released “Give a number”.",
+        "Took over “Give a number”.",
+    ]
+
+
+def test_a_take_over_from_somebody_who_has_it_no_more_changes_nothing(ann: Client, bob: User) -> None:
+    run, eve = make_waiting(), create_user("eve", *RIGHTS)
+    claim_input(run.pk, eve)
+    answer = post_action(ann, run, "take_over", holder=bob.pk)
+    assert "claimed by eve" in list_messages(answer)[-1]
+    assert get_claim(run.pk).user == eve
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"step_run": "x", "action": "claim"},
+        {"step_run": "999999", "action": "claim"},
+        {"step_run": str(10**30), "action": "claim"},
+        {"step_run": "1", "action": "steal"},
+        {"step_run": "1", "action": "claim", "holder": "x"},
+    ],
+)
+def test_junk_posted_to_the_inbox_changes_nothing(data: dict[str, str], ann: Client) -> None:
+    make_waiting()
+    before = describe_database()
+    assert list_messages(ann.post(INBOX, data, follow=True))[-1].startswith("Nothing was changed")
+    assert describe_database() == before
+    assert ann.put(INBOX).status_code == 405
+
+
+def test_who_is_in_none_of_the_workflows_groups_sees_and_claims_nothing(ann: Client) -> None:
+    run = make_waiting(Guarded)
+    assert list_shown(ann) == []
+    assert post_action(ann, run, "claim").status_code == 403
+    assert not InputClaim.objects.exists()
+    get_user(ann).groups.add(Group.objects.create(name="auditors"))
+    assert list_shown(ann) == [run.pk]
+    post_action(ann, run, "claim")
+    assert get_claim(run.pk).user == get_user(ann)
+
+
+def test_the_console_and_the_index_lead_to_the_inbox(ann: Client) -> None:
+    make_waiting()
+    for address in ("/admin/", reverse("admin:django_wfe_console")):
+        assert read_page(ann.get(address)).find_link("1 job waits for you.") == INBOX
+    viewer = sign_in("view_job")
+    assert "state=INPUT_REQUIRED" in read_page(viewer.get("/admin/")).find_link("1 job waits for input.")
+    assert viewer.get(INBOX).status_code == 403
+
+
+def test_a_draft_of_a_nested_form_comes_back_as_it_was_typed(ann: Client) -> None:
+    run = make_waiting(Ordering)
+    typed = {
+        "input-customer": "Ada & <b>",
+        "input-weight": "much",
+        "input-address-city": "Uster",
+        "input-lines": ["0", "4"],
+        "input-lines-0-article": "pen",
+        "input-lines-4-article": "ink",
+        "input-lines-4-price": "1.5",
+        "input-secret_code": "kept to itself",
+        "input-unknown": "x",
+        "step_run": str(run.pk),
+        "_draft": "Save draft",
+    }
+    file = SimpleUploadedFile("letter.txt", b"dear")
+    answered = ann.post(build_input_url(run), {**typed, "input-letter": file}, follow=True)
+    assert "Your draft for “Take the order”" in list_messages(answered)[-1]
+    page = read_page(answered)
+    form = page.find_form("input-customer")
+    assert form.get("input-customer").values == ["Ada & <b>"]
+    assert form.get("input-weight").values == ["much"]
+    assert form.get("input-address-city").values == ["Uster"]
+    assert [field.values for field in form.fields if field.name == "input-lines"] == [["0"], ["4"]]
+    assert form.get("input-lines-4-article").values == ["ink"]
+    assert form.get("input-lines-4-price").values == ["1.5"]
+    assert form.get("input-secret_code").values in ([], [""])
+    assert "You have claimed this." in page.text
+    assert "Your draft from" in page.text
+    assert "correct the error" not in page.text
+    draft = load_draft(run.pk, get_user(ann))
+    assert draft is not None
+    assert "kept to itself" not in str(draft.data)
+    assert not any("unknown" in name or "letter" in name for name in draft.data)
+
+
+def test_a_draft_of_an_older_form_gives_what_is_still_asked(ann: Client) -> None:
+    run = make_waiting()
+    for data in ({"some_data": ["5"], "gone": ["1"]}, {"some_data": "no list"}, ["no mapping"], None):
+        save_draft(run.pk, data, get_user(ann))
+        page = read_page(ann.get(build_input_url(run)))
+        expected = ["5"] if data and "gone" in data else [""]
+        assert page.find_form("input-some_data").get("input-some_data").values == expected
+
+
+def test_what_cannot_be_kept_is_no_draft_and_stays_in_the_form(ann: Client) -> None:
+    run = make_waiting()
+    data = {"input-some_data": "1\0", "step_run": str(run.pk), "_draft": "1"}
+    answer = ann.post(build_input_url(run), data)
+    assert "NUL" in list_messages(answer)[-1]
+    assert not InputClaim.objects.exists()
+
+
+def test_anothers_draft_is_shown_to_those_only_who_may_see_data(ann: Client, bob: User) -> None:
+    run = make_waiting()
+    save_draft(run.pk, {"some_data": ["4711"]}, bob)
+    assert "4711" not in ann.get(build_input_url(run)).content.decode()
+    page = read_page(sign_in(*RIGHTS, "view_job_data").get(build_input_url(run)))
+    assert page.find_form("input-some_data").get("input-some_data").values == ["4711"]
+    assert "The draft of bob from" in page.text
+
+
+def test_what_another_has_claimed_is_not_submitted_before_it_is_taken_over(ann: Client, bob: User) -> None:
+    run = make_waiting()
+    claim_input(run.pk, bob)
+    address, data = build_input_url(run), {"input-some_data": "12", "step_run": str(run.pk), "holder": str(bob.pk)}
+    assert "bob has claimed this, " in read_page(ann.get(address)).text
+    for button in ({"_submit": "1"}, {"_draft": "1"}, {}):
+        page = read_page(ann.post(address, {**data, **button}))
+        assert page.find_form("input-some_data").get("input-some_data").values == ["12"]
+        assert get_claim(run.pk).user == bob
+    assert StepRun.objects.get(pk=run.pk).state == "INPUT_REQUIRED"
+    page = read_page(ann.post(address, {**data, "_take_over": "1"}))
+    assert page.find_form("input-some_data").get("input-some_data").values == ["12"]
+    assert "You have claimed this." in page.text
+    assert ann.post(address, {**data, "_submit": "1"}).status_code == 302
+    assert not InputClaim.objects.exists()
+
+
+def test_claim_and_release_on_the_page_keep_what_was_typed(ann: Client) -> None:
+    run = make_waiting()
+    address, data = build_input_url(run), {"input-some_data": "no number", "step_run": str(run.pk)}
+    for button, sentence in (("_claim", "You have claimed this."), ("_release", "Nobody has claimed this.")):
+        page = read_page(ann.post(address, {**data, button: "1"}))
+        assert sentence in page.text
+        assert page.find_form("input-some_data").get("input-some_data").values == ["no number"]
+        assert "valid integer" not in page.text
+
+
+def test_submit_and_next_goes_to_ones_own_claims_first_and_never_to_anothers(ann: Client, bob: User) -> None:
+    taken, first, free, own = (make_waiting() for _ in range(4))
+    claim_input(taken.pk, bob)
+    claim_input(own.pk, get_user(ann))
+
+    def submit(run: StepRun) -> Any:
+        return ann.post(build_input_url(run), {"input-some_data": "1", "step_run": str(run.pk), "_next": "1"})
+
+    assert submit(first)["Location"] == build_input_url(own)
+    assert submit(own)["Location"] == build_input_url(free)
+    assert submit(free)["Location"] == reverse("admin:django_wfe_job_change", args=[free.job_id])
+
+
+def test_hostile_names_and_drafts_are_text(ann: Client) -> None:
+    run = make_waiting(key=HOSTILE)
+    eve = create_user(HOSTILE, *RIGHTS)
+    Workflow.objects.update(label=HOSTILE)
+    save_draft(run.pk, {"some_data": [HOSTILE], HOSTILE: [HOSTILE]}, eve)
+    client = sign_in(*RIGHTS, "view_job_data", "view_workflow")
+    for address in (INBOX, build_input_url(run), reverse("admin:django_wfe_job_change", args=[run.job_id])):
+        response = client.get(address)
+        read_page(response)
+        html = response.content.decode()
+        assert HOSTILE not in html, address
+        assert "&lt;script&gt;alert" in html, address
+    assert HOSTILE not in post_action(client, run, "claim").content.decode()

@@ -1,0 +1,194 @@
+"""What the console does with a whole workflow: pause it, compare its definitions, download its graph."""
+
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.urls import reverse
+
+from django_wfe import steps
+from django_wfe.engine.definitions import describe_workflow, record_workflow
+from django_wfe.engine.lifecycle import run_workflow
+from django_wfe.graph import build_graph
+from django_wfe.models import Definition, Workflow
+from django_wfe.rendering import dot, layout
+from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
+from tests.engine_helpers import run_ready
+from tests.workflows import Asking, Done, Double, Failing, Fetch, Linear
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def build(name: str, *arguments: object) -> str:
+    return reverse(f"admin:{name}", args=arguments)
+
+
+@pytest.fixture
+def redefined() -> Workflow:
+    """Linear, recorded as it is and then with another end: one node gone, another come, one rewired."""
+    record(Linear)
+    graph = build_graph({steps.__start__: [Fetch], Fetch: [Double], Double: [Done]})
+    return record_workflow(replace(describe_workflow(Linear), graph=graph))
+
+
+def test_a_workflow_is_paused_with_a_reason_shown_and_resumed() -> None:
+    workflow = record(Linear)
+    client = sign_in_superuser()
+    page = read_page(client.get(build("django_wfe_workflow_change", workflow.pk)))
+    page = read_page(client.get(page.find_link("/pause/")))
+    assert "no step begins after them until the workflow is resumed" in page.text
+    assert not Workflow.objects.get(pk=workflow.pk).paused
+    address = build("django_wfe_workflow_pause", workflow.pk)
+    response = client.post(address, {"reason": "The supplier is down."}, follow=True)
+    assert list_messages(response) == ["Linear is paused."]
+    page = read_page(response)
+    assert "The supplier is down." in page.text
+    assert "paused" in page.text
+    assert "Nothing was changed" in list_messages(client.post(address, {"reason": ""}, follow=True))[-1]
+    assert "Not possible now" in read_page(client.get(address)).text
+
+    page = read_page(client.get(page.find_link("/resume/")))
+    assert "The supplier is down." in page.text
+    response = client.post(build("django_wfe_workflow_resume", workflow.pk), follow=True)
+    assert list_messages(response)[-1] == "Linear goes on."
+    assert not Workflow.objects.get(pk=workflow.pk).paused
+    assert LogEntry.objects.count() == 2
+
+
+def test_pausing_is_for_the_members_of_the_workflows_groups() -> None:
+    workflow = record(Linear)
+    Workflow.objects.update(groups=["auditors"])
+    client = sign_in("view_workflow", "pause_workflow")
+    for name in ("django_wfe_workflow_pause", "django_wfe_workflow_compare"):
+        assert client.get(build(name, workflow.pk)).status_code == 404
+    assert client.post(build("django_wfe_workflow_pause", workflow.pk), {"reason": ""}).status_code == 404
+    assert client.get(build("django_wfe_workflow_graph", workflow.pk, "dot")).status_code == 404
+    assert not Workflow.objects.get().paused
+
+
+def test_without_the_permission_the_button_stays_and_says_why() -> None:
+    workflow = record(Linear)
+    page = read_page(sign_in("view_workflow").get(build("django_wfe_workflow_change", workflow.pk)))
+    assert "You need the permission “django_wfe.pause_workflow”." in page.text
+    assert not any("/pause/" in link.address for link in page.links)
+
+
+def test_two_definitions_stand_side_by_side_with_what_changed(redefined: Workflow) -> None:
+    workflow = redefined
+    client = sign_in_superuser()
+    page = read_page(client.get(build("django_wfe_workflow_change", workflow.pk)))
+    response = client.get(page.find_link("/compare/"))
+    page = read_page(response)
+    changes = {row.facts["step"]: row.facts["change"] for row in page.rows if "change" in row.facts}
+    assert changes == {
+        "tests.workflows.Done": "added",
+        "tests.workflows.Store": "removed",
+        "tests.workflows.Double": "rewired",
+    }
+    assert "It leads to “Done”; it led to “Store”." in page.text
+    html = response.content.decode()
+    assert html.count('class="wfe-diagram__picture"') == 2
+    assert html.count("wfe-edge--added") == 2
+    assert html.count("wfe-edge--removed") == 2
+    assert ">removed</text>" in html
+
+
+def test_any_two_definitions_can_be_chosen_and_junk_falls_back(redefined: Workflow) -> None:
+    workflow = redefined
+    old, new = Definition.objects.order_by("pk")
+    client, address = sign_in_superuser(), build("django_wfe_workflow_compare", workflow.pk)
+    turned = read_page(client.get(f"{address}?old={new.pk}&new={old.pk}"))
+    assert "It leads to “Store”; it led to “Done”." in turned.text
+    same = read_page(client.get(f"{address}?old={old.pk}&new={old.pk}"))
+    assert "Nothing: the graphs are equal." in same.text
+    other = Definition.objects.get(workflow=record(Asking))
+    for junk in ("x", "0", "9" * 30, str(other.pk)):
+        assert "It leads to “Done”" in read_page(client.get(f"{address}?old={junk}&new={junk}")).text
+
+
+def test_with_one_definition_there_is_nothing_to_compare() -> None:
+    workflow = record(Linear)
+    page = read_page(sign_in_superuser().get(build("django_wfe_workflow_compare", workflow.pk)))
+    assert "There is only one definition" in page.text
+
+
+def test_without_graphviz_the_comparison_is_a_table(redefined: Workflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = redefined
+    monkeypatch.setattr(layout, "find_dot", lambda: None)
+    page = read_page(sign_in_superuser().get(build("django_wfe_workflow_compare", workflow.pk)))
+    assert "pip install graphviz-pure" in page.text
+    assert "It leads to “Done”; it led to “Store”." in page.text
+
+
+def download(name: str, *arguments: object, **options: Any) -> Any:
+    response = sign_in_superuser().get(build(name, *arguments), options)
+    assert response.status_code == 200
+    assert response["Content-Disposition"].startswith("attachment; ")
+    return response
+
+
+def test_the_graph_is_downloaded_as_svg_png_and_dot() -> None:
+    workflow = record(Asking)
+    drawn = ElementTree.fromstring(download("django_wfe_workflow_graph", workflow.pk, "svg").content)
+    texts = {text.text for text in drawn.iter(f"{SVG}text")}
+    assert {"Ask", "Route", "even"} <= texts
+    assert not list(drawn.iter(f"{SVG}a"))
+    assert download("django_wfe_workflow_graph", workflow.pk, "png").content.startswith(b"\x89PNG")
+    source = download("django_wfe_workflow_graph", workflow.pk, "dot")
+    assert source.content.startswith(b"digraph")
+    assert source["Content-Disposition"].endswith('.dot"')
+
+
+def test_an_older_definition_is_downloaded_too_and_no_other_workflows(redefined: Workflow) -> None:
+    workflow = redefined
+    old = Definition.objects.earliest("pk")
+    assert b"Store" in download("django_wfe_workflow_graph", workflow.pk, "dot", definition=old.pk).content
+    assert b"Store" not in download("django_wfe_workflow_graph", workflow.pk, "dot").content
+    foreign = Definition.objects.get(workflow=record(Asking)).pk
+    address = build("django_wfe_workflow_graph", workflow.pk, "dot")
+    assert sign_in_superuser().get(address, {"definition": foreign}).status_code == 404
+
+
+def test_the_jobs_graph_is_downloaded_with_its_state() -> None:
+    job_id = run_workflow(record(Failing))
+    before = download("django_wfe_job_graph", job_id).content.decode()
+    drawn = ElementTree.fromstring(before)
+    assert any("failed" in (title.text or "") for title in drawn.iter(f"{SVG}title"))
+    assert "var(" not in before
+    assert "class=" not in before
+    run_ready(job_id)
+    colours = {path.get("stroke") for path in drawn.iter(f"{SVG}path")}
+    assert "#b3201f" in colours
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_without_graphviz_a_message_says_so_and_dot_is_still_there(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = record(Linear)
+    monkeypatch.setattr(layout, "find_dot", lambda: None)
+    monkeypatch.setattr(dot, "find_dot", lambda: None)
+    client = sign_in_superuser()
+    response = client.get(build("django_wfe_workflow_graph", workflow.pk, kind), follow=True)
+    assert "The file could not be made" in list_messages(response)[0]
+    assert download("django_wfe_workflow_graph", workflow.pk, "dot").content
+
+
+def test_a_dot_that_writes_no_png_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = record(Linear)
+    monkeypatch.setattr("django_wfe.admin.downloads.run_dot", lambda source, kind: b"<svg/>")
+    response = sign_in_superuser().get(build("django_wfe_workflow_graph", workflow.pk, "png"), follow=True)
+    assert "writes no PNG" in list_messages(response)[0]
+
+
+def test_hostile_names_are_text_in_every_file() -> None:
+    hostile = "</text><script>alert('wfe')</script>"
+    graph = build_graph(Linear.DIGRAPH)
+    nodes = tuple(replace(node, label=hostile) for node in graph.nodes)
+    workflow = record_workflow(replace(describe_workflow(Linear), graph=replace(graph, nodes=nodes)))
+    drawn = ElementTree.fromstring(download("django_wfe_workflow_graph", workflow.pk, "svg").content)
+    assert any("alert" in (text.text or "") for text in drawn.iter(f"{SVG}text"))
+    assert not [element for element in drawn.iter() if element.tag.endswith("script")]
+    assert download("django_wfe_workflow_graph", workflow.pk, "png").content.startswith(b"\x89PNG")
