@@ -1,6 +1,9 @@
 """Jobs of thousands of step runs, made by the database in a moment."""
 
+from datetime import timedelta
+
 from django.db import connection
+from django.utils import timezone
 
 from django_wfe.models import Job, JobEvent, StepRun
 
@@ -34,7 +37,12 @@ def lengthen(job_id: int, length: int) -> None:
         cursor.execute(INSERT_LOGS, [job_id])
         cursor.execute("ANALYZE django_wfe_steprun, django_wfe_joblog")
     JobEvent.objects.bulk_create(JobEvent(job_id=job_id, kind="retried", source="admin") for _ in range(length // 2))
-    last = length - 1
+    last, began = length - 1, timezone.now() - timedelta(seconds=8 * length)
     Job.objects.filter(pk=job_id).update(
-        state="ONGOING", current_step_number=last, current_step=values["step" if last % 2 else "decision"]
+        state="ONGOING",
+        current_step_number=last,
+        current_step=values["step" if last % 2 else "decision"],
+        created_at=began,
+        started_at=began,
+        finished_at=None,
     )

@@ -209,7 +209,7 @@ def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
         "items": [(item, draw_look(_ITEM_LOOKS[BulkItem.State(item.state)])) for item in shown],
         "items_kind": kind,
         "items_after": after if is_id(after) else "",
-        "next_after": shown[-1].pk if len(items) > ITEMS_SHOWN else None,
+        "next_after": shown[-1].job_id if len(items) > ITEMS_SHOWN else None,
         "kinds": [("", _("all")), *BulkItem.State.choices],
         "is_live": is_live,
         "may_stop": may_stop,
@@ -226,9 +226,10 @@ def count_progress(bulk: BulkRun) -> Progress:
 
 def list_items(user: Any, bulk: BulkRun, *, kind: str, after: int) -> list[BulkItem]:
     """Give a window of what came of each job that the user may see, in the order in which it is done."""
-    chosen = Q(pk__gt=after) & (Q(state=kind) if kind else Q())
+    # Its items came in by the order of the jobs, and the index goes by them.
+    chosen = Q(job_id__gt=after) & (Q(state=kind) if kind else Q())
     rows = bulk.items.filter(chosen, job__in=list_visible_jobs(user)).select_related("job__workflow")
-    return list(rows.defer("job__error", "job__workflow__description").order_by("pk")[: ITEMS_SHOWN + 1])
+    return list(rows.defer("job__error", "job__workflow__description").order_by("job_id")[: ITEMS_SHOWN + 1])
 
 
 def describe_bulk_run(bulk: BulkRun) -> str:

@@ -119,7 +119,7 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
 
 
 def count_attention(user: Any) -> Attention | None:
-    """Count what waits for this user, in three bounded queries; None where the user may see no jobs."""
+    """Count what waits for this user, in four bounded queries; None where the user may see no jobs."""
     if not has_permission(user, "django_wfe.view_job"):
         return None
     jobs = list_visible_jobs(user).order_by()

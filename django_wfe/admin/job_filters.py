@@ -98,7 +98,7 @@ class IncidentFilter(admin.SimpleListFilter):
         value = self.value()
         if not value or "\0" in value:
             return queryset.none() if value else queryset
-        return queryset.filter(pk__in=jobs_of_incident(value).order_by().values("pk"))
+        return queryset & jobs_of_incident(value)
 
 
 class AgeFilter(admin.SimpleListFilter):

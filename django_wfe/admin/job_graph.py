@@ -28,10 +28,13 @@ def load_groups(job: Job) -> list[RunGroup]:
     rows = (
         StepRun.objects.filter(job=job)
         .order_by()
-        .values("step", "state", "transition", "superseded")
+        .values_list("step", "state", "transition", "superseded")
         .annotate(count=Count("pk"), newest=Max(place))
     )
-    return [RunGroup(**{**row, "newest": tuple(row["newest"])}) for row in rows]
+    return [
+        RunGroup(step, state, transition, superseded, count, (newest[0], newest[1]))
+        for step, state, transition, superseded, count, newest in rows
+    ]
 
 
 def load_visits(job: Job) -> dict[str, int]:

@@ -26,10 +26,17 @@ STATE_EVENT = "wfe:state"
 POLLER = "wfe-live"
 TAIL_PREFIX = "wfe-tail-"
 
-_SCRIPTS = ("django_wfe/vendor/htmx.min.js", "django_wfe/keep.js", "django_wfe/tail.js", "django_wfe/live.js")
-LIVE_MEDIA = forms.Media(js=[forms.Script(path, defer=True) for path in _SCRIPTS])
+
+def _list_scripts(*paths: str) -> list[Any]:
+    # The stubs know only paths here.
+    return [forms.Script(path, defer=True) for path in paths]
+
+
+LIVE_MEDIA = forms.Media(
+    js=_list_scripts("django_wfe/vendor/htmx.min.js", "django_wfe/keep.js", "django_wfe/tail.js", "django_wfe/live.js")
+)
 # After keep.js, which looks at the page as it came.
-DIAGRAM_MEDIA = forms.Media(js=[forms.Script("django_wfe/diagram.js", defer=True)])
+DIAGRAM_MEDIA = forms.Media(js=_list_scripts("django_wfe/diagram.js"))
 
 
 @dataclass(frozen=True, slots=True)

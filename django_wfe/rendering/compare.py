@@ -95,8 +95,11 @@ def render_compared_diagram(
 def _compare_node(old: Graph, new: Graph, before: Node | None, after: Node) -> NodeDifference | None:
     if before is None:
         return None
-    was, now = _describe_ways(old, before.path), _describe_ways(new, after.path)
-    details = [] if was == now else [_("It leads to %(now)s; it led to %(was)s.") % {"now": now, "was": was}]
+    details = []
+    # By path: a node that only got another name has not rewired the one before it.
+    if _list_targets(old, before.path) != _list_targets(new, after.path):
+        ways = {"now": _describe_ways(new, after.path), "was": _describe_ways(old, before.path)}
+        details.append(_("It leads to %(now)s; it led to %(was)s.") % ways)
     look = REWIRED if details else CHANGED
     if before.kind != after.kind:
         details.append(_("It became a decision.") if after.kind == "decision" else _("It is no decision any more."))
@@ -109,6 +112,10 @@ def _compare_node(old: Graph, new: Graph, before: Node | None, after: Node) -> N
     if before.description != after.description:
         details.append(_("Its description changed."))
     return NodeDifference(after.path, _name(after), look, tuple(details)) if details else None
+
+
+def _list_targets(graph: Graph, path: str) -> list[tuple[str, str]]:
+    return [(edge.label, edge.target) for edge in graph.list_edges_from(path)]
 
 
 def _describe_ways(graph: Graph, path: str) -> str:

@@ -72,11 +72,14 @@ def build_arrow(base: Point, tip: Point, *, half_width: float = 4.0) -> str:
 
 
 def find_place_beside(points: Sequence[Point], across: float, above: float) -> Point:
-    """Give a place to the right of a cubic spline's middle: ``across`` pixels away, or ``above`` where it is level."""
+    """Give a place beside a cubic spline's middle: ``across`` pixels away, or ``above`` where it is level.
+
+    On the left where the spline goes down, on the right where it goes up: so the two edges of a loop between two nodes,
+    which lie side by side, keep clear of each other.
+    """
     (x, y), (along_x, along_y) = _find_middle(points)
     length = hypot(along_x, along_y) or 1.0
-    side = 1 if along_y >= 0 else -1
-    return x + along_y / length * side * across, y - along_x / length * side * above
+    return x - along_y / length * across, y - abs(along_x) / length * above
 
 
 def _find_middle(points: Sequence[Point]) -> tuple[Point, Point]:

@@ -12,7 +12,8 @@ from django.core.servers.basehttp import ThreadedWSGIServer
 from django.core.wsgi import get_wsgi_application
 from django.test import Client, override_settings
 from django.test.testcases import QuietWSGIRequestHandler
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from django.urls import reverse
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 POLICY = "django_wfe.demo.middleware.ContentSecurityPolicyMiddleware"
@@ -69,8 +70,26 @@ def open_as(console_browser: Browser, console_address: str) -> Iterator[Callable
     assert complaints == []
 
 
+@pytest.fixture
+def operator(transactional_db: None) -> User:
+    return User.objects.create_superuser("operator")
+
+
+@pytest.fixture
+def open_view(operator: User, open_as: Callable[..., Page]) -> Callable[..., Page]:
+    """Opens a view of the console as a superuser: ``open_view(name, *arguments, **options of the context)``."""
+
+    def open_it(name: str, *arguments: object, **options: Any) -> Page:
+        page = open_as(operator, reverse(f"admin:{name}", args=arguments), **options)
+        expect(page.locator("#content-main")).to_be_visible()
+        return page
+
+    return open_it
+
+
 def _list_complaints(message: ConsoleMessage) -> list[str]:
     is_bad = message.type == "error" and not message.location["url"].endswith("/favicon.ico")
-    if "the server responded with a status of 401" in message.text:  # a session that a test has ended
+    # What a test has brought about: an ended session, a server that is away.
+    if "status of 401" in message.text or "status of 503" in message.text:
         return []
     return [f"{message.location['url']}: {message.text}"] if is_bad else []

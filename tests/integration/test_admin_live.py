@@ -46,7 +46,7 @@ def build(name: str, *arguments: Any) -> str:
 def build_live_page(name: str, argument: str) -> str:
     world = build_world()
     if argument == "bulk":
-        return build(name, start_bulk("cancel", Job.objects.filter(pk=world.get("waiting"))))
+        return build(name, start_bulk("cancel", Job.objects.filter(pk=world.get("waiting"))).pk)
     return build(name, *[world.get(argument)] if argument else [])
 
 
@@ -125,7 +125,7 @@ def test_a_job_that_ends_stops_its_page() -> None:
 
 def test_a_bulk_run_that_ends_stops_its_page() -> None:
     world = build_world()
-    bulk = start_bulk("cancel", Job.objects.filter(pk=world.get("waiting")))
+    bulk = start_bulk("cancel", Job.objects.filter(pk=world.get("waiting"))).pk
     path = build("django_wfe_bulkrun_change", bulk)
     assert sign_in_superuser().get(path, **ASKS).status_code == 200
     BulkRun.objects.filter(pk=bulk).update(state="FINISHED")

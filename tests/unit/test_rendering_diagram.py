@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django_wfe.graph import START, Graph
 from django_wfe.rendering import layout
 from django_wfe.rendering.diagram import NodeCounts, render_job_diagram, render_workflow_diagram
+from django_wfe.rendering.svg import find_place_beside
 from tests.rendering_samples import (
     SVG,
     JobStub,
@@ -249,3 +250,13 @@ def test_a_job_without_step_runs_is_drawn() -> None:
     html = render_job_diagram(build_definition(build_order()), [], job=JobStub("PENDING", START))
     assert html is not None
     assert not find_edges(html, "taken")
+
+
+def test_the_counts_of_the_two_edges_of_a_loop_keep_clear_of_each_other() -> None:
+    down = [(10.0, 0.0), (10.0, 10.0), (10.0, 20.0), (10.0, 30.0)]
+    up = [(30.0, 30.0), (30.0, 20.0), (30.0, 10.0), (30.0, 0.0)]
+    level = [(0.0, 50.0), (10.0, 50.0), (20.0, 50.0), (30.0, 50.0)]
+    assert find_place_beside(down, 20, 11) == (-10, 15)
+    assert find_place_beside(up, 20, 11) == (50, 15)
+    assert find_place_beside(level, 20, 11) == (15, 39)
+    assert find_place_beside(level[::-1], 20, 11) == (15, 39)

@@ -220,3 +220,24 @@ def test_a_paused_jobs_step_shows_as_paused() -> None:
     run = make_run(1, "charge", "READY", 0)
     timeline = build_timeline([run], now=BEGIN + timedelta(seconds=5), job_state="PAUSED")
     assert timeline.rows[0].look.name == "paused"
+
+
+def test_began_after_counts_from_the_jobs_start_in_any_part_of_its_history() -> None:
+    runs = [make_run(500, "ask", "FINISHED", 3600, 3601, 3602), make_run(501, "check", "READY", 3602)]
+    now = BEGIN + timedelta(seconds=3700)
+    assert [row.created.words for row in build_timeline(runs, now=now).rows] == ["+0 s", "+2 s"]
+    timeline = build_timeline(runs, now=now, origin=BEGIN)
+    assert [row.created.words for row in timeline.rows] == ["+1 h", "+1 h"]
+    assert timeline.began is not None
+    assert timeline.began.when == BEGIN + timedelta(seconds=3600)
+
+
+def test_the_label_of_a_fold_at_the_end_does_not_leave_the_axis() -> None:
+    waits = make_run(1, "ask", "INPUT_REQUIRED", 60)
+    [fold] = build(make_run(0, START, "FINISHED", 0, 0, 59), waits, now=90_000).breaks
+    assert fold.is_at_end
+    assert 'class="wfe-axis__label wfe-axis__label--break wfe-axis__label--end" x="100%"' in draw(
+        build(make_run(0, START, "FINISHED", 0, 0, 59), waits, now=90_000)
+    )
+    [fold] = build(make_run(0, START, "FINISHED", 0, 0, 59), make_run(1, "ask", "FINISHED", 60, 90_000, 90_059)).breaks
+    assert not fold.is_at_end
