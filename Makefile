@@ -6,6 +6,7 @@
 #   PORT=8000           the first port that "make demo" tries
 #   PROCESSES=2         how many processes run the tests; 0: this one
 #   BROKERS='rabbitmq redis'  the brokers that "make chaos" runs its storms over, for MINUTES=5 each
+#   MARKS='not storm'   which tests "make test" runs, by their marks; MARKS= runs all
 #   ARGS=               further arguments for pytest, for the demo, or for the storms
 
 VENV ?= .venv
@@ -14,6 +15,7 @@ PORT ?= 8000
 PROCESSES ?= 2
 BROKERS ?= rabbitmq redis
 MINUTES ?= 5
+MARKS ?= not storm
 ARGS ?=
 
 RUN = $(VENV)/bin/python
@@ -33,7 +35,7 @@ demo-check: $(VENV)/.installed-demo ## Use a temporary demo as people would, and
 	@exec $(RUN) -m django_wfe.demo check --stop-with-parent $(ARGS)
 
 test: $(VENV)/.installed-test ## Run the tests
-	$(RUN) -m pytest -n $(PROCESSES) --dist loadgroup $(ARGS)
+	$(RUN) -m pytest -n $(PROCESSES) --dist loadgroup -m '$(MARKS)' $(ARGS)
 
 chaos: $(VENV)/.installed-test ## Run jobs while workers, brokers and the database are killed (docs/chaos.md)
 	@for broker in $(BROKERS); do \

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.chaos
 SEED = 4
 
 
+@pytest.mark.storm
 @pytest.mark.parametrize("broker", ["rabbitmq", "redis"])
 def test_a_minute_of_faults_breaks_no_promise(broker: str, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     if broker == "rabbitmq" and find_rabbitmq() is None:
