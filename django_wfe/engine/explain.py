@@ -95,7 +95,7 @@ def _explain_failed(job: Job, *, with_data: bool) -> Explanation:
     )
     way_out = _("Mend the cause and retry it, skip the step with a result of yours, or cancel the job.")
     if run is None:
-        return Explanation(_shorten(job.error) or _("It failed."), way_out, "failed")
+        return Explanation((with_data and _shorten(job.error)) or _("It failed."), way_out, "failed")
     values = {"step": name_step(run.step), "error": _quote(run.error_type, run.error, with_data=with_data)}
     if run.state == StepRunState.LOST:
         lost = run.lost_before + 1
