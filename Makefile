@@ -4,18 +4,18 @@
 #   VENV=.venv          where the environment is
 #   DJANGO=             the Django to install, such as DJANGO='Django>=6.1,<6.2' (default: the newest that fits)
 #   PORT=8000           the first port that "make demo" tries
-#   PROCESSES=3         how many processes run the tests; 0: this one
+#   PROCESSES=2         how many processes run the tests; 0: this one
 #   BROKERS='rabbitmq redis'  the brokers that "make chaos" runs its storms over, for MINUTES=5 each
-#   MARKS='not storm'   which tests "make test" runs, by their marks; MARKS= runs all
+#   MARKS='not chaos'   which tests "make test" runs, by their marks; MARKS= runs all
 #   ARGS=               further arguments for pytest, for the demo, or for the storms
 
 VENV ?= .venv
 DJANGO ?=
 PORT ?= 8000
-PROCESSES ?= 3
+PROCESSES ?= 2
 BROKERS ?= rabbitmq redis
 MINUTES ?= 5
-MARKS ?= not storm
+MARKS ?= not chaos
 ARGS ?=
 
 RUN = $(VENV)/bin/python

@@ -35,6 +35,10 @@ class Charging(workflows.Workflow):
     DIGRAPH = {steps.__start__: [Charge], Charge: [samples.Done]}
 
 
+class ChargingOnly(workflows.Workflow):
+    DIGRAPH = {steps.__start__: [Charge]}
+
+
 class Careless(steps.Step):
     """Its effect is neither atomic nor idempotent."""
 
@@ -99,7 +103,7 @@ def test_every_kind_of_workflow_survives_a_crash_at_each_point(workflow: Any) ->
 
 
 def test_a_workflow_survives_a_second_crash_in_the_middle_of_recovery() -> None:
-    assert_survives_crashes(Charging, crashes=2)
+    assert_survives_crashes(ChargingOnly, crashes=2)
     assert StepRun.objects.filter(state=StepRunState.LOST, attempt=2).exists()
 
 
