@@ -190,6 +190,7 @@ def test_it_refuses_more_crashes_than_a_step_may_have(settings: Settings) -> Non
 
 
 def test_it_leaves_no_thread_no_dispatcher_and_no_living_worker() -> None:
+    heartbeat.stop_worker()  # of a test before
     before = install_dispatcher(None)
     install_dispatcher(before)
     threads = set(threading.enumerate())
