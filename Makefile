@@ -23,7 +23,7 @@ PIP = $(RUN) -m pip install -qq --disable-pip-version-check
 PACKAGE_FILES = setup.cfg pyproject.toml
 
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-check test chaos bench lint matrix wheel clean
+.PHONY: help demo demo-check test chaos bench lint messages matrix wheel clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,11 @@ lint: $(VENV)/.installed-lint ## Check style, types, layers and migrations
 	$(VENV)/bin/lint-imports
 	@# A migration is missing or not, whether or not a database is there.
 	$(RUN) -W ignore::RuntimeWarning -m django makemigrations --check --dry-run --settings django_wfe.demo.settings django_wfe
+
+messages: $(VENV)/.installed-test ## Take new texts into the German catalogue, and compile it; needs gettext
+	@# templates is a link to the folder beside the package.
+	cd django_wfe && $(abspath $(RUN)) -m django makemessages --locale de --symlinks --no-obsolete --no-wrap --add-location file
+	cd django_wfe && $(abspath $(RUN)) -m django compilemessages --locale de
 
 matrix: ## Run checks and tests with the oldest and the newest Python and Django (installs with apt)
 	@bash .ci/run

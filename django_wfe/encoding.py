@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
@@ -43,25 +44,40 @@ def encode(value: Any, what: str) -> str:
         return "null"
     refusal = _find_refusal(value)
     if refusal:
-        raise NotEncodable(f"{_sentence(what)} cannot be kept as JSON: {refusal}")
+        raise NotEncodable(
+            _("%(what)s cannot be kept as JSON: %(reason)s") % {"what": _sentence(what), "reason": refusal}
+        )
     try:
         jsonable = to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="utf8")
     except (PydanticSerializationError, ValueError, RecursionError) as error:  # includes UnicodeError
-        kind = type(value).__name__
-        raise NotEncodable(f"{_sentence(what)} ({kind}) cannot be kept as JSON: {_explain(value, error)}") from error
+        raise NotEncodable(
+            _("%(what)s (%(kind)s) cannot be kept as JSON: %(reason)s")
+            % {"what": _sentence(what), "kind": type(value).__name__, "reason": _explain(value, error)}
+        ) from error
     try:
         text = dump(jsonable)
         size = len(text.encode())
     except ValueError as error:  # includes UnicodeEncodeError
-        raise NotEncodable(f"{_sentence(what)} cannot be kept as JSON: {_explain(jsonable, error)}") from error
+        raise NotEncodable(
+            _("%(what)s cannot be kept as JSON: %(reason)s")
+            % {"what": _sentence(what), "reason": _explain(jsonable, error)}
+        ) from error
     except RecursionError as error:
-        raise NotEncodable(f"{_sentence(what)} is nested too deeply to be kept as JSON.") from error
+        raise NotEncodable(
+            _("%(what)s is nested too deeply to be kept as JSON.") % {"what": _sentence(what)}
+        ) from error
     if "\\u0000" in text and _find(jsonable, _holds_nul):
-        raise NotEncodable(f"{_sentence(what)} cannot be kept as JSON: {_explain(jsonable, None)}")
+        raise NotEncodable(
+            _("%(what)s cannot be kept as JSON: %(reason)s")
+            % {"what": _sentence(what), "reason": _explain(jsonable, None)}
+        )
     if size > settings.max_result_bytes:
         raise NotEncodable(
-            f"{_sentence(what)} takes {size:,} bytes as JSON; WFE_MAX_RESULT_BYTES is {settings.max_result_bytes:,}. "
-            "Keep it elsewhere and return a reference, or raise the setting."
+            _(
+                "%(what)s takes %(size)s bytes as JSON; WFE_MAX_RESULT_BYTES is %(most)s. "
+                "Keep it elsewhere and return a reference, or raise the setting."
+            )
+            % {"what": _sentence(what), "size": f"{size:,}", "most": f"{settings.max_result_bytes:,}"}
         )
     return text
 
@@ -92,7 +108,9 @@ def _find_refusal(value: Any) -> str:
             if refusal:
                 return refusal
         elif isinstance(current, _SECRETS):
-            return f"{place} is a secret, which would be kept as asterisks. Give its text, if that may be stored."
+            return _(
+                "%(place)s is a secret, which would be kept as asterisks. Give its text, if that may be stored."
+            ) % {"place": place}
         pending.extend(_list_items(current, place))
     return ""
 
@@ -103,11 +121,20 @@ def _find_wrong_key(mapping: dict[Any, Any], place: str) -> str:
         return ""
     for key in others:
         if isinstance(key, bool) or not isinstance(key, _KEYS):
-            return f"the key {key!r} of {place} is no text or number. Write it as text."
+            return _("the key %(key)r of %(place)s is no text or number. Write it as text.") % {
+                "key": key,
+                "place": place,
+            }
         if isinstance(key, float) and not math.isfinite(key):
-            return f"the key {key!r} of {place} is NaN or Infinity. Write it as text."
+            return _("the key %(key)r of %(place)s is NaN or Infinity. Write it as text.") % {
+                "key": key,
+                "place": place,
+            }
     if len(to_jsonable_python(dict.fromkeys(mapping))) < len(mapping):
-        return f"two keys of {place} are the same as text ({', '.join(map(repr, others[:3]))}). Rename one."
+        return _("two keys of %(place)s are the same as text (%(keys)s). Rename one.") % {
+            "place": place,
+            "keys": ", ".join(map(repr, others[:3])),
+        }
     return ""
 
 
@@ -133,13 +160,15 @@ def _is_written_out(model: BaseModel, name: str, item: Any) -> bool:
 def _explain(value: Any, error: Exception | None) -> str:
     path = _find(value, lambda leaf: isinstance(leaf, float) and not math.isfinite(leaf))
     if path is not None:
-        return f"{path} is NaN or Infinity. Return None or text in its place."
+        return _("%(place)s is NaN or Infinity. Return None or text in its place.") % {"place": path}
     path = _find(value, _holds_nul)
     if path is not None:
-        return f"{path} holds a NUL character, which PostgreSQL cannot keep. Take it out."
+        return _("%(place)s holds a NUL character, which PostgreSQL cannot keep. Take it out.") % {"place": path}
     path = _find(value, _holds_surrogate)
     if path is not None:
-        return f"{path} holds a lone surrogate, which is no text. Decode it properly, or take it out."
+        return _("%(place)s holds a lone surrogate, which is no text. Decode it properly, or take it out.") % {
+            "place": path
+        }
     path = _find(value, _is_unknown)
     return f"{error}." if path in (None, "value") else f"{path}: {error}."
 
@@ -174,7 +203,7 @@ def _find(value: Any, matches: Callable[[Any], bool], path: str = "value") -> st
         if isinstance(current, dict):
             for key, item in current.items():
                 if matches(key):
-                    return f"the key {key!r} of {place}"
+                    return _("the key %(key)r of %(place)s") % {"key": key, "place": place}
                 pending.append((item, f"{place}[{key!r}]"))
         elif isinstance(current, (list, tuple)):
             pending.extend((item, f"{place}[{index}]") for index, item in enumerate(current))

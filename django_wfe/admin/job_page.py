@@ -33,6 +33,7 @@ from django_wfe.exceptions import WrongState
 from django_wfe.graph import Graph
 from django_wfe.models import Job, JobEvent, StepRun
 from django_wfe.rendering.durations import describe_duration
+from django_wfe.rendering.text import name_node
 from django_wfe.rendering.timeline import build_timeline
 
 RUNS_UNFOLDED = 12
@@ -217,7 +218,7 @@ def choose_next_verb(job: Job, verbs: Iterable[Any]) -> Any:
 def label_of(graph: Graph, path: str) -> str:
     """Give a node's label as this Job's definition has it."""
     node = graph.get_node(path)
-    return node.label if node is not None else guess_label(path)
+    return name_node(node) if node is not None else guess_label(path)
 
 
 def describe_edge(graph: Graph, run: StepRun) -> str:

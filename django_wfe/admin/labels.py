@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from django.db.models import CharField, F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from django_wfe.graph import START, split_words
 from django_wfe.models import Step
-from django_wfe.steps import __start__
 
 
 def load_step_labels(paths: Iterable[str]) -> dict[str, str]:
@@ -21,7 +21,7 @@ def load_step_labels(paths: Iterable[str]) -> dict[str, str]:
 
 def guess_label(path: str) -> str:
     """Give a label for a dotted path without a look at the database."""
-    return str(__start__.label) if path == START else split_words(path.rpartition(".")[2])
+    return _("Start") if path == START else split_words(path.rpartition(".")[2])
 
 
 def annotate_label(field: str) -> Coalesce:

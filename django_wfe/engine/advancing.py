@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import JSONField, Max, TextField, Value
 from django.db.models.functions import Cast, Now
+from django.utils.translation import gettext as _
 
 from django_wfe.encoding import dump
 from django_wfe.engine.dispatcher import dispatch_on_commit
@@ -92,7 +93,10 @@ def advance_past(job: Job, run: StepRun, done_id: int, transition: int | None) -
     StepRun.objects.filter(pk=done_id).update(transition=edge.index)
     node = graph.get_node(edge.target)
     if node is None:
-        raise InvalidTransition(f"The edge {edge.index} of {edge.source} leads to {edge.target}, which is no node.")
+        raise InvalidTransition(
+            _("The edge %(index)s of %(source)s leads to %(target)s, which is no node.")
+            % {"index": edge.index, "source": edge.source, "target": edge.target}
+        )
     _open_run(job, number=run.number + 1, step=node.path, previous_id=done_id, asks_input=node.asks_input)
 
 

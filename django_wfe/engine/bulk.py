@@ -24,6 +24,7 @@ from django_wfe.engine.verb_rules import Situation
 from django_wfe.engine.verbs import VERBS, Verb
 from django_wfe.exceptions import WFEException, WrongState
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, StepRun, StepRunState
+from django_wfe.models.jobs import name_job_state
 
 BATCH = 50
 """How many Jobs are taken on between two looks at the clock and at the state of the bulk run."""
@@ -55,7 +56,7 @@ def preview_bulk(verb: str, jobs: QuerySet[Job], *, expected_state: str | None =
     allowed, left_alone = 0, dict[str, int]()
     for state, has_running, count in groups:
         if expected_state is not None and state != expected_state:
-            reason = _("It is not %(expected)s.") % {"expected": expected_state}
+            reason = _("It is not “%(expected)s”.") % {"expected": name_job_state(expected_state)}
         else:
             reason = chosen.rule.refuse(Situation(state=state, has_running=has_running))
         if reason:
@@ -128,9 +129,16 @@ def stop_bulk(bulk_run_id: int, *, actor: Any = None, reason: str = "") -> None:
     """
     bulk = BulkRun.objects.get(pk=bulk_run_id)
     require_permission(actor, _get_verb(bulk.verb).permission)
-    why = f"stopped by {actor}: {reason}" if actor is not None else reason or "stopped"
+    values = {"actor": actor, "reason": reason}
+    if actor is None:
+        why = reason or _("stopped")
+    else:
+        why = (_("stopped by %(actor)s: %(reason)s") if reason else _("stopped by %(actor)s")) % values
     if not _end(bulk_run_id, BulkRun.State.STOPPED, why):
-        raise WrongState(f"Bulk run {bulk_run_id} is {bulk.state}: it cannot be stopped.")
+        raise WrongState(
+            _("Bulk run %(bulk_run)s is “%(state)s”: it cannot be stopped.")
+            % {"bulk_run": bulk_run_id, "state": bulk.get_state_display()}
+        )
 
 
 def work_on_bulk(bulk_run_id: int) -> None:
@@ -144,7 +152,7 @@ def work_on_bulk(bulk_run_id: int) -> None:
         bulk = BulkRun.objects.select_related("actor").get(pk=bulk_run_id)
         returned = _find_returned(bulk)
         if returned:
-            _end(bulk_run_id, BulkRun.State.STOPPED, f"the failure came back in job {returned}")
+            _end(bulk_run_id, BulkRun.State.STOPPED, _("the failure came back in job %(job)s") % {"job": returned})
             return
         for _index in range(BATCH):
             if not _apply_to_next(bulk):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
 from django_wfe.graph import Graph
@@ -128,9 +129,12 @@ def resolve(path: str) -> Any:
             try:
                 value = getattr(value, part)
             except AttributeError:
-                raise CodeNotLoaded(f"{path} cannot be loaded: {name} has no {'.'.join(parts[length:])}.") from None
+                raise CodeNotLoaded(
+                    _("%(path)s cannot be loaded: %(module)s has no %(name)s.")
+                    % {"path": path, "module": name, "name": ".".join(parts[length:])}
+                ) from None
         return value
-    raise CodeNotLoaded(f"{path!r} is no dotted path.")
+    raise CodeNotLoaded(_("%(path)r is no dotted path.") % {"path": path})
 
 
 def import_module(name: str) -> Any:
@@ -142,7 +146,9 @@ def import_module(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
-        raise CodeNotLoaded(f"{name} cannot be imported: {explain_import_error(error)}") from error
+        raise CodeNotLoaded(
+            _("%(module)s cannot be imported: %(reason)s") % {"module": name, "reason": explain_import_error(error)}
+        ) from error
 
 
 def explain_import_error(error: BaseException) -> str:
@@ -163,7 +169,7 @@ def _load(path: str, base: type[Any], kind: str) -> type[Any]:
         with lock:
             found = _load_anew(path, base, kind)
     if not issubclass(found, base):
-        raise CodeNotLoaded(f"{path} is no {kind}.")
+        raise CodeNotLoaded(_("%(path)s is no %(kind)s.") % {"path": path, "kind": kind})
     return found
 
 
@@ -183,7 +189,9 @@ def _load_anew(path: str, base: type[Any], kind: str) -> type[Any]:
 def _resolve_class(path: str, base: type[Any], kind: str) -> type[Any]:
     value = resolve(path)
     if not (isinstance(value, type) and issubclass(value, base)):
-        raise CodeNotLoaded(f"{path} is no {kind}: it is {value!r}.")
+        raise CodeNotLoaded(
+            _("%(path)s is no %(kind)s: it is %(value)r.") % {"path": path, "kind": kind, "value": value}
+        )
     return value
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.encoding import encode
@@ -132,9 +133,9 @@ def release_input(step_run_id: int, actor: Any, *, source: str = JobEvent.Source
         step_run = _lock_waiting(step_run_id, actor)
         claim = get_claim(step_run.pk)
         if claim is None:
-            raise WrongState(f"{_name(step_run)} is claimed by nobody.")
+            raise WrongState(_("%(step)s is claimed by nobody.") % {"step": _name(step_run)})
         if actor is not None and claim.user_id != actor.pk:
-            raise WrongState(f"{_name(step_run)} is claimed by {claim.user}.")
+            raise WrongState(_("%(step)s is claimed by %(user)s.") % {"step": _name(step_run), "user": claim.user})
         InputClaim.objects.filter(pk=claim.pk).update(user=None, claimed_at=None)
         InputClaim.objects.filter(pk=claim.pk, drafted_at=None).delete()
         _write_event(step_run, JobEvent.Kind.RELEASED, actor, source, {"from": str(claim.user)})
@@ -170,7 +171,7 @@ def load_draft(step_run_id: int, actor: Any) -> Draft | None:
     """
     step_run = StepRun.objects.select_related("job__workflow").defer(*PAYLOAD[:-1]).filter(pk=step_run_id).first()
     if step_run is None:
-        raise UnknownJob(f"There is no step run {step_run_id}.")
+        raise UnknownJob(_("There is no step run %(step_run)s.") % {"step_run": step_run_id})
     require_permission(actor, PERMISSION, step_run.job.workflow)
     claim = InputClaim.objects.select_related("drafted_by").filter(step_run=step_run, drafted_at__isnull=False).first()
     if claim is None or claim.drafted_at is None:
@@ -193,10 +194,10 @@ def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
     rows = StepRun.objects.select_for_update(of=("self",), no_key=True).select_related("job__workflow")
     step_run = rows.defer(*PAYLOAD[:-1]).filter(pk=step_run_id).first()
     if step_run is None:
-        raise UnknownJob(f"There is no step run {step_run_id}.")
+        raise UnknownJob(_("There is no step run %(step_run)s.") % {"step_run": step_run_id})
     require_permission(actor, PERMISSION, step_run.job.workflow)
     if step_run.state != StepRunState.INPUT_REQUIRED:
-        raise WrongState(f"{_name(step_run)} does not wait for input any more.")
+        raise WrongState(_("%(step)s does not wait for input any more.") % {"step": _name(step_run)})
     return step_run
 
 
@@ -207,7 +208,7 @@ def _take(step_run: StepRun, actor: Any, take_over_from: int | None, source: str
     if claim is not None and claim.user_id == actor.pk:
         return
     if claim is not None and claim.user_id != take_over_from:
-        raise WrongState(f"{_name(step_run)} is claimed by {claim.user}.")
+        raise WrongState(_("%(step)s is claimed by %(user)s.") % {"step": _name(step_run), "user": claim.user})
     InputClaim.objects.update_or_create(step_run=step_run, defaults={"user": actor, "claimed_at": Now()})
     if claim is not None:
         _write_event(step_run, JobEvent.Kind.TAKEN_OVER, actor, source, {"from": str(claim.user)})
@@ -228,4 +229,4 @@ def _write_event(step_run: StepRun, kind: JobEvent.Kind, actor: Any, source: str
 
 
 def _name(step_run: StepRun) -> str:
-    return f"“{step_run.step.rpartition('.')[2]}” of job {step_run.job_id}"
+    return _("“%(step)s” of job %(job)s") % {"step": step_run.step.rpartition(".")[2], "job": step_run.job_id}

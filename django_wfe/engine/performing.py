@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
 from django_wfe.conf import settings
@@ -50,7 +51,8 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
         raise
     except BaseException as error:
         if model is None and has_input(step_class) and isinstance(error, ValidationError):
-            reason = f"The input given to {claim.step} no longer validates; it is asked for again. {error}"
+            values = {"step": claim.step, "error": error}
+            reason = _("The input given to %(step)s no longer validates; it is asked for again. %(error)s") % values
             return InputRefused(reason=clean(reason), external_data=claim.external_data)
         # The schema's own validators and the step's __init__ may raise anything, as its execute may.
         return describe_error(claim, step_class, error, engine_frames=1)
@@ -58,7 +60,8 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
         try:
             return _run(claim, step, model, active)
         except StepTimeout:
-            reason = f"{claim.step} ran longer than its timeout of {_give_seconds(step_class.timeout):g} s."
+            values = {"step": claim.step, "seconds": f"{_give_seconds(step_class.timeout):g}"}
+            reason = _("%(step)s ran longer than its timeout of %(seconds)s s.") % values
             raised: BaseException = TimeoutError(reason)
         except StepCanceled:
             return _clean_up(claim, step)
@@ -70,7 +73,9 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
             raised = error
             if is_connection_error(error) and is_connection_broken():
                 # The database went away under the step: it was interrupted, as if its worker had died.
-                return Lost(reason=f"the connection to the database broke in the middle of it ({error})")
+                return Lost(
+                    reason=_("the connection to the database broke in the middle of it (%(error)s)") % {"error": error}
+                )
     return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
 
 
@@ -88,10 +93,10 @@ def describe_error(claim: Claim, step_class: type[Step], error: BaseException, *
 def find_step_class(claim: Claim) -> type[Step] | Outcome:
     """Give the class of the claim's node, or the outcome that stands for its absence."""
     if claim.number > settings.max_steps_per_job:
-        reason = (
-            f"The job has taken {claim.number - 1:,} steps, the most that WFE_MAX_STEPS_PER_JOB allows. "
+        reason = _(
+            "The job has taken %(steps)s steps, the most that WFE_MAX_STEPS_PER_JOB allows. "
             "Mend the loop, or raise the setting and retry."
-        )
+        ) % {"steps": f"{claim.number - 1:,}"}
         return Failed(failure=describe_reason(reason, claim.step, "TooManySteps"))
     try:
         return load_node(claim.step)
@@ -108,7 +113,7 @@ def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -
     with active.allow_interrupts():
         result = plan_execute(step_class).call(step.execute, claim.value, offered)
         # What the next step gets is what the database will give after a crash, so that both are the same.
-        encoded = encode(result, f"the result of {claim.step}")
+        encoded = encode(result, _("the result of %(step)s") % {"step": claim.step})
         value = json.loads(encoded)
         transition = None
         if outgoing:
@@ -131,14 +136,18 @@ def choose_edge(node: str, transition: Any, outgoing: tuple[Edge, ...]) -> Edge:
         return outgoing[transition]
     edges = ", ".join(f"{edge.index}: {edge.target}" for edge in outgoing)
     raise InvalidTransition(
-        f"transition() of {node} returned {transition!r}, which is not the index of one of its edges ({edges})."
+        _("transition() of %(step)s returned %(transition)r, which is not the index of one of its edges (%(edges)s).")
+        % {"step": node, "transition": transition, "edges": edges}
     )
 
 
 def _find_target(graph: Graph, edge: Edge) -> Node:
     node = graph.get_node(edge.target)
     if node is None:
-        raise InvalidTransition(f"The edge {edge.index} of {edge.source} leads to {edge.target}, which is no node.")
+        raise InvalidTransition(
+            _("The edge %(index)s of %(source)s leads to %(target)s, which is no node.")
+            % {"index": edge.index, "source": edge.source, "target": edge.target}
+        )
     return node
 
 

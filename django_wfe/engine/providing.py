@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
 from django_wfe.engine import statements
@@ -16,6 +17,7 @@ from django_wfe.engine.rights import require_permission
 from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
 from django_wfe.graph import Node, describe_schema, get_description, get_input_within, get_label, has_input
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
+from django_wfe.models.jobs import name_job_state
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step, dotted_path
 
@@ -53,15 +55,16 @@ def get_open_question(job: Job) -> OpenQuestion | None:
     step_run.job = job
     node = load_graph(job.definition_id).get_node(step_run.step)
     if node is None:
-        raise WrongState(f"Job {job.pk} waits at {step_run.step}, which is no node of its definition.")
+        raise WrongState(
+            _("Job %(job)s waits at %(step)s, which is no node of its definition.")
+            % {"job": job.pk, "step": step_run.step}
+        )
     try:
         step_class = load_node(step_run.step)
     except CodeNotLoaded as error:
         return OpenQuestion(step_run, node, None, str(error))
     if not has_input(step_class):
-        return OpenQuestion(
-            step_run, node, None, f"{step_run.step} asks for no input any more; skip it or run it again."
-        )
+        return OpenQuestion(step_run, node, None, _say_no_input(step_run.step))
     return OpenQuestion(step_run, describe_today(node, step_class), step_class.UserInputSchema)
 
 
@@ -88,14 +91,14 @@ def provide_external_input(
     """
     job = Job.objects.select_related("workflow").filter(pk=job_id).first()
     if job is None:
-        raise UnknownJob(f"There is no job {job_id}.")
+        raise UnknownJob(_("There is no job %(job)s.") % {"job": job_id})
     require_permission(actor, "django_wfe.provide_input_job", job.workflow)
     step_run = _find_waiting(job_id)
     if step_run is None or (step_run_id is not None and step_run.pk != step_run_id):
         raise _describe_wrong_state(job_id)
     step_class = load_node(step_run.step)
     if not has_input(step_class):
-        raise WrongState(f"{step_run.step} asks for no input any more; skip it, or run the job again from it.")
+        raise WrongState(_say_no_input(step_run.step))
     if not give_input(step_run.pk, step_class, external_data, actor=actor, source=source):
         raise _describe_wrong_state(job_id)
 
@@ -109,7 +112,9 @@ def give_input(step_run_id: int, step_class: type[Step], external_data: Any, *, 
     Raises:
         pydantic.ValidationError, NotEncodable: as of ``provide_external_input``.
     """
-    encoded = encode_input(step_class.UserInputSchema, external_data, f"the input for {dotted_path(step_class)}")
+    encoded = encode_input(
+        step_class.UserInputSchema, external_data, _("the input for %(step)s") % {"step": dotted_path(step_class)}
+    )
     parameters = {
         "id": step_run_id,
         "external_data": encoded,
@@ -128,11 +133,16 @@ def _find_waiting(job_id: int) -> StepRun | None:
     return waiting.order_by("number", "attempt").first()
 
 
+def _say_no_input(step: str) -> str:
+    return _("%(step)s asks for no input any more; skip it, or run the job again from it.") % {"step": step}
+
+
 def _describe_wrong_state(job_id: int) -> WrongState:
     state = Job.objects.values_list("state", flat=True).get(pk=job_id)
+    values = {"job": job_id, "state": name_job_state(state)}
     if state in (JobState.FINISHED, JobState.CANCELED):
-        return FinishedWorkflow(f"Job {job_id} is {state}: it takes no input any more.")
-    return WrongState(f"Job {job_id} is {state}: it does not wait for this input (any more).")
+        return FinishedWorkflow(_("Job %(job)s is “%(state)s”: it takes no input any more.") % values)
+    return WrongState(_("Job %(job)s is “%(state)s”: it does not wait for this input (any more).") % values)
 
 
 def describe_today(node: Node, step_class: type[Step]) -> Node:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connections, transaction
+from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.claims import RUNNABLE, Claim
@@ -176,7 +177,7 @@ def give_back_lost() -> int:
     with transaction.atomic(using=DATABASE):
         for row in _fetch_all(_LOCK_LOST, [BATCH]):
             claim = _build_claim(row)
-            if settle_lost(claim, f"its worker {claim.worker_id} died").accepted:
+            if settle_lost(claim, _("its worker %(worker)s died") % {"worker": claim.worker_id}).accepted:
                 count += 1
     return count
 

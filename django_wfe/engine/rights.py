@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from django_wfe.exceptions import PermissionRequired
 from django_wfe.models import Job, Workflow
@@ -30,10 +31,15 @@ def require_permission(actor: Any, permission: str, workflow: Workflow | None = 
         return
     if has_permission(actor, permission) and workflow is not None:
         raise PermissionRequired(
-            f"{actor} may not do this: {workflow.path} is for the groups {', '.join(workflow.groups)} only.",
+            _("%(actor)s may not do this: %(workflow)s is for the groups %(groups)s only.")
+            % {"actor": actor, "workflow": workflow.path, "groups": ", ".join(workflow.groups)},
             permission=permission,
         )
-    raise PermissionRequired(f"{actor} may not do this: it needs the permission {permission}.", permission=permission)
+    raise PermissionRequired(
+        _("%(actor)s may not do this: it needs the permission %(permission)s.")
+        % {"actor": actor, "permission": permission},
+        permission=permission,
+    )
 
 
 def list_visible_jobs(actor: Any) -> QuerySet[Job]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
+from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine import notices, statements
@@ -105,10 +106,10 @@ def settle_lost(claim: Claim, reason: str, capture: Capture | None = None) -> Se
     """Mark a run LOST and open another attempt, or fail the Job where ``WFE_MAX_LOST_RUNS`` are lost at this node."""
     lost = claim.lost_before + 1
     if lost >= settings.max_lost_runs:
-        message = (
-            f"It lost its worker {lost} times (the last: {reason}). The step itself may be what kills the worker: "
+        message = _(
+            "It lost its worker %(lost)s times (the last: %(reason)s). The step itself may be what kills the worker: "
             "look at its log and at the worker's, then retry it."
-        )
+        ) % {"lost": lost, "reason": reason}
         failure = describe_reason(message, claim.step, "LostTooOften")
         return fail_job(claim, failure, capture, state=StepRunState.LOST)
     failure = describe_reason(reason, claim.step, "Lost")
@@ -195,7 +196,8 @@ def _settle_retry(claim: Claim, failure: Failure, wait_seconds: float, capture: 
     parameters = {
         **_end_parameters(claim, StepRunState.FAILED, capture, failure),
         "next_job_state": JobState.WAITING.value,
-        "job_error": f"{claim.step}, attempt {claim.attempt}: {failure}",
+        "job_error": _("%(step)s, attempt %(attempt)s: %(failure)s")
+        % {"step": claim.step, "attempt": claim.attempt, "failure": failure},
         "wait_seconds": wait_seconds,
         "event_kind": JobEvent.Kind.RETRY_SCHEDULED.value,
         "event_data": json.dumps(event),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine import statements
@@ -72,7 +73,8 @@ def start_job(
     require_permission(actor, "django_wfe.add_job", row)
     if key is not None and not (isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH and clean(key) == key):
         raise ValueError(
-            f"key={key!r}: give a text of 1 to {MAX_KEY_LENGTH} characters without NUL and lone surrogates."
+            _("key=%(key)r: give a text of 1 to %(longest)s characters without NUL and lone surrogates.")
+            % {"key": key, "longest": MAX_KEY_LENGTH}
         )
     definition_id = _choose_definition(workflow, row)
     node = load_graph(definition_id).first
@@ -155,7 +157,8 @@ def find_workflow(workflow: Any) -> Workflow:
         row = _find_row(statements.FIND_WORKFLOW, {"workflow_id": int(workflow)})
     if row is None:
         raise UnknownWorkflow(
-            f"There is no workflow {workflow!r}. Give the id or dotted path of one that the admin lists, or its class."
+            _("There is no workflow %(workflow)r. Give the id or dotted path of one that is listed, or its class.")
+            % {"workflow": workflow}
         )
     return row
 
@@ -171,7 +174,10 @@ def _find_row(statement: Statement, parameters: dict[str, Any]) -> Workflow | No
 
 def _choose_definition(asked: Any, row: Workflow) -> int:
     if row.deleted and not isinstance(asked, type):
-        raise WorkflowDeleted(f"The workflow {row.path} is no longer declared in WFE_WORKFLOWS; no new job can start.")
+        raise WorkflowDeleted(
+            _("The workflow %(workflow)s is no longer declared in WFE_WORKFLOWS; no new job can start.")
+            % {"workflow": row.path}
+        )
     if isinstance(asked, type):
         # The caller holds the class: its Job runs by that class's graph, whatever version the database has seen last.
         fingerprint = read_graph(asked).fingerprint
@@ -186,7 +192,8 @@ def _choose_definition(asked: Any, row: Workflow) -> int:
 def _get_definition(row: Workflow) -> int:
     if row.current_definition_id is None:
         raise InvalidWorkflow(
-            f"The workflow {row.path} cannot start: {row.load_error or 'it has no valid definition yet.'}"
+            _("The workflow %(workflow)s cannot start: %(reason)s")
+            % {"workflow": row.path, "reason": row.load_error or _("it has no valid definition yet.")}
         )
     return row.current_definition_id
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from django.db import transaction
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
 from django_wfe.conf import DATABASE
@@ -66,10 +68,14 @@ def get_first_node(workflow: Workflow) -> Node:
         WorkflowDeleted, InvalidWorkflow: no Job of it can start.
     """
     if workflow.deleted:
-        raise WorkflowDeleted(f"The workflow {workflow.path} is no longer declared in WFE_WORKFLOWS.")
+        raise WorkflowDeleted(
+            _("The workflow %(workflow)s is no longer declared in WFE_WORKFLOWS; no new job can start.")
+            % {"workflow": workflow.path}
+        )
     if workflow.current_definition_id is None:
         raise InvalidWorkflow(
-            f"The workflow {workflow.path} cannot start: {workflow.load_error or 'it was not loaded'}"
+            _("The workflow %(workflow)s cannot start: %(reason)s")
+            % {"workflow": workflow.path, "reason": workflow.load_error or _("it has no valid definition yet.")}
         )
     node = load_graph(workflow.current_definition_id).first
     if not node.asks_input:
@@ -104,7 +110,9 @@ def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -
     for row in rows:
         first = seen.setdefault(row.key, row.number) if row.key else row.number
         if first != row.number:
-            planned.append(PlannedRow(row, "refused", errors=(f"key: row {first} has the same key.",)))
+            planned.append(
+                PlannedRow(row, "refused", errors=(_("key: row %(row)s has the same key.") % {"row": first},))
+            )
         elif row.key in started:
             planned.append(PlannedRow(row, "known", started[row.key]))
         elif errors := _find_errors(row, schema):
@@ -148,7 +156,10 @@ def start_many(
 def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> type[Step] | None:
     """Give the step that a row's values are the input of, or None where the first one asks for nothing."""
     if len(rows) > MAX_ROWS:
-        raise ValueError(f"{len(rows):,} rows are too many: at most {MAX_ROWS:,} are started in one go.")
+        raise ValueError(
+            _("%(rows)s rows are too many: at most %(most)s are started in one go.")
+            % {"rows": number_format(len(rows)), "most": number_format(MAX_ROWS)}
+        )
     require_permission(actor, "django_wfe.add_job", workflow)
     node = get_first_node(workflow)
     if not node.asks_input:
@@ -156,7 +167,9 @@ def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> type[S
     require_permission(actor, "django_wfe.provide_input_job", workflow)
     step_class = load_node(node.path)
     if not has_input(step_class):
-        raise CodeNotLoaded(f"{node.path} asks for no input any more, and the workflow was not read again since.")
+        raise CodeNotLoaded(
+            _("%(step)s asks for no input any more, and the workflow was not read again since.") % {"step": node.path}
+        )
     return step_class
 
 
@@ -168,17 +181,23 @@ def _find_started(workflow: Workflow, keys: Iterable[str]) -> dict[str | None, i
 def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
     errors = []
     if row.key is not None and not (0 < len(row.key) <= MAX_KEY_LENGTH and clean(row.key) == row.key):
-        errors.append(f"key: give a text of 1 to {MAX_KEY_LENGTH} characters without NUL and lone surrogates.")
+        errors.append(
+            _("key: give a text of 1 to %(longest)s characters without NUL and lone surrogates.")
+            % {"longest": MAX_KEY_LENGTH}
+        )
     if schema is None:
         return errors
     try:
-        encode_input(schema, row.values, "the input")
+        encode_input(schema, row.values, _("the input"))
     except ValidationError as error:
         errors += _describe(error)
     except NotEncodable as error:
         errors.append(str(error))
     except Exception as error:  # a validator is code of the project: its defect is told for the row that meets it
-        errors.append(f"a validator of {schema.__qualname__} raised {type(error).__name__}: {error}")
+        errors.append(
+            _("a validator of %(schema)s raised %(error)s")
+            % {"schema": schema.__qualname__, "error": f"{type(error).__name__}: {error}"}
+        )
     return errors
 
 

@@ -176,12 +176,12 @@ def retry_job(
         if external_data is not UNCHANGED:
             step_class = load_node(last.step)
             if not has_input(step_class):
-                raise WrongState(f"{last.step} takes no external input.")
+                raise WrongState(_("%(step)s takes no external input.") % {"step": last.step})
             edited["external_data"] = encode_input(
-                step_class.UserInputSchema, external_data, f"the input for {last.step}"
+                step_class.UserInputSchema, external_data, _("the input for %(step)s") % {"step": last.step}
             )
         if value is not UNCHANGED:
-            edited["edited_input"] = encode({"value": value}, f"the edited input of {last.step}")
+            edited["edited_input"] = encode({"value": value}, _("the edited input of %(step)s") % {"step": last.step})
         run_id = open_attempt(job, last, edited)
         return {"step": last.step, "attempt": last.attempt + 1, "step_run": run_id, "edited": sorted(edited)}
 
@@ -211,7 +211,7 @@ def skip_step(
 
     def change(job: Job, runs: list[StepRun], last: StepRun | None) -> dict[str, Any]:
         assert last is not None  # noqa: S101  (each Job has a run from its start)
-        encoded = encode(result, f"the result of {last.step}")
+        encoded = encode(result, _("the result of %(step)s") % {"step": last.step})
         skipped_id = store_result(job, last, encoded)
         advance_past(job, last, skipped_id, transition)
         return {"step": last.step, "step_run": skipped_id}
@@ -242,7 +242,9 @@ def rerun_job(
     def change(job: Job, runs: list[StepRun], last: StepRun | None) -> dict[str, Any]:
         chosen = job.step_runs.filter(number=number, superseded=False, number__gt=0).order_by("-attempt").first()
         if chosen is None:
-            raise WrongState(f"Job {job.pk} has no step number {number} to run again from.")
+            raise WrongState(
+                _("Job %(job)s has no step number %(number)s to run again from.") % {"job": job.pk, "number": number}
+            )
         StepRun.objects.filter(pk__in=[run.pk for run in runs]).update(state=StepRunState.CANCELED, finished_at=Now())
         job.step_runs.filter(number__gte=number).update(superseded=True)
         highest = job.step_runs.aggregate(Max("number"))["number__max"]

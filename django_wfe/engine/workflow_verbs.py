@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.dispatcher import dispatch_on_commit
@@ -32,7 +33,7 @@ def pause_workflow(workflow_id: int, *, actor: Any = None, reason: str = "") -> 
         paused=True, paused_at=Now(), paused_by=str(actor)[:255] if actor is not None else "", pause_reason=reason
     )
     if not paused:
-        raise WrongState(f"Workflow {workflow_id} is paused already.")
+        raise WrongState(_("Workflow %(workflow)s is paused already.") % {"workflow": workflow_id})
 
 
 def resume_workflow(workflow_id: int, *, actor: Any = None) -> None:
@@ -48,7 +49,7 @@ def resume_workflow(workflow_id: int, *, actor: Any = None) -> None:
             paused=False, paused_at=None, paused_by="", pause_reason=""
         )
         if not resumed:
-            raise WrongState(f"Workflow {workflow_id} is not paused.")
+            raise WrongState(_("Workflow %(workflow)s is not paused.") % {"workflow": workflow_id})
         ready = StepRun.objects.filter(state=StepRunState.READY, job__workflow_id=workflow_id)
         dispatch_on_commit(ready.order_by("due_at", "id").values_list("pk", flat=True)[:FIRST_BATCH])
 
@@ -58,5 +59,5 @@ def _require(actor: Any, workflow_id: int) -> None:
     workflow = Workflow.objects.filter(pk=workflow_id).first()
     if workflow is None:
         require_permission(actor, PERMISSION)
-        raise UnknownWorkflow(f"There is no workflow {workflow_id}.")
+        raise UnknownWorkflow(_("There is no workflow %(workflow)s.") % {"workflow": workflow_id})
     require_permission(actor, PERMISSION, workflow)

@@ -8,6 +8,7 @@ from django.conf import settings as django_settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_wfe.models.events import JobEvent
@@ -62,7 +63,7 @@ class BulkRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.verb} #{self.pk}"
+        return gettext("Bulk run %(id)s") % {"id": self.pk}
 
 
 class BulkItem(models.Model):

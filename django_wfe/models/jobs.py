@@ -41,6 +41,12 @@ STEP_RUN_STATE_CHOICES = [
     (states.StepRunState.CANCELED.value, _("canceled")),
 ]
 
+
+def name_job_state(state: str) -> str:
+    """Give the name of a Job's state for people, in the current language."""
+    return str(dict(JOB_STATE_CHOICES).get(state, state))
+
+
 OPEN_JOBS = Q(state__in=sorted(states.LIVE_JOB_STATES | {states.JobState.FAILED}))
 
 

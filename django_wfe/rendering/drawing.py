@@ -22,7 +22,7 @@ from django_wfe.rendering.layout import (
 from django_wfe.rendering.overlay import JobOverlay, NodeCounts, NodeState, describe_counts
 from django_wfe.rendering.states import Look
 from django_wfe.rendering.svg import build_arrow, build_shape, build_spline, find_place_beside, format_number
-from django_wfe.rendering.text import clean_text
+from django_wfe.rendering.text import name_node
 
 _SMALLEST_SCALE = 0.75
 _SAFE_STARTS = ("/", "?", "#", "http://", "https://")
@@ -130,7 +130,7 @@ def _draw_node(
     if box.kind == "end":
         return _draw_end(box, overlay)
     node = graph.get_node(box.path)
-    name = clean_text(node.label) if node else box.path
+    name = name_node(node) if node else box.path
     state = overlay.get_node(box.path) if overlay else None
     of_node = counts.get(box.path, NodeCounts())
     facts = [state.describe() if state else describe_counts(of_node)]

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import unicodedata
 
+from django.utils.translation import gettext as _
+
+from django_wfe.graph import START, Node
+
 _NARROW = frozenset("iljItf.,:;'|!()[]{}` ")
 _WIDE = frozenset("mwMW@%&QOGD")
 ELLIPSIS = "…"
+
+
+def name_node(node: Node) -> str:
+    """Give a node's label on one line, and that of the start in the current language."""
+    return _("Start") if node.path == START else clean_text(node.label)
 
 
 def clean_text(text: str) -> str:

@@ -16,7 +16,7 @@ from django_wfe.models import StepRun, Worker
 from django_wfe.rendering.axis import AXIS_LENGTH, BREAK_LENGTH, Axis, Span, Tick, build_axis, build_ticks
 from django_wfe.rendering.durations import describe_distance, describe_duration
 from django_wfe.rendering.states import Look, get_step_run_look
-from django_wfe.rendering.text import clean_text
+from django_wfe.rendering.text import name_node
 from django_wfe.states import LIVE_STEP_RUN_STATES, StepRunState
 
 SMALLEST_BAR = 4.0
@@ -282,7 +282,7 @@ def _build_row(
 ) -> TimelineRow:
     run = bar.run
     node = graph.get_node(run.step) if graph else None
-    label = clean_text(node.label) if node else split_words(run.step.rpartition(".")[2])
+    label = name_node(node) if node else split_words(run.step.rpartition(".")[2])
     look = get_step_run_look(run.state, attempt=run.attempt, job_state=job_state)
     worker = _describe_worker(run)
     return TimelineRow(

@@ -98,14 +98,14 @@ def test_input_that_cannot_be_kept_raises_and_the_job_goes_on_waiting(wrong):
 
 def test_input_for_a_job_that_does_not_wait_is_wrong_state(sent):
     job_id = order_workflow_execution(workflows.Linear)
-    with pytest.raises(WrongState, match="is PENDING: it does not wait"):
+    with pytest.raises(WrongState, match="is “pending”: it does not wait"):
         provide_external_input(job_id, {"some_data": 1})
 
 
 def test_a_second_input_is_wrong_state_and_changes_nothing(sent):
     job_id = start_asking()
     provide_external_input(job_id, {"some_data": 1})
-    with pytest.raises(WrongState, match="is INPUT_RECEIVED"):
+    with pytest.raises(WrongState, match="is “input received”"):
         provide_external_input(job_id, {"some_data": 2})
     assert get_job(job_id).step_runs.get(number=2).external_data["some_data"] == 1
 

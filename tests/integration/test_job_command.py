@@ -137,7 +137,7 @@ def test_a_job_that_is_no_longer_in_the_expected_state_is_left_alone() -> None:
     assert run("cancel", job_id, "--expected-state", "ONGOING", "--dry-run")[1] == 1
     output, code, _ = run("cancel", job_id, "--expected-state", "ONGOING")
     assert code == 1
-    assert "was ONGOING and is FAILED now" in output
+    assert "was “ongoing” and is “failed” now" in output
     assert run("cancel", job_id, "--expected-state", "FAILED")[1] == 0
 
 
@@ -327,7 +327,7 @@ def test_a_preview_of_a_filter_counts_and_starts_nothing() -> None:
     output, code, _ = run("cancel", "--filter-state", "FAILED", "--expected-state", "ONGOING", "--dry-run")
     assert code == 0
     assert "0 jobs would be changed" in output
-    assert "2 would be left alone: It is not ONGOING." in output
+    assert "2 would be left alone: It is not “ongoing”." in output
     assert not BulkRun.objects.exists()
 
 

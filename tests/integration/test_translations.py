@@ -1,0 +1,165 @@
+"""Every text that a person sees can be translated, and the German catalogue has each of them."""
+
+import gettext
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+import import_export
+import pytest
+from django.conf import settings
+from django.test import override_settings
+from django.utils import translation
+
+import django_wfe
+from django_wfe.engine.lifecycle import cancel_job, provide_external_input, run_workflow
+from django_wfe.exceptions import FinishedWorkflow
+from tests.catalogues import Message, find_placeholders, invent_translation, read_messages, write_invented
+from tests.console import ADDRESSES, Address, build_world, read_page, record, sign_in_superuser
+from tests.untranslated import UntranslatedTexts, list_data
+from tests.workflows import Asking
+
+pytestmark = pytest.mark.integration
+
+PACKAGE = Path(django_wfe.__file__).parent
+GERMAN = PACKAGE / "locale" / "de" / "LC_MESSAGES"
+# Django knows this language, and no formats of it; the tests put other words in its place.
+INVENTED = "ia"
+FOREIGN_CATALOGUES = [
+    *Path(django.__file__).parent.glob("conf/locale/en/LC_MESSAGES/django.po"),
+    *Path(django.__file__).parent.glob("contrib/*/locale/en/LC_MESSAGES/django.po"),
+    *Path(import_export.__file__).parent.glob("locale/de/LC_MESSAGES/django.po"),
+]
+PAGES = [address for address in ADDRESSES if address.is_page and address.gets]
+# The fields of the input that the workflows of the tests ask for.
+ASKED = ["Some data", "Day"]
+
+
+@pytest.fixture(autouse=True)
+def _leave_the_language() -> Iterator[None]:
+    """A request leaves its language to its thread, which here is that of all tests."""
+    with translation.override(settings.LANGUAGE_CODE):
+        yield
+
+
+@pytest.fixture(scope="module")
+def german() -> list[Message]:
+    return read_messages(GERMAN / "django.po")
+
+
+@pytest.fixture
+def invented_language(german: list[Message], tmp_path: Path) -> Iterator[str]:
+    """Our texts and Django's in an invented language: what is left in English has no translation."""
+    assert len(FOREIGN_CATALOGUES) > 3
+    messages = [message for path in FOREIGN_CATALOGUES for message in read_messages(path)]
+    write_invented([*messages, *german], tmp_path / INVENTED / "LC_MESSAGES" / "django.mo")
+    with override_settings(LOCALE_PATHS=[str(tmp_path)]):
+        yield INVENTED
+
+
+def test_every_message_has_a_german_translation(german: list[Message]) -> None:
+    assert len(german) > 500
+    assert [message.text for message in german if message.is_fuzzy or not all(message.translations)] == []
+    assert [message.text for message in german if len(message.translations) != (2 if message.plural else 1)] == []
+
+
+def test_translations_fill_in_what_their_messages_fill_in(german: list[Message]) -> None:
+    wrong = [
+        message.text
+        for message in german
+        for translated in message.translations
+        if not find_placeholders(translated) <= message.placeholders
+        or (not message.plural and find_placeholders(translated) != message.placeholders)
+        or re.findall(r"</?\w+", translated) != re.findall(r"</?\w+", message.text)
+    ]
+    assert wrong == []
+
+
+def test_translations_begin_and_end_as_their_messages(german: list[Message]) -> None:
+    wrong = [
+        f"{message.text} -> {translated}"
+        for message in german
+        for translated in message.translations
+        if message.text[0].isspace() != translated[0].isspace()
+        or message.text[-1].isspace() != translated[-1].isspace()
+        # "No." is no sentence.
+        or (message.text[-1] in ".:…" and translated[-1] != message.text[-1])
+    ]
+    assert wrong == []
+
+
+def test_the_compiled_catalogue_is_that_of_the_source(german: list[Message]) -> None:
+    with (GERMAN / "django.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    catalogue = {key: text for key, text in compiled._catalog.items() if key}  # type: ignore[attr-defined]
+    expected: dict[object, str] = {}
+    for message in german:
+        if message.plural:
+            expected |= {(message.key, form): text for form, text in enumerate(message.translations)}
+        else:
+            expected[message.key] = message.translations[0]
+    assert catalogue == expected, 'Run "make messages".'
+
+
+def test_the_catalogue_has_the_texts_of_the_code_and_of_the_templates(german: list[Message], tmp_path: Path) -> None:
+    if not shutil.which("xgettext"):
+        assert not os.environ.get("CI"), "xgettext is missing; install gettext."
+        pytest.skip("xgettext is missing; install gettext.")
+    copy = tmp_path / "django_wfe"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "static", "*.mo"))
+    subprocess.run(
+        [sys.executable, "-m", "django", "makemessages", "--locale", "de", "--no-obsolete", "--no-wrap"],
+        cwd=copy,
+        env={key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"},
+        check=True,
+        capture_output=True,
+    )
+    extracted = read_messages(copy / "locale" / "de" / "LC_MESSAGES" / "django.po")
+    assert {(found.key, found.plural) for found in extracted} == {(known.key, known.plural) for known in german}, (
+        'Run "make messages", and translate what is new.'
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", PAGES, ids=str)
+def test_a_page_has_no_text_that_cannot_be_translated(address: Address, invented_language: str) -> None:
+    world, client = build_world(), sign_in_superuser()
+    response = client.get(address.build(world), follow=True, headers={"accept-language": invented_language})
+    read_page(response)
+    html = response.content.decode()
+    assert "⟦" in html
+    assert UntranslatedTexts(html, [*list_data(), *ASKED]).found == []
+
+
+@pytest.mark.django_db
+def test_what_the_engine_refuses_is_said_in_the_language_of_the_request() -> None:
+    record(Asking)
+    job_id = run_workflow(Asking)
+    cancel_job(job_id)
+    with translation.override("de"), pytest.raises(FinishedWorkflow, match="„abgebrochen“: Er nimmt keine Eingabe"):
+        provide_external_input(job_id, {"some_data": 1})
+
+
+@pytest.mark.django_db
+def test_the_console_is_german_for_who_asks_for_german() -> None:
+    address = Address("django_wfe_job_change", ("waiting",))
+    response = sign_in_superuser().get(address.build(build_world()), headers={"accept-language": "de"})
+    read_page(response)
+    assert "wartet auf Eingabe" in response.content.decode()
+    assert 'lang="de"' in response.content.decode()
+
+
+def test_a_text_that_is_left_in_english_is_found() -> None:
+    html = '<p title="Here">⟦Jôb⟧ 5 of Shop</p><pre>log</pre><input type="submit" value="Go on"><b>⟦one⟧ two</b>'
+    found = UntranslatedTexts(html, ["Shop"]).found
+    assert found == ["p[title]: Here", "p: ⟦Jôb⟧ 5 of Shop", "input[value]: Go on", "b: ⟦one⟧ two"]
+    assert UntranslatedTexts('<p>⟦Jôb ⟦âgâîñ⟧⟧ 5 Shop</p><i translate="no">log</i>', ["Shop"]).found == []
+
+
+def test_the_invented_language_keeps_what_is_filled_in() -> None:
+    assert invent_translation("%(count)s jobs, <b>all</b>") == "⟦%(count)s jôbš, <b>âll</b>⟧"
