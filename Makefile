@@ -6,7 +6,7 @@
 #   PORT=8000           the first port that "make demo" tries
 #   PROCESSES=2         how many processes run the tests; 0: this one
 #   BROKERS='rabbitmq redis'  the brokers that "make chaos" runs its storms over, for MINUTES=5 each
-#   MARKS='not chaos'   which tests "make test" runs, by their marks; MARKS= runs all
+#   MARKS='not chaos and not survey'   which tests "make test" runs, by their marks; MARKS= runs all
 #   ARGS=               further arguments for pytest, for the demo, or for the storms
 
 VENV ?= .venv
@@ -15,7 +15,7 @@ PORT ?= 8000
 PROCESSES ?= 2
 BROKERS ?= rabbitmq redis
 MINUTES ?= 5
-MARKS ?= not chaos
+MARKS ?= not chaos and not survey
 ARGS ?=
 
 RUN = $(VENV)/bin/python
@@ -23,7 +23,7 @@ PIP = $(RUN) -m pip install -qq --disable-pip-version-check
 PACKAGE_FILES = setup.cfg pyproject.toml
 
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-check test chaos bench lint messages matrix wheel clean
+.PHONY: help demo demo-check test chaos bench screenshots lint messages matrix wheel clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ chaos: $(VENV)/.installed-test ## Run jobs while workers, brokers and the databa
 
 bench: $(VENV)/.installed-bench ## Measure the speed beside others; needs RabbitMQ
 	$(RUN) -m benchmarks --write docs/benchmarks.md $(ARGS)
+
+screenshots: $(VENV)/.installed-test ## Take the pictures in docs/images anew; needs Chromium (CHROMIUM=/usr/bin/chromium)
+	$(RUN) docs/take_screenshots.py
 
 lint: $(VENV)/.installed-lint ## Check style, types, layers and migrations
 	$(RUN) -m ruff check .

@@ -187,7 +187,7 @@ def find_oldest_ready(jobs: QuerySet[Job], now: datetime) -> StepRun | None:
 def list_startable(user: Any) -> list[Workflow]:
     """Give the workflows that the user can start a job of now."""
     rows = list_visible_workflows(user).filter(deleted=False, paused=False, load_error="")
-    rows = rows.exclude(current_definition=None).only("name", "label")[:STARTABLE_SHOWN]
+    rows = rows.exclude(current_definition=None).only("name", "label", "groups")[:STARTABLE_SHOWN]
     return [workflow for workflow in rows if has_permission(user, "django_wfe.add_job", workflow)]
 
 

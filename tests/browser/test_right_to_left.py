@@ -13,7 +13,7 @@ import django_wfe
 from tests.catalogues import read_messages, write_invented
 from tests.console import ADDRESSES, Address, World, build_world
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.survey, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 HEBREW = "he"
 WIDTHS = (1280, 360)

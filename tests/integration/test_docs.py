@@ -119,6 +119,14 @@ def test_the_glossary_knows_each_word_once() -> None:
     assert {"Workflow", "Job", "step run", "claim", "dispatch", "recovery", "incident", "event"} <= set(words)
 
 
+def test_each_picture_is_there_and_each_that_is_there_is_shown() -> None:
+    shown = set()
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r'(?:src|srcset)="([^"]+)"|!\[[^\]]*\]\(([^)]+)\)', page.read_text(encoding="utf-8")):
+            shown.add((page.parent / "".join(link)).resolve())
+    assert shown == set((ROOT / "docs" / "images").iterdir())
+
+
 def _find_blocks(language: str) -> list[Block]:
     found = [block for block in read_blocks(OPERATIONS) if block.language == language]
     assert found

@@ -24,7 +24,7 @@ from tests.console import ADDRESSES, Address, build_world, read_page, record, si
 from tests.untranslated import UntranslatedTexts, list_data
 from tests.workflows import Asking
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.survey, pytest.mark.integration]
 
 PACKAGE = Path(django_wfe.__file__).parent
 GERMAN = PACKAGE / "locale" / "de" / "LC_MESSAGES"
