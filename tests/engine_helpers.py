@@ -10,7 +10,9 @@ from django.db.models.functions import Now
 
 from django_wfe.engine.dispatcher import install_dispatcher
 from django_wfe.engine.executor import run_step_run
-from django_wfe.models import Job, JobEvent, StepRun, StepRunState
+from django_wfe.engine.lifecycle import run_workflow
+from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
+from tests.workflows import Asking
 
 
 def run_ready(job_id: int, *, most: int = 100) -> Job:
@@ -51,6 +53,22 @@ def recording_dispatcher() -> Iterator[RecordingDispatcher]:
         yield dispatcher
     finally:
         install_dispatcher(before)
+
+
+def get_job(job_id: int) -> Job:
+    return Job.objects.get(pk=job_id)
+
+
+def run(workflow: Any) -> Job:
+    """Start a Job, run it here until it ends or waits, and give it as it is then."""
+    return get_job(run_workflow(workflow))
+
+
+def start_asking(workflow: Any = Asking) -> int:
+    """Run a Job until it asks for input, and give its id."""
+    job = run(workflow)
+    assert job.state == JobState.INPUT_REQUIRED
+    return job.pk
 
 
 def create_user(name: str, *permissions: str) -> User:

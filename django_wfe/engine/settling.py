@@ -174,7 +174,7 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
     row = fetch_row(statements.FINISH_AND_ADVANCE_WITH_LOG if log else statements.FINISH_AND_ADVANCE, parameters)
     if row is None:
         return REFUSED
-    _, next_id, next_state = row
+    next_id, next_state = row[1:]
     notices.notify_step_finished(claim.step_run_id)
     if next_state == StepRunState.RUNNING:
         following = claim.follow(step_run_id=next_id, number=number, step=node.path, value=outcome.value)

@@ -1,20 +1,13 @@
 """The console in a real browser, under a strict Content Security Policy: whatever it complains about fails the test."""
 
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.contrib.staticfiles.handlers import StaticFilesHandler
-from django.core.servers.basehttp import ThreadedWSGIServer
-from django.core.wsgi import get_wsgi_application
-from django.test import Client, override_settings
-from django.test.testcases import QuietWSGIRequestHandler
 from django.urls import reverse
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from django_wfe.engine.lifecycle import provide_external_input, run_workflow
 from django_wfe.models import Job
@@ -24,73 +17,11 @@ from tests.workflows import Asking, Failing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-CHROMIUM = "/usr/bin/chromium"
-POLICY = "django_wfe.demo.middleware.ContentSecurityPolicyMiddleware"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _allow_the_database_beside_playwright() -> Iterator[None]:
-    # Playwright's own loop runs in this thread, and Django takes that for asynchronous code.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield
-
 
 @pytest.fixture
-def address(transactional_db: None) -> Iterator[str]:
-    """The address of a server with the strict policy, on this test's database."""
-    with override_settings(MIDDLEWARE=[POLICY, *settings.MIDDLEWARE]):
-        server = ThreadedWSGIServer(("127.0.0.1", 0), QuietWSGIRequestHandler, ipv6=False)
-        server.daemon_threads = False
-        server.set_app(StaticFilesHandler(get_wsgi_application()))
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+def open_page(operator: User, open_as: Callable[..., Page]) -> Callable[..., Page]:
     """Opens a path of the console as a superuser."""
-    contexts: list[Any] = []
-    complaints: list[str] = []
-    client = Client()
-    client.force_login(User.objects.create_superuser("operator"))
-    session = client.cookies[settings.SESSION_COOKIE_NAME].value
-
-    def open_it(path: str, **options: Any) -> Page:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": address}])
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
-        page.on("console", lambda message: complaints.extend(_list_complaints(message)))
-        page.goto(address + path)
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def _list_complaints(message: ConsoleMessage) -> list[str]:
-    is_bad = message.type == "error" and not message.location["url"].endswith("/favicon.ico")
-    # What a test has brought about: an ended session, a server that is away.
-    if "status of 401" in message.text or "status of 503" in message.text:
-        return []
-    return [f"{message.location['url']}: {message.text}"] if is_bad else []
+    return partial(open_as, operator)
 
 
 def build(name: str, *arguments: object) -> str:

@@ -8,28 +8,14 @@ from django.contrib.auth.models import Group
 from django.db import DataError, connection, transaction
 
 from django_wfe import run_workflow
-from django_wfe.engine.heartbeat import stop_worker
 from django_wfe.engine.output import read_log, read_step_run_log
 from django_wfe.models import Job, JobState
 from django_wfe.retry import Retry
 from tests import interface_workflows as declared
 from tests import workflows
-from tests.engine_helpers import get_last_run, list_events, recording_dispatcher, run_ready
+from tests.engine_helpers import get_last_run, list_events, run, run_ready
 
-pytestmark = [pytest.mark.integration, pytest.mark.django_db]
-
-
-@pytest.fixture(autouse=True)
-def dispatcher():
-    declared.GIVEN.clear()
-    workflows.EXECUTED.clear()
-    with recording_dispatcher() as recording:
-        yield recording
-    stop_worker()
-
-
-def run(workflow):
-    return Job.objects.get(pk=run_workflow(workflow))
+pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 
 
 def fail(monkeypatch, error):
@@ -52,13 +38,6 @@ def give(monkeypatch, result):
     return failed
 
 
-def pick(monkeypatch, edge):
-    """Give the job whose decision returns ``edge``."""
-    monkeypatch.setattr(declared.Give, "RESULT", {"n": 1})
-    monkeypatch.setattr(declared.Pick, "EDGE", edge)
-    return run(declared.Choosing)
-
-
 def test_retry_tries_again_and_keeps_every_attempt():
     job = run_ready(run_workflow(declared.FailingTwice))
     assert job.state == JobState.FINISHED
@@ -73,14 +52,14 @@ def test_retry_tries_again_and_keeps_every_attempt():
     assert job.error == ""
 
 
-def test_retry_waits_for_its_backoff(django_capture_on_commit_callbacks, dispatcher):
+def test_retry_waits_for_its_backoff(django_capture_on_commit_callbacks, sent):
     with django_capture_on_commit_callbacks(execute=True):
         job = run(declared.FailingLater)
     assert job.state == JobState.WAITING
     waiting = get_last_run(job.pk)
     assert (waiting.state, waiting.attempt) == ("READY", 2)
     assert 3590 < (waiting.due_at - waiting.created_at).total_seconds() <= 3600
-    assert (dispatcher.sent, dispatcher.delays) == ([waiting.pk], [3600])
+    assert (sent.sent, sent.delays) == ([waiting.pk], [3600])
     assert run_ready(job.pk).state == JobState.WAITING, "a message that comes too early is put aside"
 
 

@@ -12,49 +12,16 @@ from hypothesis import settings as hypothesis_settings
 import django_wfe
 from django_wfe import exceptions, order_workflow_execution, provide_external_input, run_workflow
 from django_wfe.encoding import encode
-from django_wfe.engine.heartbeat import stop_worker
 from django_wfe.engine.output import read_log
 from django_wfe.exceptions import WrongState
 from django_wfe.graph import START
 from django_wfe.models import Job, JobState
-from tests import input_workflows as asking
 from tests import interface_workflows as declared
 from tests import workflows
-from tests.engine_helpers import recording_dispatcher, run_ready
+from tests.engine_helpers import get_job, run_ready, start_asking
 from tests.unit.test_encoding import JSON_VALUES
 
-pytestmark = [pytest.mark.integration, pytest.mark.django_db]
-
-
-@pytest.fixture(autouse=True)
-def worker():
-    declared.GIVEN.clear()
-    asking.MOODS.clear()
-    yield
-    stop_worker()
-
-
-@pytest.fixture
-def sent():
-    """What is sent once ``commit`` has done what waits for a commit."""
-    with recording_dispatcher() as dispatcher:
-        yield dispatcher
-
-
-@pytest.fixture
-def commit(django_capture_on_commit_callbacks):
-    """A context in which what waits for a commit is done at its end."""
-    return lambda: django_capture_on_commit_callbacks(execute=True)
-
-
-def get_job(job_id):
-    return Job.objects.get(pk=job_id)
-
-
-def start_asking(workflow=workflows.Asking):
-    job_id = run_workflow(workflow)
-    assert get_job(job_id).state == JobState.INPUT_REQUIRED
-    return job_id
+pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine")]
 
 
 def test_current_step_and_number_follow_the_job(sent):

@@ -9,54 +9,13 @@ from django.db import connections
 
 from django_wfe import run_workflow
 from django_wfe.engine import output
-from django_wfe.engine.heartbeat import stop_worker
 from django_wfe.engine.output import capture_output, flush_capture, read_log, read_step_run_log
 from django_wfe.models import Job, JobState, StepRun
 from tests import interface_workflows as declared
 from tests import workflows
-from tests.engine_helpers import get_last_run, recording_dispatcher
+from tests.engine_helpers import run
 
-pytestmark = [pytest.mark.integration, pytest.mark.django_db]
-
-
-@pytest.fixture(autouse=True)
-def dispatcher():
-    declared.GIVEN.clear()
-    workflows.EXECUTED.clear()
-    with recording_dispatcher() as recording:
-        yield recording
-    stop_worker()
-
-
-def run(workflow):
-    return Job.objects.get(pk=run_workflow(workflow))
-
-
-def fail(monkeypatch, error):
-    """Give the failed job and step run of a step that raises ``error``."""
-    monkeypatch.setattr(declared.Raise, "ERROR", error)
-    job = run(declared.Raising)
-    assert job.state == JobState.FAILED
-    return job, get_last_run(job.pk)
-
-
-def give(monkeypatch, result):
-    """Give the failed step run of a step that returns what cannot be kept."""
-    monkeypatch.setattr(declared.Give, "RESULT", result)
-    job = run(declared.Passing)
-    assert (job.state, job.current_step) == (JobState.FAILED, "tests.interface_workflows.Give")
-    assert declared.GIVEN == [], "the next step has not run"
-    failed = get_last_run(job.pk)
-    assert (failed.state, failed.result) == ("FAILED", None)
-    assert "the result of tests.interface_workflows.Give" in failed.error.replace("The result", "the result")
-    return failed
-
-
-def pick(monkeypatch, edge):
-    """Give the job whose decision returns ``edge``."""
-    monkeypatch.setattr(declared.Give, "RESULT", {"n": 1})
-    monkeypatch.setattr(declared.Pick, "EDGE", edge)
-    return run(declared.Choosing)
+pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 
 
 @pytest.mark.django_db(transaction=True)
