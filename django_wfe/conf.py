@@ -1,4 +1,4 @@
-"""Every setting of django-wfe, read from Django's settings at each access."""
+"""Every setting of django-wfe, read from Django's settings."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
 
 DATABASE = "default"
 """The alias of the database that holds the jobs."""
 
 
 class Settings:
-    """The ``WFE_*`` settings, typed. An attribute raises ImproperlyConfigured where the value is of the wrong kind."""
+    """The ``WFE_*`` settings, typed. An attribute raises ImproperlyConfigured where the value is of the wrong kind.
+
+    Those that a step run asks for are read once, and anew when Django tells that a setting was changed.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Any] = {}
+        setting_changed.connect(self._forget)
 
     @property
     def workflows(self) -> tuple[str, ...]:
@@ -89,13 +97,23 @@ class Settings:
     @property
     def log_dir(self) -> str:
         """``WFE_LOG_DIR``: a folder where each Job's log is also written as a file. Default "": none."""
-        return str(getattr(django_settings, "WFE_LOG_DIR", "") or "")
+        folder = self._known.get("WFE_LOG_DIR")
+        if folder is None:
+            folder = self._known["WFE_LOG_DIR"] = str(getattr(django_settings, "WFE_LOG_DIR", "") or "")
+        return str(folder)
+
+    def _forget(self, **kwargs: Any) -> None:
+        self._known.clear()
 
     def _read_number(self, name: str, default: float, *, above: float | None = None) -> float:
+        known: float | None = self._known.get(name)
+        if known is not None:
+            return known
         value: Any = getattr(django_settings, name, default)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or (above is not None and value <= above):
             bound = "" if above is None else f" above {above}"
             raise ImproperlyConfigured(f"{name} = {value!r}: give a number{bound}.")
+        self._known[name] = value
         return value
 
 

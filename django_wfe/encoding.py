@@ -25,7 +25,7 @@ _SECRETS = (Secret, SecretStr, SecretBytes)
 _TEXT_OR_EXPONENT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|(-?\d+(?:\.\d+)?e\+\d+)')
 
 
-def encode(value: Any, what: str) -> str:
+def encode(value: Any, what: str | Callable[[], str]) -> str:
     """Give ``value`` as JSON text that PostgreSQL's jsonb takes.
 
     Beyond JSON's own types it takes what pydantic writes without loss for a reader: models and dataclasses, dates and
@@ -33,7 +33,7 @@ def encode(value: Any, what: str) -> str:
     Keys become text, as always in JSON.
 
     Args:
-        what: what the value is, for the error message: "the result of shop.steps.Charge".
+        what: what the value is, for the error message: "the result of shop.steps.Charge", or what gives that text.
 
     Raises:
         NotEncodable: for a value that JSON cannot hold, NaN and Infinity, NUL characters and lone surrogates in text,
@@ -212,5 +212,6 @@ def _find(value: Any, matches: Callable[[Any], bool], path: str = "value") -> st
     return None
 
 
-def _sentence(what: str) -> str:
-    return what[:1].upper() + what[1:]
+def _sentence(what: str | Callable[[], str]) -> str:
+    text = what() if callable(what) else what
+    return text[:1].upper() + text[1:]

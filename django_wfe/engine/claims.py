@@ -72,7 +72,7 @@ def claim_step_run(step_run_id: int, worker_id: uuid.UUID, *, suspects: bool = T
     Args:
         suspects: claim it also where a worker died of it, or in its company, before.
     """
-    parameters = {"id": step_run_id, "worker_id": worker_id, "runnable": RUNNABLE, "suspects": suspects}
+    parameters = {"id": step_run_id, "worker_id": worker_id.hex, "runnable": RUNNABLE, "suspects": suspects}
     row = fetch_row(statements.CLAIM, parameters)
     if row is None:
         return None

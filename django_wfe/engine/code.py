@@ -7,7 +7,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -58,8 +59,7 @@ def read_graph(workflow: type[Workflow]) -> Graph:
     Raises:
         InvalidWorkflow: where the declaration has problems.
     """
-    with translation.override(None):
-        return compile_graph(workflow)
+    return _read_graph(cast(Any, workflow))
 
 
 def hold_definition(workflow_path: str, fingerprint: str) -> bool:
@@ -106,6 +106,7 @@ def clear() -> None:
         _mismatches.clear()
         forget_classes()
         plan_call.cache_clear()
+        _read_graph.cache_clear()
 
 
 def resolve(path: str) -> Any:
@@ -161,6 +162,12 @@ def explain_import_error(error: BaseException) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_import_machinery(frame.filename)]
     place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
+
+
+@lru_cache(maxsize=1024)
+def _read_graph(workflow: type[Workflow]) -> Graph:
+    with translation.override(None):
+        return compile_graph(workflow)
 
 
 def _load(path: str, base: type[Any], kind: str) -> type[Any]:

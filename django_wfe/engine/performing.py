@@ -113,8 +113,8 @@ def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -
     with active.allow_interrupts():
         result = plan_execute(step_class).call(step.execute, claim.value, offered)
         # What the next step gets is what the database will give after a crash, so that both are the same.
-        encoded = encode(result, _("the result of %(step)s") % {"step": claim.step})
-        value = json.loads(encoded)
+        encoded = encode(result, lambda: _("the result of %(step)s") % {"step": claim.step})
+        value = None if encoded == "null" else json.loads(encoded)
         transition = None
         if outgoing:
             offered["result"] = result

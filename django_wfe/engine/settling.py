@@ -78,8 +78,7 @@ def settle_surely(
         DatabaseError, InterfaceError: where the database stays away for ``WFE_WORKER_TIMEOUT`` seconds. The run is
             then LOST, and recovery's to give back.
     """
-    connection = connections[DATABASE]
-    deadline = time.monotonic() + settings.worker_timeout
+    deadline: float | None = None
     pause = 0.05
     while True:
         try:
@@ -89,7 +88,9 @@ def settle_surely(
                     return settled
             return settle(claim, outcome, capture, keep=keep)
         except (DatabaseError, InterfaceError) as error:
-            if connection.in_atomic_block or not is_connection_error(error) or time.monotonic() > deadline:
+            connection, now = connections[DATABASE], time.monotonic()
+            deadline = deadline or now + settings.worker_timeout
+            if connection.in_atomic_block or not is_connection_error(error) or now > deadline:
                 raise
             logger.warning(
                 "The connection broke while step run %s was committed (%s); again.", claim.step_run_id, error
@@ -143,7 +144,7 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
     log = capture.drain() if capture is not None else ""
     parameters: dict[str, Any] = {
         "id": claim.step_run_id,
-        "worker_id": claim.worker_id,
+        "worker_id": claim.worker_id.hex,  # as text: psycopg2 takes longer over a UUID
         "epoch": claim.epoch,
         "result": None if outcome.encoded == "null" else outcome.encoded,
         "transition": outcome.transition,

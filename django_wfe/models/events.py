@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings as django_settings
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -46,9 +47,23 @@ class JobEvent(models.Model):
         REST = "rest", _("REST")
         COMMAND = "command", _("command")
 
-    job = models.ForeignKey(Job, verbose_name=_("job"), on_delete=models.CASCADE, related_name="events")
+    job = models.ForeignKey(
+        Job,
+        verbose_name=_("job"),
+        on_delete=models.CASCADE,
+        related_name="events",
+        db_constraint=False,  # as StepRun.job
+    )
     step_run = models.ForeignKey(
-        StepRun, verbose_name=_("step run"), null=True, blank=True, on_delete=models.CASCADE, related_name="events"
+        StepRun,
+        verbose_name=_("step run"),
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        # Both belong to one Job and go with it; nothing looks events up by it.
+        db_constraint=False,
+        db_index=False,
     )
     kind = models.CharField(_("kind"), max_length=32, choices=Kind.choices)
     actor = models.ForeignKey(
@@ -58,6 +73,7 @@ class JobEvent(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
+        db_index=False,  # wfe_event_actor, without the engine's own
     )
     actor_name = models.CharField(_("actor's name"), max_length=255, blank=True)
     source = models.CharField(_("source"), max_length=16, choices=Source.choices, default=Source.ENGINE)
@@ -68,6 +84,9 @@ class JobEvent(models.Model):
         verbose_name = _("job event")
         verbose_name_plural = _("job events")
         ordering: ClassVar[list[str]] = ["id"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["actor"], name="wfe_event_actor", condition=Q(actor__isnull=False))
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.job_id})"
@@ -83,7 +102,7 @@ class JobLog(models.Model):
         related_name="logs",
         db_index=False,  # the unique constraint's index begins with it
     )
-    sequence = models.PositiveIntegerField(_("sequence"))
+    sequence = models.IntegerField(_("sequence"))
     text = models.TextField(_("text"))
     created_at = models.DateTimeField(_("created"), db_default=Now())
 

@@ -51,7 +51,11 @@ OPEN_JOBS = Q(state__in=sorted(states.LIVE_JOB_STATES | {states.JobState.FAILED}
 
 
 class Job(models.Model):
-    """One execution of a Workflow. Only ``django_wfe.engine`` writes it."""
+    """One execution of a Workflow. Only ``django_wfe.engine`` writes it.
+
+    What the hot path writes has no constraints that the engine cannot break: PostgreSQL reads and plans each CHECK, and
+    the condition of each partial index, anew at each statement.
+    """
 
     uuid = models.UUIDField(_("UUID"), default=uuid.uuid4, unique=True, editable=False)
     workflow = models.ForeignKey(
@@ -74,7 +78,7 @@ class Job(models.Model):
     current_step = models.CharField(
         _("current step"), max_length=255, default=START, help_text=_("The dotted path of the node it is at.")
     )
-    current_step_number = models.PositiveIntegerField(_("current step number"), default=0)
+    current_step_number = models.IntegerField(_("current step number"), default=0)
     key = models.CharField(  # noqa: DJ001  (unique where given: "" would be a value like others)
         _("key"),
         max_length=255,
@@ -89,6 +93,7 @@ class Job(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
+        db_index=False,  # wfe_job_created_by, without the many that code has started
     )
     created_at = models.DateTimeField(_("created"), db_default=Now())
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
@@ -121,6 +126,7 @@ class Job(models.Model):
             models.Index(fields=["-id"], name="wfe_job_open", condition=OPEN_JOBS),
             models.Index(fields=["-id"], name="wfe_job_canceled", condition=Q(state=states.JobState.CANCELED.value)),
             models.Index(fields=["created_at"], name="wfe_job_created"),
+            models.Index(fields=["created_by"], name="wfe_job_created_by", condition=Q(created_by__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -171,9 +177,11 @@ class StepRun(models.Model):
         on_delete=models.CASCADE,
         related_name="step_runs",
         db_index=False,  # the unique constraint's index begins with it
+        # Each statement that adds a run holds its Job's row: a check would look once more for what is there.
+        db_constraint=False,
     )
-    number = models.PositiveIntegerField(_("number"))
-    attempt = models.PositiveIntegerField(_("attempt"), default=1)
+    number = models.IntegerField(_("number"))
+    attempt = models.IntegerField(_("attempt"), default=1)
     step = models.CharField(_("step"), max_length=255)
     state = models.CharField(_("state"), max_length=16, choices=STEP_RUN_STATE_CHOICES)
     previous = models.ForeignKey(
@@ -212,16 +220,16 @@ class StepRun(models.Model):
         db_constraint=False,
         db_index=False,
     )
-    epoch = models.PositiveIntegerField(_("epoch"), default=0, help_text=_("Counts the claims of this step run."))
+    epoch = models.IntegerField(_("epoch"), default=0, help_text=_("Counts the claims of this step run."))
     created_at = models.DateTimeField(_("created"), db_default=Now())
     due_at = models.DateTimeField(_("due"), db_default=Now())
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
-    lost_before = models.PositiveSmallIntegerField(
+    lost_before = models.SmallIntegerField(
         _("lost before"), default=0, help_text=_("How many attempts at this node have lost their worker.")
     )
     dispatched_at = models.DateTimeField(_("last message"), db_default=Now())
-    dispatches = models.PositiveSmallIntegerField(_("messages sent again"), default=0)
+    dispatches = models.SmallIntegerField(_("messages sent again"), default=0)
     error_type = models.CharField(_("error type"), max_length=255, blank=True)
     error = models.TextField(_("error"), blank=True)
     traceback = models.TextField(_("traceback"), blank=True)
