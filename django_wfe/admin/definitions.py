@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.base import ConsoleAdmin
+from django_wfe.admin.downloads import FORMATS
 from django_wfe.admin.drawing import draw_json, draw_time
 from django_wfe.engine.rights import list_visible_workflows
 from django_wfe.models import Definition, Step, Workflow
@@ -27,7 +28,7 @@ class DefinitionAdmin(ConsoleAdmin[Definition]):
     search_help_text = gettext_lazy("Finds a definition by its whole fingerprint.")
     sortable_by = ()
     ordering = ("-id",)
-    fields = ("workflow_link", "fingerprint", "code_hash", "created_at", "diagram")
+    fields = ("workflow_link", "fingerprint", "code_hash", "created_at", "diagram", "downloads")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Definition]:
@@ -59,6 +60,15 @@ class DefinitionAdmin(ConsoleAdmin[Definition]):
         return render_workflow_diagram(definition) or "; ".join(
             f"{edge.source} → {edge.target}" for edge in definition.load_graph().edges
         )
+
+    @admin.display(description=gettext_lazy("download"))
+    def downloads(self, definition: Definition) -> SafeString:
+        """The graph as a file."""
+        addresses = (
+            (self.build_url("django_wfe_workflow_graph", definition.workflow_id, name), name) for name in FORMATS
+        )
+        links = ((f"{address}?definition={definition.pk}", name.upper()) for address, name in addresses)
+        return format_html_join(" ", '<a href="{}">{}</a>', links)
 
 
 class StepAdmin(ConsoleAdmin[Step]):

@@ -1,6 +1,8 @@
-"""The graph as a file: SVG as the console draws it, PNG and DOT by Graphviz."""
+"""The graph as a file to download."""
 
 from __future__ import annotations
+
+from typing import cast
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -11,11 +13,15 @@ from django_wfe.admin.job_lookup import find_job, is_id
 from django_wfe.admin.job_page import RUNS_DRAWN
 from django_wfe.models import Definition, Job, StepRun, Workflow
 from django_wfe.rendering.diagram import RUN_FIELDS
-from django_wfe.rendering.dot import DotFailed, build_dot, run_dot
-from django_wfe.rendering.standalone import write_job_svg, write_workflow_svg
+from django_wfe.rendering.dot import DotFailed
+from django_wfe.rendering.graph_files import GraphFormat, write_graph_file
+from django_wfe.rendering.standalone import write_job_svg
 
-FORMATS = {"svg": "image/svg+xml", "png": "image/png", "dot": "text/vnd.graphviz"}
-PNG_BEGINNING = b"\x89PNG"
+FORMATS: dict[GraphFormat, str] = {
+    "svg": "image/svg+xml; charset=utf-8",
+    "png": "image/png",
+    "dot": "text/vnd.graphviz; charset=utf-8",
+}
 
 
 def show_workflow_graph(
@@ -35,13 +41,9 @@ def show_workflow_graph(
     if definition is None:
         raise Http404(_("This workflow has no such definition."))
     name = f"{workflow.name}-{definition}"
-    source = build_dot(definition.load_graph(), name=workflow.path)
-    if file_format == "dot":
-        return _send(source.encode(), "dot", name)
+    known_format = cast(GraphFormat, file_format)  # the address takes no other
     try:
-        if file_format == "png":
-            return _send(_draw_png(source), "png", name)
-        return _send(_require(write_workflow_svg(definition)), "svg", name)
+        return _send(write_graph_file(definition, known_format, name=workflow.path), known_format, name)
     except DotFailed as error:
         messages.error(request, _("The file could not be made: %(reason)s") % {"reason": error})
         return HttpResponseRedirect(admin.build_object_url(workflow.pk))
@@ -55,30 +57,15 @@ def show_job_graph(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) 
         return refused
     runs = StepRun.objects.filter(job=job).order_by("-number", "-attempt").values_list(*RUN_FIELDS, named=True)
     try:
-        return _send(_require(write_job_svg(job.definition, runs[:RUNS_DRAWN], job=job)), "svg", str(job))
+        return _send(write_job_svg(job.definition, runs[:RUNS_DRAWN], job=job).encode(), "svg", str(job))
     except DotFailed as error:
         messages.error(request, _("The file could not be made: %(reason)s") % {"reason": error})
         return HttpResponseRedirect(admin.build_object_url(job.pk))
 
 
-def _draw_png(source: str) -> bytes:
-    drawn = run_dot(source, "png")
-    if not drawn.startswith(PNG_BEGINNING):
-        raise DotFailed(_("This dot writes no PNG. Install the system’s package graphviz, or take the SVG."))
-    return drawn
-
-
-def _require(svg: str | None) -> bytes:
-    if svg is None:
-        raise DotFailed(
-            _("Graphviz is needed, and is not there or failed; the log of the web process says why. Take the DOT file.")
-        )
-    return svg.encode()
-
-
-def _send(content: bytes, file_format: str, name: str) -> HttpResponse:
+def _send(content: bytes, file_format: GraphFormat, name: str) -> HttpResponse:
     safe_name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
-    response = HttpResponse(content, content_type=f"{FORMATS[file_format]}; charset=utf-8")
+    response = HttpResponse(content, content_type=FORMATS[file_format])
     response["Content-Disposition"] = f'attachment; filename="{safe_name}.{file_format}"'
     response["X-Content-Type-Options"] = "nosniff"
     return response

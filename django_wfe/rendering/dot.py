@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import graphviz
+from django.utils.translation import gettext as _
 
 from django_wfe.graph import Graph
 from django_wfe.rendering.text import clean_text
@@ -34,6 +35,11 @@ def find_dot() -> str | None:
     )
 
 
+def describe_missing_dot() -> str:
+    """Say that there is no ``dot``, and what to do."""
+    return _("There is no dot. Install Graphviz, or: pip install graphviz-pure")
+
+
 def run_dot(source: str, output_format: str, *, executable: str | None = None, timeout: float = DOT_TIMEOUT) -> bytes:
     """Pipe DOT through ``dot -T<output_format>``; ``timeout`` in seconds.
 
@@ -42,7 +48,7 @@ def run_dot(source: str, output_format: str, *, executable: str | None = None, t
     """
     executable = executable or find_dot()
     if executable is None:
-        raise DotFailed("There is no dot. Install Graphviz, or: pip install graphviz-pure")
+        raise DotFailed(describe_missing_dot())
     try:
         done = subprocess.run(  # noqa: S603  (no shell, our own arguments; the source goes through stdin)
             [executable, f"-T{output_format}"],
@@ -61,11 +67,14 @@ def run_dot(source: str, output_format: str, *, executable: str | None = None, t
     return done.stdout
 
 
-def build_dot(graph: Graph, *, name: str = "workflow") -> str:
-    """Write a graph as DOT for people to keep: labelled nodes and edges, plain shapes, an end after each last node."""
+def build_dot(graph: Graph, *, name: str = "workflow", dots_per_inch: int | None = None) -> str:
+    """Write a graph as DOT for people to keep: labelled nodes and edges, plain shapes, an end after each last node.
+
+    ``dots_per_inch`` is for pictures made of it; None leaves that to whoever makes them.
+    """
     digraph = graphviz.Digraph(
         name=_escape(name),
-        graph_attr={"rankdir": "TB"},
+        graph_attr={"rankdir": "TB"} | ({"dpi": str(dots_per_inch)} if dots_per_inch else {}),
         node_attr={"shape": "box", "style": "rounded", "fontname": "Helvetica", "fontsize": "11"},
         edge_attr={"fontname": "Helvetica", "fontsize": "10"},
     )

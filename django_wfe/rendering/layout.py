@@ -10,7 +10,7 @@ from typing import Any
 
 from django_wfe.graph import Graph, Node
 from django_wfe.models import Definition
-from django_wfe.rendering.dot import DotFailed, find_dot, run_dot
+from django_wfe.rendering.dot import DotFailed, describe_missing_dot, find_dot, run_dot
 from django_wfe.rendering.text import measure_text, wrap_text
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ MARK_WIDTH = 20.0
 
 _POINTS_AN_INCH = 72
 _MARGIN = 16.0
-_failures: dict[tuple[str, str], float] = {}
+_failures: dict[tuple[str, str], tuple[float, str]] = {}
 
 Point = tuple[float, float]
 
@@ -93,24 +93,37 @@ class Layout:
 def get_layout(definition: Definition) -> Layout | None:
     """Give the layout of a definition: the kept one, else a new one, which is then kept.
 
-    Gives None where there is no ``dot`` or it failed; the failure is logged, and not repeated for
-    ``RETRY_FAILED_AFTER`` seconds.
+    Gives None where there is no ``dot`` or it failed; see ``require_layout``.
+    """
+    try:
+        return require_layout(definition)
+    except DotFailed:
+        return None
+
+
+def require_layout(definition: Definition) -> Layout:
+    """Give the layout of a definition: the kept one, else a new one, which is then kept.
+
+    Raises:
+        DotFailed: there is no ``dot`` or it failed; that is logged, and not tried again for ``RETRY_FAILED_AFTER``
+            seconds.
     """
     layout = Layout.from_json(definition.layout)
     if layout is not None:
         return layout
     executable = find_dot()
     if executable is None:
-        return None
+        raise DotFailed(describe_missing_dot())
     failure = (executable, definition.fingerprint)
-    if time.monotonic() - _failures.get(failure, float("-inf")) < RETRY_FAILED_AFTER:
-        return None
+    failed_at, reason = _failures.get(failure, (float("-inf"), ""))
+    if time.monotonic() - failed_at < RETRY_FAILED_AFTER:
+        raise DotFailed(reason)
     try:
         layout = compute_layout(definition.load_graph(), executable=executable)
     except DotFailed as error:
-        _failures[failure] = time.monotonic()
+        _failures[failure] = (time.monotonic(), str(error))
         logger.warning("The graph of definition %s could not be laid out: %s", definition.fingerprint[:12], error)
-        return None
+        raise
     definition.layout = layout.to_json()
     if definition.pk is not None:
         Definition.objects.filter(pk=definition.pk).update(layout=definition.layout)

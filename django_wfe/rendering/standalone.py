@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 import django_wfe
 from django_wfe.models import Definition
 from django_wfe.rendering.drawing import Drawing, DrawnEdge, DrawnNode, draw
-from django_wfe.rendering.layout import get_layout
+from django_wfe.rendering.layout import require_layout
 from django_wfe.rendering.overlay import JobFacts, RunFacts, build_job_overlay
 
 TEMPLATE = "django_wfe/diagram_file.svg"
@@ -36,19 +36,22 @@ class Paint:
     dashes: str = ""
 
 
-def write_workflow_svg(definition: Definition) -> str | None:
-    """Write a definition's graph as an SVG file; None where there is no ``dot`` or it failed."""
-    layout = get_layout(definition)
-    if layout is None:
-        return None
-    return _write(draw(definition.load_graph(), layout, node_urls={}))
+def write_workflow_svg(definition: Definition) -> str:
+    """Write a definition's graph as an SVG file.
+
+    Raises:
+        DotFailed: there is no ``dot`` or it failed.
+    """
+    return _write(draw(definition.load_graph(), require_layout(definition), node_urls={}))
 
 
-def write_job_svg(definition: Definition, step_runs: Iterable[RunFacts], *, job: JobFacts) -> str | None:
-    """Write a Job on its graph as an SVG file; None where there is no ``dot`` or it failed."""
-    layout = get_layout(definition)
-    if layout is None:
-        return None
+def write_job_svg(definition: Definition, step_runs: Iterable[RunFacts], *, job: JobFacts) -> str:
+    """Write a Job on its graph as an SVG file.
+
+    Raises:
+        DotFailed: there is no ``dot`` or it failed.
+    """
+    layout = require_layout(definition)
     graph = definition.load_graph()
     return _write(draw(graph, layout, node_urls={}, overlay=build_job_overlay(graph, step_runs, job=job)))
 

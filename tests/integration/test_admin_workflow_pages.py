@@ -148,6 +148,8 @@ def test_an_older_definition_is_downloaded_too_and_no_other_workflows(redefined:
     old = Definition.objects.earliest("pk")
     assert b"Store" in download("django_wfe_workflow_graph", workflow.pk, "dot", definition=old.pk).content
     assert b"Store" not in download("django_wfe_workflow_graph", workflow.pk, "dot").content
+    page = read_page(sign_in_superuser().get(build("django_wfe_definition_change", old.pk)))
+    assert b"Store" in sign_in_superuser().get(page.find_link("/graph.dot")).content
     foreign = Definition.objects.get(workflow=record(Asking)).pk
     address = build("django_wfe_workflow_graph", workflow.pk, "dot")
     assert sign_in_superuser().get(address, {"definition": foreign}).status_code == 404
@@ -178,7 +180,7 @@ def test_without_graphviz_a_message_says_so_and_dot_is_still_there(kind: str, mo
 
 def test_a_dot_that_writes_no_png_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     workflow = record(Linear)
-    monkeypatch.setattr("django_wfe.admin.downloads.run_dot", lambda source, kind: b"<svg/>")
+    monkeypatch.setattr("django_wfe.rendering.graph_files.run_dot", lambda source, kind: b"<svg/>")
     response = sign_in_superuser().get(build("django_wfe_workflow_graph", workflow.pk, "png"), follow=True)
     assert "writes no PNG" in list_messages(response)[0]
 

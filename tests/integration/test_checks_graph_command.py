@@ -9,8 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_wfe.discovery import sync, sync_definitions
-from django_wfe.rendering import dot
+from django_wfe.rendering import dot, layout
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, UNREACHABLE, Project, open_project
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -42,13 +44,37 @@ def test_the_graph_is_written_as_svg(project, tmp_path):
         pytest.skip("there is no dot")
     file = tmp_path / "graph.svg"
     assert draw("Flow", "--svg", str(file)) == f"Wrote {file}.\n"
-    assert ElementTree.parse(file).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+    drawn = ElementTree.parse(file).getroot()
+    assert drawn.tag == f"{SVG}svg"
+    assert {"Fetch", "Store"} <= {text.text for text in drawn.iter(f"{SVG}text")}
 
 
-def test_without_a_dot_the_command_says_what_to_install(project, tmp_path, monkeypatch):
-    monkeypatch.setattr(dot, "find_dot", lambda: None)
-    with pytest.raises(CommandError, match="Install Graphviz"):
-        draw("Flow", "--svg", str(tmp_path / "graph.svg"))
+def test_several_files_are_written_at_once(project, tmp_path):
+    if not dot.is_dot_available():
+        pytest.skip("there is no dot")
+    svg, png, source = (tmp_path / f"graph.{ending}" for ending in ("svg", "png", "dot"))
+    said = draw("Flow", "--dot", str(source), "--png", str(png), "--svg", str(svg))
+    assert said == f"Wrote {svg}.\nWrote {png}.\nWrote {source}.\n"
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert source.read_text() == draw("Flow").rstrip("\n") + "\n"
+
+
+@pytest.mark.parametrize("ending", ["svg", "png"])
+def test_without_a_dot_the_command_says_what_to_install(ending, project, tmp_path, monkeypatch):
+    for module in (dot, layout):
+        monkeypatch.setattr(module, "find_dot", lambda: None)
+    file = tmp_path / f"graph.{ending}"
+    with pytest.raises(CommandError, match=rf"graph\.{ending} was not written: There is no dot\. Install Graphviz"):
+        draw("Flow", f"--{ending}", str(file))
+    assert not file.exists()
+
+
+def test_a_dot_that_cannot_make_png_is_told(project, tmp_path, monkeypatch):
+    monkeypatch.setattr("django_wfe.rendering.graph_files.run_dot", lambda source, output_format: b"<svg/>")
+    file = tmp_path / "graph.png"
+    with pytest.raises(CommandError, match=r"This dot writes no PNG\. Install the system’s package graphviz"):
+        draw("Flow", "--png", str(file))
+    assert not file.exists()
 
 
 def test_a_file_that_cannot_be_written_is_told(project, tmp_path):

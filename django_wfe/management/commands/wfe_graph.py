@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django_wfe.discovery import collect_workflows
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
 from django_wfe.graph import Graph, get_label
-from django_wfe.models import Workflow
-from django_wfe.rendering.dot import DotFailed, build_dot, run_dot
+from django_wfe.models import Definition, Workflow
+from django_wfe.rendering.dot import DotFailed
+from django_wfe.rendering.graph_files import GRAPH_FORMATS, write_graph_file
 from django_wfe.steps import dotted_path
 from django_wfe.workflows import compile_graph
 
@@ -22,24 +23,27 @@ from django_wfe.workflows import compile_graph
 class Command(BaseCommand):
     """Draws the graph of a workflow as the code declares it, or, where it is gone from the code, as it last was."""
 
-    help = "Prints the graph of a workflow in Graphviz's DOT language, or writes it as an SVG file."
+    help = "Prints the graph of a workflow in Graphviz's DOT language, or writes it to SVG, PNG and DOT files."
     requires_system_checks: Any = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("workflow", help=_("Its dotted path, its class name or its label."))
-        parser.add_argument("--svg", metavar="FILE", type=Path, help=_("Write an SVG file in place of printing DOT."))
+        for file_format in GRAPH_FORMATS:
+            words = _("Write the graph as %(format)s to this file.") % {"format": file_format.upper()}
+            parser.add_argument(f"--{file_format}", metavar="FILE", type=Path, help=words)
 
-    def handle(self, *args: Any, workflow: str, svg: Path | None, **options: Any) -> None:
+    def handle(self, *args: Any, workflow: str, **options: Any) -> None:
         path, graph = self._find_graph(workflow)
-        source = build_dot(graph, name=path)
-        if svg is None:
-            self.stdout.write(source)
-            return
-        try:
-            svg.write_bytes(run_dot(source, "svg"))
-        except (DotFailed, OSError) as error:
-            raise CommandError(_("%(file)s was not written: %(error)s") % {"file": svg, "error": error}) from error
-        self.stdout.write(self.style.SUCCESS(_("Wrote %(file)s.") % {"file": svg}))
+        definition = Definition(graph=graph.to_json(), fingerprint=graph.fingerprint)
+        files = {file_format: options[file_format] for file_format in GRAPH_FORMATS if options[file_format]}
+        if not files:
+            self.stdout.write(write_graph_file(definition, "dot", name=path).decode())
+        for file_format, file in files.items():
+            try:
+                file.write_bytes(write_graph_file(definition, file_format, name=path))
+            except (DotFailed, OSError) as error:
+                raise CommandError(_("%(file)s was not written: %(error)s") % {"file": file, "error": error}) from error
+            self.stdout.write(self.style.SUCCESS(_("Wrote %(file)s.") % {"file": file}))
 
     def _find_graph(self, name: str) -> tuple[str, Graph]:
         try:
