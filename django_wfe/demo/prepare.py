@@ -1,4 +1,4 @@
-"""Bring the demo's database up to date: tables and people. Run as ``python -m django_wfe.demo.prepare``."""
+"""Bring the demo's database up to date: tables, people, definitions. Run as ``python -m django_wfe.demo.prepare``."""
 
 import django
 from django.core.management import call_command
@@ -7,10 +7,12 @@ from django.core.management import call_command
 def main() -> None:
     """Do it; running it again changes nothing."""
     django.setup()
+    from django_wfe.demo.earlier import record_definitions
     from django_wfe.demo.users import create_sample_users
 
     call_command("migrate", interactive=False)
     create_sample_users()
+    record_definitions()
 
 
 if __name__ == "__main__":
