@@ -12,7 +12,8 @@ from django_wfe.admin.drawing import draw_look
 from django_wfe.admin.job_lookup import is_id
 from django_wfe.admin.live import DIAGRAM_MEDIA
 from django_wfe.models import Definition, Workflow
-from django_wfe.rendering.compare import ADDED, REMOVED, compare_graphs, render_compared_diagram
+from django_wfe.rendering.compare import compare_graphs
+from django_wfe.rendering.compare_drawing import render_comparison
 
 DEFINITIONS_OFFERED = 100
 
@@ -33,7 +34,10 @@ def show_comparison(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflo
     old = _find(workflow, request.GET.get("old", ""))
     if old is None and new is not None:
         old = Definition.objects.filter(workflow=workflow, pk__lt=new.pk).order_by("-pk").first()
-    difference = compare_graphs(old.load_graph(), new.load_graph()) if old is not None and new is not None else None
+    difference = old_diagram = new_diagram = None
+    if old is not None and new is not None:
+        difference = compare_graphs(old.load_graph(), new.load_graph())
+        old_diagram, new_diagram = render_comparison(old, new, difference)
     return admin.render(
         request,
         "django_wfe/console/compare.html",
@@ -46,12 +50,8 @@ def show_comparison(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflo
         new=new,
         difference=difference,
         rows=[(node, draw_look(node.look)) for node in difference.nodes] if difference is not None else [],
-        old_diagram=render_compared_diagram(old, difference.looks, difference.removed_ways, look=REMOVED)
-        if old is not None and difference is not None
-        else None,
-        new_diagram=render_compared_diagram(new, difference.looks, difference.added_ways, look=ADDED)
-        if new is not None and difference is not None
-        else None,
+        old_diagram=old_diagram,
+        new_diagram=new_diagram,
         now=timezone.now(),
     )
 

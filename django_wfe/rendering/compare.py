@@ -1,22 +1,15 @@
-"""Two definitions of a workflow side by side: the nodes added, removed, rewired or changed, and their drawings."""
+"""What changed from one definition of a workflow to another: the nodes added, removed, rewired or changed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from django.template.loader import render_to_string
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.graph import START, Graph, Node
-from django_wfe.models import Definition
-from django_wfe.rendering.drawing import DrawnNode, build_badge, draw, find_corners
-from django_wfe.rendering.layout import NodeBox, get_layout
+from django_wfe.rendering.durations import describe_duration
 from django_wfe.rendering.states import Look
-
-TEMPLATE = "django_wfe/diagram.html"
 
 ADDED = Look("added", gettext_lazy("added"), "M8 3.5v9M3.5 8h9")
 REMOVED = Look("removed", gettext_lazy("removed"), "M3.5 8h9")
@@ -55,8 +48,16 @@ class GraphDifference:
 def compare_graphs(old: Graph, new: Graph) -> GraphDifference:
     """Tell how ``new`` differs from ``old``. Nodes go by their path: one that was moved is removed and added."""
     before, after = ({node.path: node for node in graph.nodes} for graph in (old, new))
-    found = [NodeDifference(node.path, node.label, ADDED) for node in new.nodes if node.path not in before]
-    found += [NodeDifference(node.path, node.label, REMOVED) for node in old.nodes if node.path not in after]
+    found = [
+        NodeDifference(node.path, node.label, ADDED, (_("It leads to %(now)s.") % {"now": _describe_ways(new, node)},))
+        for node in new.nodes
+        if node.path not in before
+    ]
+    found += [
+        NodeDifference(node.path, node.label, REMOVED, (_("It led to %(was)s.") % {"was": _describe_ways(old, node)},))
+        for node in old.nodes
+        if node.path not in after
+    ]
     for look in (REWIRED, CHANGED):
         for node in new.nodes:
             difference = _compare_node(old, new, before.get(node.path), node)
@@ -66,40 +67,10 @@ def compare_graphs(old: Graph, new: Graph) -> GraphDifference:
     return GraphDifference(tuple(found), frozenset(new_ways - old_ways), frozenset(old_ways - new_ways))
 
 
-def render_compared_diagram(
-    definition: Definition, looks: Mapping[str, Look], ways: Collection[Way], *, look: Look
-) -> SafeString | None:
-    """Draw a definition with a badge on each node of ``looks``, and ``ways`` drawn in ``look``.
-
-    The page includes "django_wfe/compare.css". Gives None where there is no ``dot`` or it failed.
-    """
-    layout = get_layout(definition)
-    if layout is None:
-        return None
-    graph = definition.load_graph()
-    plain = draw(graph, layout, node_urls={})
-    nodes = tuple(
-        _mark_node(node, box, looks.get(box.path)) for node, box in zip(plain.nodes, layout.nodes, strict=True)
-    )
-    edges = tuple(
-        replace(edge, css_class=f"wfe-edge wfe-edge--{look.name}")
-        if _read_way(graph, line.source, line.index) in ways
-        else edge
-        for edge, line in zip(plain.edges, layout.edges, strict=True)
-    )
-    present = {looks[box.path].name for box in layout.nodes if box.path in looks}
-    legend = tuple(look for look in LOOKS if look.name in present)
-    return render_to_string(TEMPLATE, {"drawing": replace(plain, nodes=nodes, edges=edges, legend=legend)})
-
-
 def _compare_node(old: Graph, new: Graph, before: Node | None, after: Node) -> NodeDifference | None:
     if before is None:
         return None
-    details = []
-    # By path: a node that only got another name has not rewired the one before it.
-    if _list_targets(old, before.path) != _list_targets(new, after.path):
-        ways = {"now": _describe_ways(new, after.path), "was": _describe_ways(old, before.path)}
-        details.append(_("It leads to %(now)s; it led to %(was)s.") % ways)
+    details = _describe_rewiring(old, new, before, after)
     look = REWIRED if details else CHANGED
     if before.kind != after.kind:
         details.append(_("It became a decision.") if after.kind == "decision" else _("It is no decision any more."))
@@ -107,6 +78,8 @@ def _compare_node(old: Graph, new: Graph, before: Node | None, after: Node) -> N
         details.append(_("It asks for input now.") if after.asks_input else _("It asks for no input any more."))
     elif before.input_schema != after.input_schema:
         details.append(_("It asks for other input."))
+    if before.input_within != after.input_within and before.asks_input and after.asks_input:
+        details.append(_describe_deadline(before.input_within, after.input_within))
     if before.label != after.label:
         details.append(_("It was called “%(label)s”.") % {"label": before.label})
     if before.description != after.description:
@@ -114,17 +87,50 @@ def _compare_node(old: Graph, new: Graph, before: Node | None, after: Node) -> N
     return NodeDifference(after.path, _name(after), look, tuple(details)) if details else None
 
 
-def _list_targets(graph: Graph, path: str) -> list[tuple[str, str]]:
-    return [(edge.label, edge.target) for edge in graph.list_edges_from(path)]
+def _describe_rewiring(old: Graph, new: Graph, before: Node, after: Node) -> list[str]:
+    """Tell which ways out of a node changed: each by its label where all have one, else all of them."""
+    # By path: a node that only got another name has not rewired the one before it.
+    was, now = ([(edge.label, edge.target) for edge in graph.list_edges_from(before.path)] for graph in (old, new))
+    if was == now:
+        return []
+    if [label for label, _target in was] != [label for label, _target in now] or not _are_distinct(was):
+        ways = {"now": _describe_ways(new, after), "was": _describe_ways(old, before)}
+        return [_("It leads to %(now)s; it led to %(was)s.") % ways]
+    return [
+        _("“%(label)s” leads to %(now)s; it led to %(was)s.")
+        % {"label": label, "now": _quote(new, target), "was": _quote(old, former)}
+        for (label, target), (_label, former) in zip(now, was, strict=True)
+        if target != former
+    ]
 
 
-def _describe_ways(graph: Graph, path: str) -> str:
+def _are_distinct(ways: list[tuple[str, str]]) -> bool:
+    labels = {label for label, _target in ways}
+    return len(labels) == len(ways) and "" not in labels
+
+
+def _describe_ways(graph: Graph, node: Node) -> str:
     words = []
-    for edge in graph.list_edges_from(path):
-        target = graph.get_node(edge.target)
-        name = f"“{_name(target)}”" if target is not None else edge.target
+    for edge in graph.list_edges_from(node.path):
+        name = _quote(graph, edge.target)
         words.append(f"{edge.label} → {name}" if edge.label else name)
     return ", ".join(words) or _("the end")
+
+
+def _quote(graph: Graph, path: str) -> str:
+    node = graph.get_node(path)
+    return f"“{_name(node)}”" if node is not None else path
+
+
+def _describe_deadline(was: float | None, now: float | None) -> str:
+    if now is None:
+        return _("Its input is due at no time any more.")
+    if was is None:
+        return _("Its input is due within %(now)s.") % {"now": describe_duration(now)}
+    return _("Its input is due within %(now)s; it was within %(was)s.") % {
+        "now": describe_duration(now),
+        "was": describe_duration(was),
+    }
 
 
 def _name(node: Node) -> str:
@@ -134,23 +140,3 @@ def _name(node: Node) -> str:
 def _list_ways(graph: Graph) -> set[Way]:
     ways = {(edge.source, edge.target) for edge in graph.edges}
     return ways | {(node.path, "") for node in graph.nodes if not graph.list_edges_from(node.path)}
-
-
-def _read_way(graph: Graph, source: str, index: int) -> Way:
-    """Give the way that a line of a layout is drawn for; the one to an end has the index -1."""
-    target = next((edge.target for edge in graph.list_edges_from(source) if edge.index == index), "")
-    return source, target
-
-
-def _mark_node(node: DrawnNode, box: NodeBox, look: Look | None) -> DrawnNode:
-    if look is None:
-        return node
-    left, _right, top = find_corners(box)
-    words = str(look.words)
-    return replace(
-        node,
-        css_class=f"{node.css_class} {look.css_class}",
-        label=f"{node.label}: {words}",
-        title=f"{node.title}\n{words}",
-        badges=(build_badge(look.css_class, left - 10, top, icon=look.icon, text=words),),
-    )

@@ -22,7 +22,7 @@ from django_wfe.rendering.layout import (
 from django_wfe.rendering.overlay import JobOverlay, NodeCounts, NodeState, describe_counts
 from django_wfe.rendering.states import Look
 from django_wfe.rendering.svg import build_arrow, build_shape, build_spline, find_place_beside, format_number
-from django_wfe.rendering.text import name_node
+from django_wfe.rendering.text import measure_text, name_node
 
 _SMALLEST_SCALE = 0.75
 _SAFE_STARTS = ("/", "?", "#", "http://", "https://")
@@ -226,7 +226,7 @@ def _build_job_badges(box: NodeBox, state: NodeState) -> tuple[Badge, ...]:
         badges.append(build_badge(state.look.css_class, left - 10, top, icon=state.look.icon))
     if state.visits > 1:
         text = f"×{state.visits}"
-        badges.append(build_badge("wfe-badge--count", right + 10 - _measure_badge(text, ""), top, text=text))
+        badges.append(build_badge("wfe-badge--count", right + 10 - measure_badge(text, ""), top, text=text))
     return tuple(badges)
 
 
@@ -241,19 +241,20 @@ def _build_count_badges(box: NodeBox, counts: NodeCounts) -> tuple[Badge, ...]:
         if count
     ]
     _left, right, top = find_corners(box)
-    x = right + 10 - sum(_measure_badge(text, look.icon) + 3 for look, text in shown)
+    x = right + 10 - sum(measure_badge(text, look.icon) + 3 for look, text in shown)
     if box.kind == "decision":
         # Beside its upper corner, clear of its text and of the edge that comes in there.
         x, top = max(x, box.x + 9), box.y - box.height / 2 + 5
     badges = []
     for look, text in shown:
         badges.append(build_badge(look.css_class, x, top, icon=look.icon, text=text))
-        x += _measure_badge(text, look.icon) + 3
+        x += measure_badge(text, look.icon) + 3
     return tuple(badges)
 
 
 def build_badge(css_class: str, x: float, top: float, *, icon: str = "", text: str = "") -> Badge:
-    width = _measure_badge(text, icon)
+    """Make a badge from its left edge and the height of its middle."""
+    width = measure_badge(text, icon)
     middle = x + (width + (15 if icon else 0)) / 2
     return Badge(
         css_class=f"wfe-badge {css_class}",
@@ -265,10 +266,13 @@ def build_badge(css_class: str, x: float, top: float, *, icon: str = "", text: s
     )
 
 
-def _measure_badge(text: str, icon: str) -> float:
+def measure_badge(text: str, icon: str) -> float:
+    """Give the width of a badge in pixels."""
     if not text:
         return 20.0
-    return len(text) * 8 + (24 if icon else 11)
+    # A word is set in bold letters of any width, a count in digits.
+    width = measure_text(text, 12) * 1.2 if text.isalpha() else len(text) * 8
+    return round(width) + (24 if icon else 11)
 
 
 def _build_mark(box: NodeBox) -> Badge:
@@ -281,6 +285,7 @@ def _build_mark(box: NodeBox) -> Badge:
 
 
 def find_corners(box: NodeBox) -> tuple[float, float, float]:
+    """Give where badges sit on a node: its left, its right and its top."""
     if box.kind == "decision":
         # The middles of its upper sides: a diamond has no corners there.
         return box.x - box.width / 4 - 5, box.x + box.width / 4 + 5, box.y - box.height / 4 - 7

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import hypot
 
 from django_wfe.rendering.layout import NodeBox, Point
@@ -80,6 +80,22 @@ def find_place_beside(points: Sequence[Point], across: float, above: float) -> P
     (x, y), (along_x, along_y) = _find_middle(points)
     length = hypot(along_x, along_y) or 1.0
     return x - along_y / length * across, y - abs(along_x) / length * above
+
+
+def trace_spline(points: Sequence[Point], *, pieces: int = 12) -> Iterator[Point]:
+    """Yield points along a cubic spline, ``pieces`` for each of its curves."""
+    yield points[0]
+    for first in range(0, len(points) - 3, 3):
+        start, one, two, end = points[first : first + 4]
+        for step in range(1, pieces + 1):
+            share = step / pieces
+            rest = 1 - share
+            weights = (rest**3, 3 * rest**2 * share, 3 * rest * share**2, share**3)
+            x, y = (
+                sum(weight * point[axis] for weight, point in zip(weights, (start, one, two, end), strict=True))
+                for axis in (0, 1)
+            )
+            yield x, y
 
 
 def _find_middle(points: Sequence[Point]) -> tuple[Point, Point]:

@@ -89,8 +89,41 @@ def test_edges_in_another_order_rewire_a_decision() -> None:
     [fork] = compare_graphs(one, other).nodes
     assert fork.look is REWIRED
     assert fork.details == (
-        "It leads to left → “Second”, right → “First”; it led to left → “First”, right → “Second”.",
+        "“left” leads to “Second”; it led to “First”.",
+        "“right” leads to “First”; it led to “Second”.",
     )
+
+
+def test_of_a_decision_only_the_way_that_changed_is_told() -> None:
+    one = build_graph({steps.__start__: [Fork], Fork: [First, Second]})
+    other = build_graph({steps.__start__: [Fork], Fork: [First, Third]})
+    by_name = {node.label: node for node in compare_graphs(one, other).nodes}
+    assert by_name["Fork"].details == ("“right” leads to “Third”; it led to “Second”.",)
+    assert by_name["Third"].details == ("It leads to the end.",)
+    assert by_name["Second"].details == ("It led to the end.",)
+
+
+def test_ways_under_other_labels_are_told_whole() -> None:
+    before = build_graph({steps.__start__: [Fork], Fork: [First, Second]})
+    renamed = tuple(replace(edge, label=edge.label.replace("left", "port")) for edge in before.edges)
+    [fork] = compare_graphs(before, replace(before, edges=renamed)).nodes
+    assert fork.details == (
+        "It leads to port → “First”, right → “Second”; it led to left → “First”, right → “Second”.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "sentence"),
+    [
+        (None, 3600.0, "Its input is due within 1 h."),
+        (3600.0, 86400.0, "Its input is due within 1 d; it was within 1 h."),
+        (3600.0, None, "Its input is due at no time any more."),
+    ],
+)
+def test_another_deadline_of_an_input_is_told(was: float | None, now: float | None, sentence: str) -> None:
+    before = change(CHAIN, First, input_schema={"title": "A"}, input_within=was)
+    [node] = compare_graphs(before, change(before, First, input_within=now)).nodes
+    assert (node.look, node.details) == (CHANGED, (sentence,))
 
 
 @pytest.mark.parametrize(
