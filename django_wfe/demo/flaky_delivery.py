@@ -16,6 +16,9 @@ from django_wfe import steps, workflows
 DOWN_UNTIL_ATTEMPT = 4
 """When a carrier that was down answers again: after two attempts by itself and one retry by an operator."""
 
+ADDRESS_WITHIN = 600
+"""Seconds in which the address of a packed parcel is expected: soon overdue, for the inbox to show it."""
+
 
 class Carrier(StrEnum):
     """How the carrier behaves."""
@@ -55,6 +58,7 @@ class CallCarrier(steps.Step):
     """
 
     UserInputSchema = Address
+    input_within = ADDRESS_WITHIN
     retry = steps.Retry(max_attempts=2, backoff=1, on=ConnectionError)
     timeout = 30
 

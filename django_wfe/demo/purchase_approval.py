@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
@@ -17,6 +17,9 @@ AUTOMATIC_UP_TO = Decimal("250.00")
 
 TEAM_LEAD_UP_TO = Decimal("5000.00")
 """Purchases up to this amount, itself included, are for the team lead to approve; larger ones for the director."""
+
+ANSWER_WITHIN = timedelta(days=2)
+"""In which an approver is expected to answer; the inbox marks what is overdue."""
 
 
 class CostCentre(StrEnum):
@@ -123,6 +126,7 @@ class AskTeamLead(steps.Step):
 
     approver = "the team lead"
     UserInputSchema = Answer
+    input_within = ANSWER_WITHIN
 
     def execute(self, _input: dict[str, Any], external_input: dict[str, Any]) -> dict[str, Any]:
         self.log.info("%s says: %s. %s", self.approver, external_input["answer"], external_input["comment"])

@@ -14,6 +14,7 @@ CLERK_PERMISSIONS = (
     "view_steprun",
     "view_jobevent",
     "view_joblog",
+    "view_bulkrun",
     "view_job_data",
     "provide_input_job",
 )
