@@ -48,13 +48,14 @@ def draw_step_run_state(state: str, *, attempt: int = 1, job_state: str = "") ->
 def draw_time(moment: datetime | None, now: datetime | None = None) -> SafeString | str:
     """Draw a moment as its distance from ``now`` (default: the present), the absolute time on hover.
 
-    The distance is cut to its largest unit: a page is read faster with "3 min ago", and changes less often.
+    A distance back is cut to its largest unit: a page is read faster with "3 min ago", and changes less often. One
+    ahead, which somebody has to keep, tells hours beside days and minutes beside hours.
     """
     if moment is None:
         return NOTHING
     now = now or timezone.now()
     seconds = (now - moment).total_seconds()
-    coarse = math.copysign(_cut_to_unit(abs(seconds)), seconds)
+    coarse = math.copysign(_cut_to_unit(abs(seconds), is_ahead=seconds < 0), seconds)
     return format_html(
         '<time class="wfe-time" datetime="{}" title="{}">{}</time>',
         moment.isoformat(),
@@ -74,6 +75,10 @@ def describe_moment(moment: datetime) -> str:
     return f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname() or ''}".strip()
 
 
-def _cut_to_unit(seconds: float) -> float:
-    unit = next((unit for unit in (SECONDS_A_DAY, SECONDS_AN_HOUR, SECONDS_A_MINUTE, 1) if seconds >= unit), None)
-    return seconds if unit is None else seconds // unit * unit
+def _cut_to_unit(seconds: float, *, is_ahead: bool) -> float:
+    units = (SECONDS_A_DAY, SECONDS_AN_HOUR, SECONDS_A_MINUTE, 1)
+    index = next((index for index, unit in enumerate(units) if seconds >= unit), None)
+    if index is None:
+        return seconds
+    unit = units[min(index + 1, 2)] if is_ahead and index < 2 else units[index]
+    return seconds // unit * unit
