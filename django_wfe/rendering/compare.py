@@ -124,7 +124,7 @@ def _quote(graph: Graph, path: str) -> str:
 
 def _describe_deadline(was: float | None, now: float | None) -> str:
     if now is None:
-        return _("Its input is due at no time any more.")
+        return _("Its input has no deadline any more.")
     if was is None:
         return _("Its input is due within %(now)s.") % {"now": describe_duration(now)}
     return _("Its input is due within %(now)s; it was within %(was)s.") % {

@@ -110,6 +110,15 @@ def test_any_two_definitions_can_be_chosen_and_junk_falls_back(redefined: Workfl
         assert "It leads to “Done”" in read_page(client.get(f"{address}?old={junk}&new={junk}")).text
 
 
+def test_definitions_that_declare_the_same_in_another_order_are_told_apart_from_one_definition() -> None:
+    record(Linear)
+    graph = build_graph(Linear.DIGRAPH)
+    turned = replace(graph, nodes=(graph.nodes[0], *reversed(graph.nodes[1:])))
+    workflow = record_workflow(replace(describe_workflow(Linear), graph=turned))
+    page = read_page(sign_in_superuser().get(build("django_wfe_workflow_compare", workflow.pk)))
+    assert "Nothing but the order in which the steps are declared" in page.text
+
+
 def test_with_one_definition_there_is_nothing_to_compare() -> None:
     workflow = record(Linear)
     page = read_page(sign_in_superuser().get(build("django_wfe_workflow_compare", workflow.pk)))

@@ -117,7 +117,7 @@ def test_ways_under_other_labels_are_told_whole() -> None:
     [
         (None, 3600.0, "Its input is due within 1 h."),
         (3600.0, 86400.0, "Its input is due within 1 d; it was within 1 h."),
-        (3600.0, None, "Its input is due at no time any more."),
+        (3600.0, None, "Its input has no deadline any more."),
     ],
 )
 def test_another_deadline_of_an_input_is_told(was: float | None, now: float | None, sentence: str) -> None:
