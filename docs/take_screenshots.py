@@ -30,8 +30,13 @@ ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 WIDTH = 1280
+MARGIN = 24
 HEIGHT = 800
-TALLEST = 1500  # pixels
+TALLEST = 1800  # pixels
+TALL = ("home", "compare")
+"""The pages that are shown down to their end; the others stop where a window of ``HEIGHT`` does."""
+ENDS = {"workflow": "#workflow-graph", "job-waiting": "#job-timeline", "job-failed": "#job-timeline"}
+"""The last part that is shown of a longer page."""
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 ADMIN = "admin/django_wfe/"
 # Whose machine took the pictures is nobody's business; tracebacks tell the code's folder, workers the host's name.
@@ -81,6 +86,7 @@ def main() -> int:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             pages = make_pages(sign_in(browser, installation.address, "light"), installation.address, jobs)
+            fail_delivery(visit, "Down", "Southend")
             for scheme in SCHEMES:
                 take_all(sign_in(browser, installation.address, scheme), scheme, pages)
             browser.close()
@@ -106,7 +112,13 @@ def make_jobs(visit: Visit) -> dict[str, int]:
     intake = visit.start_job("File intake")
     visit.answer(visit.open_question(intake, "AskForFile"), {"sample": "stations.json"})
     failed = [fail_delivery(visit, "Strict", town) for town in ("Oldtown", "Newtown", "Middletown", "Overtown")]
-    fail_delivery(visit, "Down", "Oldtown")
+    for town in ("Eastend", "Westend", "Northend"):
+        down = fail_delivery(visit, "Down", town)
+        visit.retry(down)
+        visit.wait_for_state(down, "FAILED", by=visit.admin)
+    packed = visit.start_job("Flaky delivery")
+    visit.answer(visit.open_question(packed, "PackParcel"), {"weight": "0.4", "carrier": "Works"})
+    visit.open_question(packed, "CallCarrier")
     asked = visit.start_job("Purchase approval")
     visit.open_question(asked, "RequestPurchase")
     return {"waiting": revised, "failed": failed[0], "asked": asked}
@@ -142,10 +154,13 @@ def make_pages(page: Page, base: str, jobs: dict[str, int]) -> dict[str, str]:
     page.goto(f"{home}job/incidents/")
     page.get_by_role("link", name="Call carrier: ValueError").first.click()
     incident = page.url
-    page.get_by_role("link", name="Retry one", exact=True).click()
-    page.get_by_label("Reason").fill("The carrier takes addresses without a postcode again.")
+    page.goto(f"{home}job/incidents/")
+    page.get_by_role("link", name="Call carrier: ConnectionError").first.click()
+    page.get_by_role("link", name="Retry ten", exact=True).click()
+    page.get_by_label("Reason").fill("The carrier says that it answers again.")
     page.locator("#verb-form input[type=submit]").click()
-    expect(page.locator("#bulk-items tr[data-item='DONE']")).to_have_count(1)
+    expect(page.locator("#bulk-items tr[data-item='DONE']").first).to_be_visible()
+    expect(page.get_by_text("Still to come")).to_have_count(0)
     bulk_run = page.url
     page.goto(f"{home}workflow/")
     page.get_by_role("link", name="Purchase approval").click()
@@ -157,6 +172,7 @@ def make_pages(page: Page, base: str, jobs: dict[str, int]) -> dict[str, str]:
         "admin-index": f"{base}admin/",
         "home": f"{home}workflow/console/",
         "workflow": workflow,
+        "compare": workflow.replace("/change/", "/compare/"),
         "job-waiting": f"{home}job/{jobs['waiting']}/change/",
         "job-failed": f"{home}job/{jobs['failed']}/change/",
         "timeline": f"{home}job/{jobs['waiting']}/change/",
@@ -196,7 +212,7 @@ def take_all(page: Page, scheme: str, pages: dict[str, str]) -> None:
         elif name == "admin-index":
             page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": WIDTH, "height": 330})
         else:
-            take(page, picture, TALLEST if name.startswith("job-") else HEIGHT)
+            take(page, picture, TALLEST if name in {*TALL, *ENDS} else HEIGHT, end=ENDS.get(name, "#content-main"))
         if (name, scheme) == ("job-waiting", "light"):
             shutil.copyfile(picture, IMAGES / "job-page.png")
         say(f"{picture.name}: {picture.stat().st_size // 1024} KiB")
@@ -210,10 +226,11 @@ def preview_file(page: Page) -> None:
     expect(page.locator("tr[data-outcome]").first).to_be_visible()
 
 
-def take(page: Page, picture: Path, tallest: int) -> None:
-    """Take the page from its top to its end, or to ``tallest`` pixels."""
+def take(page: Page, picture: Path, tallest: int, *, end: str) -> None:
+    """Take the page from its top to the end of its part ``end``, or to ``tallest`` pixels."""
     page.mouse.move(0, 0)
-    height = min(tallest, page.evaluate("document.documentElement.scrollHeight"))
+    bottom = page.locator(end).evaluate("(part) => part.getBoundingClientRect().bottom + window.scrollY")
+    height = min(tallest, bottom + MARGIN)
     clip = {"x": 0, "y": 0, "width": WIDTH, "height": height}
     page.screenshot(path=picture, full_page=True, clip=clip, animations="disabled")  # type: ignore[arg-type]
 
