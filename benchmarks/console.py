@@ -65,13 +65,11 @@ def _measure(database: Parameters, jobs: int, requests: int) -> Figures:
     django.setup()
     from django.contrib.auth.models import User
     from django.test import Client
-    from django.test.utils import setup_test_environment
 
     from benchmarks.console_rows import fill, insert_long_job
     from benchmarks.workflows import Chain10
     from django_wfe import run_workflow
 
-    setup_test_environment()
     run_workflow(Chain10)  # records the workflow and its definition
     fill(database, jobs)
     long_job = insert_long_job(database, LONG_JOB_RUNS)
