@@ -108,6 +108,7 @@ def _open_cursor(connection: Any) -> Iterator[Any]:
         with connection.cursor() as cursor:
             yield cursor
     else:
+        connection.close_if_health_check_failed()
         connection.ensure_connection()
         with connection.wrap_database_errors, connection.connection.cursor() as cursor:
             yield cursor
