@@ -52,7 +52,7 @@ ADDRESSES = [
     Address("django_wfe_workflow_changelist", permissions=("view_workflow",)),
     Address("django_wfe_workflow_change", ("workflow",), ("view_workflow",)),
     Address("django_wfe_workflow_history", ("workflow",), ("view_workflow",)),
-    Address("django_wfe_workflow_start", ("workflow",), ("view_workflow", "add_job", "view_job"), posts=True),
+    Address("django_wfe_workflow_start", ("workflow",), ("view_workflow", "add_job"), posts=True),
     Address("django_wfe_workflow_start_many", ("workflow",), ("view_workflow", "add_job")),
     Address(
         "django_wfe_inbox",

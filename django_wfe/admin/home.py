@@ -19,7 +19,7 @@ from django_wfe.admin.incidents import Trend, count_failures, list_incidents
 from django_wfe.admin.labels import load_step_labels
 from django_wfe.admin.live import Live
 from django_wfe.conf import settings
-from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
+from django_wfe.engine.rights import START_JOBS, has_permission, list_visible_jobs, list_visible_workflows
 from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
 
 RECENT_JOBS = 10_000
@@ -188,7 +188,7 @@ def list_startable(user: Any) -> list[Workflow]:
     """Give the workflows that the user can start a job of now."""
     rows = list_visible_workflows(user).filter(deleted=False, paused=False, load_error="")
     rows = rows.exclude(current_definition=None).only("name", "label", "groups")[:STARTABLE_SHOWN]
-    return [workflow for workflow in rows if has_permission(user, "django_wfe.add_job", workflow)]
+    return [workflow for workflow in rows if has_permission(user, START_JOBS, workflow)]
 
 
 def list_broken_workflows(workflows: QuerySet[Workflow]) -> list[Workflow]:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.history import log_start
 from django_wfe.engine.lifecycle import Source, start_job
-from django_wfe.engine.rights import has_permission
+from django_wfe.engine.rights import START_JOBS, describe_permission, has_permission
 from django_wfe.exceptions import PermissionRequired, WFEException
 from django_wfe.models import Job, Workflow
 
@@ -69,15 +69,17 @@ def find_startable(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow
     workflow = admin.get_queryset(request).select_related("current_definition").filter(pk=workflow_id).first()
     if workflow is None:
         raise Http404(_("There is no workflow with the id %(id)s.") % {"id": workflow_id})
-    if not has_permission(request.user, "django_wfe.add_job", workflow):
+    if not has_permission(request.user, START_JOBS, workflow):
         raise PermissionDenied
     return workflow
 
 
 def explain_no_start(workflow: Workflow, user: Any) -> str:
     """Say why no Job of this Workflow can start now, or give "" where one can."""
-    if not has_permission(user, "django_wfe.add_job", workflow):
-        return _("You do not have the permission to start jobs of this workflow.")
+    if not has_permission(user, START_JOBS, workflow):
+        return _("You need the permission %(permission)s to start jobs of it.") % {
+            "permission": describe_permission(START_JOBS)
+        }
     if workflow.deleted:
         return _("This workflow is no longer declared in WFE_WORKFLOWS.")
     if workflow.load_error:
@@ -106,4 +108,6 @@ def _start(
         messages.success(request, _("%(job)s was started.") % {"job": job})
     else:
         messages.info(request, _("%(job)s was started with this key before; no other was started.") % {"job": job})
+    if not has_permission(request.user, "django_wfe.view_job", workflow):
+        return HttpResponseRedirect(admin.build_object_url(workflow.pk))
     return HttpResponseRedirect(admin.build_url("django_wfe_job_change", job.pk))

@@ -28,7 +28,7 @@ from django_wfe.api.serializers import (
 from django_wfe.api.storage import Storage, load_storages
 from django_wfe.engine.lifecycle import Source, start_job
 from django_wfe.engine.output import read_log
-from django_wfe.engine.rights import has_permission, list_visible_jobs, require_permission
+from django_wfe.engine.rights import START_JOBS, has_permission, list_visible_jobs, require_permission
 from django_wfe.models import Job, JobState
 
 JOB_ID = Parameter("job_id", "The job's id.", int, in_path=True)
@@ -39,7 +39,7 @@ VIEW_DATA = "django_wfe.view_job_data"
 class JobListView(WFEView):
     """Jobs."""
 
-    permissions = {"GET": ("django_wfe.view_job",), "POST": ("django_wfe.add_job",)}
+    permissions = {"GET": ("django_wfe.view_job",), "POST": (START_JOBS,)}
     parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
     pagination_class = JobPagination
 

@@ -1,6 +1,7 @@
 """Who may do what. Every service call and every page asks here.
 
-A right is a model permission, and for a Workflow that names groups, membership in one of them besides.
+A right is a model permission (to start Jobs: one of two), and for a Workflow that names groups, membership in one of
+them besides.
 
 ``actor=None`` stands for trusted Python code: it may do everything. Views pass the user of the request, always.
 """
@@ -15,12 +16,18 @@ from django.utils.translation import gettext as _
 from django_wfe.exceptions import PermissionRequired
 from django_wfe.models import Job, Workflow
 
+START_JOBS = "django_wfe.add_job"
+"""What starting a Job asks for."""
+
+EQUIVALENTS = {START_JOBS: ("django_wfe.run_workflow",)}
+"""What may be held in the place of a permission. Asking for the permission asks for these as well."""
+
 
 def has_permission(actor: Any, permission: str, workflow: Workflow | None = None) -> bool:
     """Tell whether a user has a permission such as ``"django_wfe.cancel_job"``, for one workflow where it is given."""
     if actor is None:
         return True
-    if not (actor.is_active and actor.has_perm(permission)):
+    if not (actor.is_active and any(actor.has_perm(held) for held in list_sufficient(permission))):
         return False
     return workflow is None or _is_let_in(actor, workflow)
 
@@ -37,9 +44,22 @@ def require_permission(actor: Any, permission: str, workflow: Workflow | None = 
         )
     raise PermissionRequired(
         _("%(actor)s may not do this: it needs the permission %(permission)s.")
-        % {"actor": actor, "permission": permission},
+        % {"actor": actor, "permission": describe_permission(permission)},
         permission=permission,
     )
+
+
+def list_sufficient(permission: str) -> tuple[str, ...]:
+    """Give the permissions of which any one suffices where this one is asked for, itself first."""
+    return (permission, *EQUIVALENTS.get(permission, ()))
+
+
+def describe_permission(permission: str) -> str:
+    """Name a permission in a sentence, with what may be held in its place."""
+    named, *others = list_sufficient(permission)
+    for other in others:
+        named = _("%(one)s or %(other)s") % {"one": named, "other": other}
+    return named
 
 
 def list_visible_jobs(actor: Any) -> QuerySet[Job]:

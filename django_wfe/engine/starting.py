@@ -21,7 +21,7 @@ from django_wfe.engine.failures import clean
 from django_wfe.engine.heartbeat import get_worker
 from django_wfe.engine.notices import notify_input_required, notify_job_started
 from django_wfe.engine.prepared import Statement, fetch_row
-from django_wfe.engine.rights import require_permission
+from django_wfe.engine.rights import START_JOBS, require_permission
 from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
 from django_wfe.graph import START
 from django_wfe.models import Definition, Job, JobEvent, JobState, StepRunState, Workflow
@@ -62,7 +62,7 @@ def start_job(
         workflow: the id or row of a Workflow, a Workflow class, or its dotted path.
         key: a text of at most 255 characters; a second start of this workflow with it gives the first Job.
         created_by: the user that the Job is kept under. Default: ``actor``.
-        actor: the user whose permission ``add_job`` is asked for. Default None: trusted code.
+        actor: the user who is asked for the permission ``add_job`` or ``run_workflow``. Default None: trusted code.
         run_here: claim the first step run for this process in place of sending a message.
 
     Raises:
@@ -70,7 +70,7 @@ def start_job(
         PermissionRequired: where ``actor`` may not.
     """
     row = find_workflow(workflow)
-    require_permission(actor, "django_wfe.add_job", row)
+    require_permission(actor, START_JOBS, row)
     if key is not None and not (isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH and clean(key) == key):
         raise ValueError(
             _("key=%(key)r: give a text of 1 to %(longest)s characters without NUL and lone surrogates.")

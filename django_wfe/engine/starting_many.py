@@ -19,7 +19,7 @@ from django_wfe.engine.code import load_node
 from django_wfe.engine.failures import clean
 from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.providing import describe_today, give_input
-from django_wfe.engine.rights import require_permission
+from django_wfe.engine.rights import START_JOBS, require_permission
 from django_wfe.engine.starting import MAX_KEY_LENGTH, find_workflow, start_job
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow, NotEncodable, WFEException, WorkflowDeleted
 from django_wfe.graph import Node, has_input
@@ -93,8 +93,8 @@ def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -
     Args:
         workflow: as of ``start_job``.
         rows: at most ``MAX_ROWS``.
-        actor: the user whose permissions are asked for: ``add_job``, and ``provide_input_job`` where the first step
-            asks for input. Default None: trusted code.
+        actor: the user whose permissions are asked for: ``add_job`` or ``run_workflow``, and ``provide_input_job``
+            where the first step asks for input. Default None: trusted code.
 
     Raises:
         ValueError: more than ``MAX_ROWS`` rows.
@@ -160,7 +160,7 @@ def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> type[S
             _("%(rows)s rows are too many: at most %(most)s are started in one go.")
             % {"rows": number_format(len(rows)), "most": number_format(MAX_ROWS)}
         )
-    require_permission(actor, "django_wfe.add_job", workflow)
+    require_permission(actor, START_JOBS, workflow)
     node = get_first_node(workflow)
     if not node.asks_input:
         return None

@@ -48,7 +48,10 @@ class Workflow(models.Model):
     class Meta:
         verbose_name = _("workflow")
         verbose_name_plural = _("workflows")
-        permissions = [("pause_workflow", "Can pause and resume a workflow")]
+        permissions = [
+            ("run_workflow", "Can run a workflow"),
+            ("pause_workflow", "Can pause and resume a workflow"),
+        ]
         ordering: ClassVar[list[str]] = ["name", "path"]
 
     def __str__(self) -> str:

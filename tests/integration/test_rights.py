@@ -2,14 +2,18 @@
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.test import Client
 from django.urls import reverse
+from rest_framework.test import APIClient
 
 from django_wfe import order_workflow_execution, provide_external_input
 from django_wfe.engine.definitions import describe_workflow, record_workflow
 from django_wfe.engine.lifecycle import cancel_job
 from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
 from django_wfe.exceptions import PermissionRequired
-from django_wfe.models import Job, JobState
+from django_wfe.models import Job, JobState, Workflow
 from tests import workflows
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -90,3 +94,68 @@ def test_the_groups_follow_the_declaration(guarded: Job, monkeypatch: pytest.Mon
     monkeypatch.setattr(Guarded, "groups", ("clerks",))
     record_workflow(describe_workflow(Guarded))
     assert set(list_visible_jobs(_make_user("clerk", "clerks"))) == {guarded}
+
+
+@pytest.mark.parametrize("right", ["add_job", "run_workflow"])
+def test_either_of_two_permissions_starts_jobs_wherever_they_start(right: str) -> None:
+    workflow = record_workflow(describe_workflow(workflows.Linear))
+    starter = create_user(right, "view_workflow")
+    page, one, many = (build_page(workflow, name) for name in ("change", "start", "start_many"))
+    console, rest = Client(), APIClient()
+    console.force_login(starter)
+    rest.force_login(starter)
+    assert f'href="{one}"' in console.get(page).content.decode()
+    assert console.get(one).status_code == console.get(many).status_code == 200
+    assert console.post(one, {"key": "page"})["Location"] == page, "a job that they may not see is no place to go"
+    preview = console.post(many, {"file": ContentFile(b"key\nfile\n", "a.csv")})
+    console.post(many, {"confirmed": preview.context["confirmed"]})
+    assert rest.post("/wfe/jobs/", {"workflow_id": workflow.pk, "key": "rest"}, format="json").status_code == 201
+    order_workflow_execution(workflow, key="python", actor=starter)
+    call_command("wfe_job", "start", "Linear", "--key", "command", "--user", starter.username)
+    assert set(Job.objects.values_list("key", "created_by")) == {
+        (key, starter.pk) for key in ("page", "file", "rest", "python", "command")
+    }
+
+
+def test_who_holds_neither_starts_nothing_and_is_told_which_would_do() -> None:
+    workflow = record_workflow(describe_workflow(workflows.Linear))
+    reader = create_user("view_workflow", "view_job", "provide_input_job")
+    console, rest = Client(), APIClient()
+    console.force_login(reader)
+    rest.force_login(reader)
+    either = "django_wfe.add_job or django_wfe.run_workflow"
+    page = console.get(build_page(workflow, "change")).content.decode()
+    assert f"You need the permission {either} to start jobs of it." in page
+    assert build_page(workflow, "start") not in page
+    assert build_page(workflow, "start") not in console.get(reverse("admin:django_wfe_console")).content.decode()
+    for name in ("start", "start_many"):
+        assert console.get(build_page(workflow, name)).status_code == 403
+        assert console.post(build_page(workflow, name), {"key": ""}).status_code == 403
+    answer = rest.post("/wfe/jobs/", {"workflow_id": workflow.pk}, format="json")
+    assert answer.status_code == 403
+    assert either in answer.json()["detail"]
+    with pytest.raises(PermissionRequired, match=either):
+        order_workflow_execution(workflow, actor=reader)
+    assert not Job.objects.exists()
+
+
+def test_the_groups_of_a_workflow_hold_for_those_who_may_run_workflows(guarded: Job) -> None:
+    runner = create_user("run_workflow", "view_workflow")
+    with pytest.raises(PermissionRequired, match="auditors"):
+        order_workflow_execution(guarded.workflow_id, actor=runner)
+    client = APIClient()
+    client.force_login(runner)
+    assert client.post("/wfe/jobs/", {"workflow_id": guarded.workflow_id}, format="json").status_code == 403
+    runner.groups.add(Group.objects.create(name="auditors"))
+    member = User.objects.get(pk=runner.pk)
+    assert order_workflow_execution(guarded.workflow_id, actor=member) != guarded.pk
+
+
+def build_page(workflow: Workflow, name: str) -> str:
+    return reverse(f"admin:django_wfe_workflow_{name}", args=[workflow.pk])
+
+
+def create_user(*codenames: str) -> User:
+    user = User.objects.create_user("-".join(codenames), is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return User.objects.get(pk=user.pk)
