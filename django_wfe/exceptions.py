@@ -15,6 +15,11 @@ class WFEException(Exception):
 class WrongState(WFEException):
     """The job or step run is not in a state that allows this."""
 
+    def __init__(self, message: str = "", *, state: str = "") -> None:
+        """Say what is refused; ``state`` is the state that it is in, as a program compares it, or "" for none."""
+        super().__init__(message)
+        self.state = str(state)
+
 
 class WorkflowDeleted(WFEException):
     """The workflow is no longer declared in WFE_WORKFLOWS, so no new job of it can start."""

@@ -28,7 +28,7 @@ from django_wfe.api.definitions import FORBIDDEN, NOT_FOUND
 from django_wfe.api.pagination import BulkPagination
 from django_wfe.api.parsers import BoundedJSONParser
 from django_wfe.api.schema import Answer, Parameter, describe
-from django_wfe.api.serializers import FieldProblemsSerializer, ProblemSerializer
+from django_wfe.api.serializers import FieldProblemsSerializer, WrongStateSerializer
 from django_wfe.engine.incidents import jobs_of_incident
 from django_wfe.engine.lifecycle import VERBS, Source, preview_bulk, start_bulk, stop_bulk
 from django_wfe.engine.rights import list_visible_jobs, require_permission
@@ -141,7 +141,7 @@ class BulkStopView(BulkView):
             400: Answer("The body is not valid.", FieldProblemsSerializer),
             403: FORBIDDEN,
             404: NOT_FOUND,
-            409: Answer("It has ended already.", ProblemSerializer),
+            409: Answer("It has ended already.", WrongStateSerializer),
         },
         body=ReasonBody,
         parameters=[BULK_ID],

@@ -45,7 +45,8 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
     """Give the response for what a view raised, or None for what is a fault of the server.
 
     Every body has "detail", a sentence. Where fields are at fault there is "errors" too: ``{field: [messages]}``, the
-    field of a nested value being a path such as ``items.0.price``.
+    field of a nested value being a path such as ``items.0.price``. Where a state is in the way there is "state", its
+    code: "detail" names it as people read it, in the language of the request.
     """
     if isinstance(error, InvalidInput):
         return _respond(status.HTTP_422_UNPROCESSABLE_ENTITY, _("The input is not valid."), list_input_errors(error))
@@ -53,7 +54,8 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
         return _respond(status.HTTP_400_BAD_REQUEST, _("The request is not valid."), _list_request_errors(error))
     if isinstance(error, WFEException):
         code = next(code for kind, code in STATUSES if isinstance(error, kind))
-        return _respond(code, str(error))
+        state = error.state if isinstance(error, WrongState) else ""
+        return _respond(code, str(error), state=state)
     return exception_handler(error, context)
 
 
@@ -71,7 +73,12 @@ def _list_request_errors(error: InvalidRequest) -> dict[str, Any]:
     return detail if isinstance(detail, dict) else {api_settings.NON_FIELD_ERRORS_KEY: detail}
 
 
-def _respond(code: int, detail: str, errors: dict[str, Any] | None = None) -> Response:
+def _respond(code: int, detail: str, errors: dict[str, Any] | None = None, *, state: str = "") -> Response:
     # With ATOMIC_REQUESTS the answer to an error must not commit half of what was asked.
     set_rollback()
-    return Response({"detail": detail} if errors is None else {"detail": detail, "errors": errors}, status=code)
+    body: dict[str, Any] = {"detail": detail}
+    if state:
+        body["state"] = state
+    if errors is not None:
+        body["errors"] = errors
+    return Response(body, status=code)

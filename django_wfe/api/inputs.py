@@ -16,12 +16,13 @@ from django_wfe.api.serializers import (
     JobStateSerializer,
     ProblemSerializer,
     QuestionSerializer,
+    WrongStateSerializer,
 )
 from django_wfe.engine.lifecycle import Source, get_open_question, provide_external_input
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job
 
-NOTHING_ASKED = Answer("The job asks for nothing now.", ProblemSerializer)
+NOTHING_ASKED = Answer("The job asks for nothing now.", WrongStateSerializer)
 NO_CODE = Answer("This server cannot import the step's code now; the job goes on waiting.", ProblemSerializer)
 
 
@@ -47,7 +48,11 @@ class JobInputView(WFEView):
         job = self.get_visible_job(job_id)
         question = get_open_question(job)
         if question is None:
-            raise WrongState(_("Job %(id)s is %(state)s and asks for no input.") % {"id": job.pk, "state": job.state})
+            raise WrongState(
+                _("Job %(id)s is “%(state)s” and asks for no input.")
+                % {"id": job.pk, "state": job.get_state_display()},
+                state=job.state,
+            )
         data = {
             "step_run": question.step_run.pk,
             "step": question.step_run.step,

@@ -16,7 +16,12 @@ from django_wfe.api.inputs import NO_CODE
 from django_wfe.api.jobs import JOB_ID, NO_JOB
 from django_wfe.api.parsers import BoundedJSONParser
 from django_wfe.api.schema import Answer, Function, describe
-from django_wfe.api.serializers import FieldProblemsSerializer, JobStateSerializer, ProblemSerializer
+from django_wfe.api.serializers import (
+    FieldProblemsSerializer,
+    JobStateSerializer,
+    ProblemSerializer,
+    WrongStateSerializer,
+)
 from django_wfe.engine.lifecycle import VERBS, Source
 from django_wfe.models import Job
 
@@ -54,7 +59,7 @@ def _describe_verb(
         400: Answer("The body is not valid.", FieldProblemsSerializer),
         403: FORBIDDEN,
         404: NO_JOB,
-        409: Answer("The job is not in a state that allows this.", ProblemSerializer),
+        409: Answer("The job is not in a state that allows this.", WrongStateSerializer),
     }
     return describe(
         f"{name}_job", summary, answers={**answers, **(more_answers or {})}, body=body, parameters=[JOB_ID], tag="jobs"

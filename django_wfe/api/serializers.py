@@ -177,6 +177,15 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 @component
+class WrongStateSerializer(ProblemSerializer):
+    """Why a call did nothing, and the state that was in the way."""
+
+    state = serializers.CharField(
+        required=False, help_text="The state that it is in, such as FINISHED; detail names it as people read it."
+    )
+
+
+@component
 class FieldProblemsSerializer(ProblemSerializer):
     """Why a call did nothing, by the field at fault."""
 

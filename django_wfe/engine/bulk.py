@@ -137,7 +137,8 @@ def stop_bulk(bulk_run_id: int, *, actor: Any = None, reason: str = "") -> None:
     if not _end(bulk_run_id, BulkRun.State.STOPPED, why):
         raise WrongState(
             _("Bulk run %(bulk_run)s is “%(state)s”: it cannot be stopped.")
-            % {"bulk_run": bulk_run_id, "state": bulk.get_state_display()}
+            % {"bulk_run": bulk_run_id, "state": bulk.get_state_display()},
+            state=bulk.state,
         )
 
 

@@ -48,5 +48,6 @@ def check_expected_state(job: Job, expected_state: str | None) -> None:
     if expected_state is not None and job.state != expected_state:
         raise WrongState(
             _("Job %(job)s was “%(expected)s” and is “%(state)s” now; nothing was done.")
-            % {"job": job.pk, "expected": name_job_state(expected_state), "state": job.get_state_display()}
+            % {"job": job.pk, "expected": name_job_state(expected_state), "state": job.get_state_display()},
+            state=job.state,
         )

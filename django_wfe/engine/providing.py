@@ -57,7 +57,8 @@ def get_open_question(job: Job) -> OpenQuestion | None:
     if node is None:
         raise WrongState(
             _("Job %(job)s waits at %(step)s, which is no node of its definition.")
-            % {"job": job.pk, "step": step_run.step}
+            % {"job": job.pk, "step": step_run.step},
+            state=job.state,
         )
     try:
         step_class = load_node(step_run.step)
@@ -98,7 +99,7 @@ def provide_external_input(
         raise _describe_wrong_state(job_id)
     step_class = load_node(step_run.step)
     if not has_input(step_class):
-        raise WrongState(_say_no_input(step_run.step))
+        raise WrongState(_say_no_input(step_run.step), state=job.state)
     if not give_input(step_run.pk, step_class, external_data, actor=actor, source=source):
         raise _describe_wrong_state(job_id)
 
@@ -141,8 +142,10 @@ def _describe_wrong_state(job_id: int) -> WrongState:
     state = Job.objects.values_list("state", flat=True).get(pk=job_id)
     values = {"job": job_id, "state": name_job_state(state)}
     if state in (JobState.FINISHED, JobState.CANCELED):
-        return FinishedWorkflow(_("Job %(job)s is “%(state)s”: it takes no input any more.") % values)
-    return WrongState(_("Job %(job)s is “%(state)s”: it does not wait for this input (any more).") % values)
+        return FinishedWorkflow(_("Job %(job)s is “%(state)s”: it takes no input any more.") % values, state=state)
+    return WrongState(
+        _("Job %(job)s is “%(state)s”: it does not wait for this input (any more).") % values, state=state
+    )
 
 
 def describe_today(node: Node, step_class: type[Step]) -> Node:

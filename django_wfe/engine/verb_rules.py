@@ -40,7 +40,8 @@ class Rule:
         """Raise WrongState, or FinishedWorkflow for a Job that has ended, with the reason of a refusal."""
         reason = self.refuse(situation)
         if reason:
-            raise FinishedWorkflow(reason) if situation.state in FINAL else WrongState(reason)
+            error = FinishedWorkflow if situation.state in FINAL else WrongState
+            raise error(reason, state=situation.state)
 
 
 def judge(job: Job, *, has_running: bool, last: StepRun | None) -> Situation:

@@ -176,7 +176,7 @@ def retry_job(
         if external_data is not UNCHANGED:
             step_class = load_node(last.step)
             if not has_input(step_class):
-                raise WrongState(_("%(step)s takes no external input.") % {"step": last.step})
+                raise WrongState(_("%(step)s takes no external input.") % {"step": last.step}, state=job.state)
             edited["external_data"] = encode_input(
                 step_class.UserInputSchema, external_data, _("the input for %(step)s") % {"step": last.step}
             )
@@ -243,7 +243,8 @@ def rerun_job(
         chosen = job.step_runs.filter(number=number, superseded=False, number__gt=0).order_by("-attempt").first()
         if chosen is None:
             raise WrongState(
-                _("Job %(job)s has no step number %(number)s to run again from.") % {"job": job.pk, "number": number}
+                _("Job %(job)s has no step number %(number)s to run again from.") % {"job": job.pk, "number": number},
+                state=job.state,
             )
         StepRun.objects.filter(pk__in=[run.pk for run in runs]).update(state=StepRunState.CANCELED, finished_at=Now())
         job.step_runs.filter(number__gte=number).update(superseded=True)

@@ -42,7 +42,8 @@ def test_where_nothing_is_asked_both_calls_answer_409() -> None:
     client = sign_in("view_job", "provide_input_job")
     for response in (client.get(f"/wfe/jobs/{job_id}/input/"), give(client, job_id, {"some_data": 1})):
         assert response.status_code == 409
-        assert "FINISHED" in response.json()["detail"] or "finished" in response.json()["detail"]
+        assert "“finished”" in response.json()["detail"]
+        assert response.json()["state"] == "FINISHED"
 
 
 def test_an_unknown_job_is_404() -> None:

@@ -93,6 +93,14 @@ def test_the_shape_of_a_job_is_described(description: dict[str, Any]) -> None:
     assert start["required"] == ["workflow_id"]
 
 
+def test_a_call_that_a_state_can_refuse_describes_the_states_code(description: dict[str, Any]) -> None:
+    assert set(description["components"]["schemas"]["WFEWrongState"]["properties"]) == {"detail", "state"}
+    calls = {path.strip("/").rpartition("/")[2]: path for path in description["paths"] if "workflows" not in path}
+    for name in ("cancel", "retry", "input", "stop"):
+        answer = description["paths"][calls[name]]["post"]["responses"]["409"]
+        assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/WFEWrongState")
+
+
 def test_no_name_is_one_that_a_project_is_likely_to_have(description: dict[str, Any]) -> None:
     assert all(name.startswith("WFE") for name in description["components"]["schemas"])
 

@@ -80,6 +80,7 @@ def test_a_verb_does_nothing_when_the_state_is_not_the_expected_one(
     response = act(sign_in(VERBS[verb].permission.partition(".")[2]), job_id, verb, expected_state="ONGOING", **body)
     assert response.status_code == 409
     assert response.json()["detail"]
+    assert response.json()["state"] == Job.objects.get(pk=job_id).state
     assert (list(Job.objects.values()), JobEvent.objects.count()) == before
 
 
@@ -111,9 +112,20 @@ def test_an_unknown_job_is_404(verb: str, start: Any, body: Any, kind: str) -> N
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_verb_in_the_wrong_state_answers_409(verb: str, start: Any, body: Any) -> None:
-    response = act(sign_in(VERBS[verb].permission.partition(".")[2]), start(), verb, **body)
+    job_id = start()
+    response = act(sign_in(VERBS[verb].permission.partition(".")[2]), job_id, verb, **body)
     assert response.status_code == 409
     assert response.json()["detail"]
+    assert response.json()["state"] == Job.objects.get(pk=job_id).state
+
+
+def test_the_state_in_the_way_is_a_code_in_every_language() -> None:
+    client, job_id = sign_in("cancel_job"), start_waiting()
+    address, body = f"/wfe/jobs/{job_id}/cancel/", {"expected_state": "FAILED"}
+    answer = client.post(address, body, format="json", headers={"accept-language": "de"})
+    assert answer.status_code == 409
+    assert "wartet auf Eingabe" in answer.json()["detail"]
+    assert answer.json()["state"] == "INPUT_REQUIRED"
 
 
 @pytest.mark.parametrize(("verb", "field"), [("skip", "result"), ("rerun", "number")])
