@@ -56,9 +56,9 @@ class DramatiqDispatcher:
         """Send the message of a step run."""
         return self._send(run_step, step_run_id, delay=int(delay_seconds * 1000) or None)
 
-    def dispatch_bulk(self, bulk_run_id: int) -> None:
+    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
         """Send the message of a bulk run."""
-        self._send(run_bulk, bulk_run_id, delay=None)
+        self._send(run_bulk, bulk_run_id, delay=int(delay_seconds * 1000) or None)
 
     def _send(self, actor: dramatiq.Actor[[int], None], number: int, *, delay: int | None) -> bool:
         try:

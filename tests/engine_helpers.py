@@ -8,10 +8,11 @@ from typing import Any
 from django.contrib.auth.models import Permission, User
 from django.db.models.functions import Now
 
+from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.dispatcher import install_dispatcher
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.lifecycle import run_workflow
-from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
+from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState
 from tests.workflows import Asking
 
 
@@ -25,6 +26,18 @@ def run_ready(job_id: int, *, most: int = 100) -> Job:
         if list(due.order_by("id").values_list("id", "epoch")) == before:
             return Job.objects.select_related("workflow").get(pk=job_id)
     raise AssertionError(f"job {job_id} is not done after {most} rounds")
+
+
+def work_to_the_end(bulk: BulkRun) -> None:
+    """Work on a bulk run, and run what is ready of its jobs, until it has ended and they wait or have ended too."""
+    for _ in range(100):
+        work_on_bulk(bulk.pk)
+        for job_id in bulk.items.filter(state=BulkItem.State.DONE).order_by("job_id").values_list("job_id", flat=True):
+            run_ready(job_id)
+        bulk.refresh_from_db()
+        if bulk.finished_at is not None:
+            return
+    raise AssertionError(f"bulk run {bulk.pk} is not done after 100 rounds")
 
 
 def run_now(job_id: int) -> Job:

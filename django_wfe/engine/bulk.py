@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.dispatcher import get_dispatcher
 from django_wfe.engine.rights import require_permission
+from django_wfe.engine.staging import LOOK_AGAIN_SECONDS, count_room, find_returned
 from django_wfe.engine.verb_rules import Situation
 from django_wfe.engine.verbs import VERBS, Verb
 from django_wfe.exceptions import WFEException, WrongState
@@ -80,7 +81,8 @@ def start_bulk(
 
     Args:
         options: further arguments of the verb, such as ``result`` for "skip"; what JSON can hold.
-        stop_on_fingerprint: stop when a failure of this fingerprint comes back in a Job that was changed.
+        stop_on_fingerprint: stop when a failure of this fingerprint comes back in a Job that was changed. Then it goes
+            in stages: one Job first, then as many at a time as have got past the step that failed.
 
     Raises:
         ValueError: for a verb that there is not.
@@ -151,15 +153,24 @@ def work_on_bulk(bulk_run_id: int) -> None:
     until = time.monotonic() + settings.slice_seconds
     while live.update(state=BulkRun.State.RUNNING, touched_at=Now()):
         bulk = BulkRun.objects.select_related("actor").get(pk=bulk_run_id)
-        returned = _find_returned(bulk)
+        if bulk.actor_id is None and bulk.actor_name:
+            # Without an actor the verbs would take it for trusted code.
+            _end(bulk_run_id, BulkRun.State.STOPPED, _("%(actor)s is no user any more") % {"actor": bulk.actor_name})
+            return
+        returned = find_returned(bulk) if bulk.stop_on_fingerprint else None
         if returned:
             _end(bulk_run_id, BulkRun.State.STOPPED, _("the failure came back in job %(job)s") % {"job": returned})
             return
-        for _index in range(BATCH):
-            if not _apply_to_next(bulk):
-                if not bulk.items.filter(state=BulkItem.State.PENDING).exists():
-                    _end(bulk_run_id, BulkRun.State.FINISHED, "")
-                return
+        room = min(count_room(bulk), BATCH) if bulk.stop_on_fingerprint else BATCH
+        is_free = all(_apply_to_next(bulk) for _index in range(room))
+        if not bulk.items.filter(state=BulkItem.State.PENDING).exists():
+            _end(bulk_run_id, BulkRun.State.FINISHED, "")
+            return
+        if not is_free:
+            return  # others hold what is left, and go on with it
+        if room < BATCH:  # a thread that waited here might be the one that the Jobs wait for
+            _dispatch(bulk_run_id, delay_seconds=LOOK_AGAIN_SECONDS)
+            return
         if time.monotonic() >= until:
             _dispatch(bulk_run_id)
             return
@@ -206,27 +217,13 @@ def _apply_to_next(bulk: BulkRun) -> bool:
     return True
 
 
-def _find_returned(bulk: BulkRun) -> int | None:
-    """Give a Job of this bulk run in which the failure has come back since, or None."""
-    if not bulk.stop_on_fingerprint:
-        return None
-    changed = bulk.items.filter(state=BulkItem.State.DONE).values("job")
-    failed = StepRun.objects.filter(
-        fingerprint=bulk.stop_on_fingerprint,
-        state=StepRunState.FAILED,
-        created_at__gte=bulk.created_at,
-        job__in=changed,
-    )
-    return failed.values_list("job", flat=True).first()
-
-
 def _end(bulk_run_id: int, state: BulkRun.State, why: str) -> int:
     live = BulkRun.objects.filter(pk=bulk_run_id, state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING])
     return live.update(state=state, stop_reason=why, finished_at=Now())
 
 
-def _dispatch(bulk_run_id: int) -> None:
-    get_dispatcher().dispatch_bulk(bulk_run_id)
+def _dispatch(bulk_run_id: int, *, delay_seconds: float = 0) -> None:
+    get_dispatcher().dispatch_bulk(bulk_run_id, delay_seconds=delay_seconds)
 
 
 def _get_verb(name: str) -> Verb:

@@ -21,8 +21,8 @@ class Dispatcher(Protocol):
         Gives False, and raises nothing, where the broker did not take it.
         """
 
-    def dispatch_bulk(self, bulk_run_id: int) -> None:
-        """Send the message for the next slice of a bulk run."""
+    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
+        """Send the message for the next slice of a bulk run, to arrive after ``delay_seconds``."""
 
 
 class NullDispatcher:
@@ -32,7 +32,7 @@ class NullDispatcher:
         """Do nothing."""
         return True
 
-    def dispatch_bulk(self, bulk_run_id: int) -> None:
+    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
         """Do nothing."""
 
 

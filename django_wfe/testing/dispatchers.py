@@ -54,9 +54,9 @@ class RecordingDispatcher:
         self._keep(Message("step", step_run_id, delay_seconds))
         return True
 
-    def dispatch_bulk(self, bulk_run_id: int) -> None:
+    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
         """Keep the message of a bulk run. What the engine calls."""
-        self._keep(Message("bulk", bulk_run_id))
+        self._keep(Message("bulk", bulk_run_id, delay_seconds))
 
     def deliver_all(self, *, limit: int = 10_000) -> int:
         """Deliver every message that is not held back, and those that are sent meanwhile; give their number.

@@ -12,7 +12,7 @@ from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import BulkRun, Job, StepRun
 from tests.console import record
-from tests.engine_helpers import run_ready
+from tests.engine_helpers import run_ready, work_to_the_end
 from tests.workflows import Fail, Failing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -40,9 +40,7 @@ def retry(page: Page, stage: str, expected: str, reason: str = "") -> BulkRun:
 
 
 def let_workers_go(bulk: BulkRun) -> None:
-    work_on_bulk(bulk.pk)
-    for job_id in bulk.items.values_list("job_id", flat=True):
-        run_ready(job_id)
+    work_to_the_end(bulk)
 
 
 def test_an_operator_sees_failures_rise_and_retries_one_then_ten_then_all(page: Page) -> None:
@@ -90,13 +88,11 @@ def test_an_operator_sees_failures_rise_and_retries_one_then_ten_then_all(page: 
 def test_a_run_that_meets_the_failure_again_stops_before_the_operators_eyes(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("django_wfe.engine.bulk.BATCH", 1)
     monkeypatch.setattr(Fail, "FAILURES", 9)
     jobs = fail(4)
     fingerprint = StepRun.objects.filter(state="FAILED").values_list("fingerprint", flat=True)[0]
     page.goto(page.url + "django_wfe/job/incidents/" + fingerprint + "/")
     bulk = retry(page, "Retry all", "4 jobs start again")
-    monkeypatch.setattr("django_wfe.engine.bulk.settings", type("Short", (), {"slice_seconds": 0})())
     work_on_bulk(bulk.pk)
     run_ready(jobs[0])
     work_on_bulk(bulk.pk)

@@ -17,7 +17,7 @@ from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.lifecycle import cancel_job, run_workflow
 from django_wfe.models import BulkItem, BulkRun, Job, StepRun
 from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
-from tests.engine_helpers import run_ready
+from tests.engine_helpers import run_ready, work_to_the_end
 from tests.workflows import Fail, Failing, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -111,17 +111,14 @@ def test_one_then_ten_then_all_are_retried() -> None:
     repair(client, fingerprint, "ten")
     ten = BulkRun.objects.latest("pk")
     assert (ten.stop_on_fingerprint, list_jobs(ten)) == (fingerprint, jobs[1:11])
-    work_on_bulk(ten.pk)
-    for job in jobs[1:11]:
-        run_ready(job)
+    work_to_the_end(ten)
+    assert BulkRun.objects.get(pk=ten.pk).state == "FINISHED"
 
     assert "3 jobs start again" in read_page(client.get(build("django_wfe_incident_repair", fingerprint, "all"))).text
     repair(client, fingerprint, "all")
     last = BulkRun.objects.latest("pk")
     assert (last.stop_on_fingerprint, list_jobs(last)) == (fingerprint, jobs[11:])
-    work_on_bulk(last.pk)
-    for job in jobs[11:]:
-        run_ready(job)
+    work_to_the_end(last)
     page = read_page(client.get(build("django_wfe_incident", fingerprint)))
     assert page.facts["jobs"] == "0"
     assert "No job stands failed with it now." in page.text
@@ -129,11 +126,9 @@ def test_one_then_ten_then_all_are_retried() -> None:
 
 
 def test_a_staged_retry_stops_by_itself_when_the_failure_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("django_wfe.engine.bulk.BATCH", 1)
     monkeypatch.setattr(Fail, "FAILURES", 9)
     jobs, fingerprint = fail(4)
     client = sign_in_superuser()
-    monkeypatch.setattr("django_wfe.engine.bulk.time.monotonic", iter(range(0, 10**6, 1000)).__next__)
     repair(client, fingerprint, "all")
     bulk = BulkRun.objects.get()
     work_on_bulk(bulk.pk)

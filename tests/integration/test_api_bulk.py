@@ -21,7 +21,7 @@ class Silent:
     def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
         pass
 
-    def dispatch_bulk(self, bulk_run_id: int) -> None:
+    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
         pass
 
 

@@ -10,6 +10,7 @@ from django_wfe.engine.executor import run_step_run
 from django_wfe.exceptions import PermissionRequired, WrongState
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState
 from tests import workflows
+from tests.engine_helpers import run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -17,12 +18,14 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 class Sent:
     def __init__(self) -> None:
         self.bulk: list[int] = []
+        self.delays: list[float] = []
 
     def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
         pass
 
-    def dispatch_bulk(self, bulk_run_id: int) -> None:
+    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
         self.bulk.append(bulk_run_id)
+        self.delays.append(delay_seconds)
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +87,18 @@ def test_it_asks_for_the_permission_when_started_and_again_for_each_job() -> Non
 
 
 @pytest.mark.usefixtures("jobs")
+def test_it_stops_when_whoever_started_it_is_deleted_and_does_not_go_on_as_trusted_code() -> None:
+    leaver = User.objects.create_superuser("leaver")
+    bulk = start_bulk("cancel", Job.objects.all(), actor=leaver)
+    leaver.delete()
+    work_on_bulk(bulk.pk)
+    bulk.refresh_from_db()
+    assert (bulk.state, bulk.stop_reason) == (BulkRun.State.STOPPED, "leaver is no user any more")
+    assert bulk.items.filter(state=BulkItem.State.PENDING).count() == 6
+    assert not Job.objects.filter(state=JobState.CANCELED).exists()
+
+
+@pytest.mark.usefixtures("jobs")
 def test_a_slice_ends_by_time_and_hands_the_rest_on(settings, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("django_wfe.engine.bulk.BATCH", 2)
     settings.WFE_SLICE_SECONDS = 0.000001
@@ -94,7 +109,7 @@ def test_a_slice_ends_by_time_and_hands_the_rest_on(settings, sent: Sent, monkey
         work_on_bulk(sent.bulk.pop())
         slices += 1
     bulk.refresh_from_db()
-    assert (bulk.state, slices) == (BulkRun.State.FINISHED, 4)
+    assert (bulk.state, slices) == (BulkRun.State.FINISHED, 3)
 
 
 @pytest.mark.usefixtures("jobs")
@@ -108,10 +123,8 @@ def test_a_bulk_run_whose_worker_died_is_taken_up_again(sent: Sent) -> None:
 
 
 @pytest.mark.usefixtures("jobs")
-def test_it_stops_by_itself_when_the_failure_comes_back(monkeypatch: pytest.MonkeyPatch, settings) -> None:
-    monkeypatch.setattr("django_wfe.engine.bulk.BATCH", 1)
+def test_it_stops_by_itself_when_the_failure_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workflows.Fail, "FAILURES", 5)
-    settings.WFE_SLICE_SECONDS = 0.000001
     fingerprint = StepRun.objects.filter(state=StepRunState.FAILED).values_list("fingerprint", flat=True)[0]
     bulk = start_bulk("retry", Job.objects.filter(state=JobState.FAILED), stop_on_fingerprint=fingerprint)
     work_on_bulk(bulk.pk)
@@ -122,6 +135,26 @@ def test_it_stops_by_itself_when_the_failure_comes_back(monkeypatch: pytest.Monk
     assert bulk.state == BulkRun.State.STOPPED
     assert f"came back in job {first.pk}" in bulk.stop_reason
     assert bulk.items.filter(state=BulkItem.State.PENDING).count() == 3
+
+
+def test_a_repair_goes_on_with_as_many_jobs_as_went_well_and_waits_for_them_meanwhile(sent: Sent) -> None:
+    jobs = [run_workflow(workflows.Failing) for _ in range(12)]
+    fingerprint = StepRun.objects.filter(state=StepRunState.FAILED).values_list("fingerprint", flat=True)[0]
+    bulk = start_bulk("retry", Job.objects.all(), stop_on_fingerprint=fingerprint)
+    taken = bulk.items.filter(state=BulkItem.State.DONE)
+    counts = []
+    while BulkRun.objects.get(pk=bulk.pk).state != BulkRun.State.FINISHED:
+        work_on_bulk(bulk.pk)
+        before = taken.count()
+        work_on_bulk(bulk.pk)  # a message that comes twice, while what was begun is still under way
+        assert taken.count() == before
+        assert sent.bulk[-1] == bulk.pk
+        assert sent.delays[-1] > 0, "it waits at the broker, not in a worker's thread"
+        counts.append(before)
+        for job_id in taken.values_list("job", flat=True):
+            run_ready(job_id)
+    assert counts == [1, 2, 4, 8, 12]
+    assert set(Job.objects.filter(pk__in=jobs).values_list("state", flat=True)) == {JobState.FINISHED}
 
 
 @pytest.mark.usefixtures("jobs")

@@ -33,7 +33,7 @@ class BulkHere:
     def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
         pass
 
-    def dispatch_bulk(self, bulk_run_id: int) -> None:
+    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
         work_on_bulk(bulk_run_id)
 
 
@@ -340,7 +340,7 @@ def test_an_incident_is_repaired_first_in_one_job_and_then_in_all() -> None:
     assert (bulk.total, bulk.stop_on_fingerprint) == (1, fingerprint)
     assert bulk.items.get().job_id == failed[0], "the oldest"
     assert run("retry", "--incident", fingerprint)[1] == 0
-    assert BulkRun.objects.latest("id").total == 2
+    assert (BulkRun.objects.latest("id").total, BulkRun.objects.latest("id").state) == (2, "FINISHED")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -425,5 +425,5 @@ class _Nobody:
     def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
         pass
 
-    def dispatch_bulk(self, bulk_run_id: int) -> None:
+    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
         pass
