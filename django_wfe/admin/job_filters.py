@@ -42,7 +42,9 @@ class StateFilter(admin.SimpleListFilter):
         value = self.value()
         if value == OPEN:
             return queryset.filter(state__in=OPEN_STATES)
-        return queryset.filter(state=value) if value else queryset
+        if not value:
+            return queryset
+        return queryset.filter(state=value) if value in set(states.JobState) else queryset.none()
 
 
 class WorkflowFilter(admin.SimpleListFilter):

@@ -45,7 +45,9 @@ class StepRunStateFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[StepRun]) -> QuerySet[StepRun]:
         value = self.value()
-        return queryset.filter(state=value) if value else queryset
+        if not value:
+            return queryset
+        return queryset.filter(state=value) if value in set(states.StepRunState) else queryset.none()
 
 
 class FingerprintFilter(admin.SimpleListFilter):
@@ -60,6 +62,8 @@ class FingerprintFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[StepRun]) -> QuerySet[StepRun]:
         value = self.value()
+        if value and "\0" in value:  # PostgreSQL refuses it, and no fingerprint has it
+            return queryset.none()
         # The index of fingerprints holds failed step runs only.
         return queryset.filter(fingerprint=value, state=states.StepRunState.FAILED) if value else queryset
 

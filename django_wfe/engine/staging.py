@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 
 from django_wfe.models import BulkItem, BulkRun, StepRun, StepRunState
@@ -44,5 +46,5 @@ def count_room(bulk: BulkRun) -> int:
     return max(1, changed - under_way) - under_way
 
 
-def _list_changed(bulk: BulkRun) -> QuerySet[BulkItem, dict[str, int]]:
+def _list_changed(bulk: BulkRun) -> QuerySet[BulkItem, Any]:
     return bulk.items.filter(state=BulkItem.State.DONE).order_by().values("job")
