@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from django_wfe import states
 from django_wfe.admin.labels import load_step_labels
 from django_wfe.engine.code import load_node
+from django_wfe.engine.lifecycle import find_last_run
 from django_wfe.engine.rights import has_permission
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.forms import InputForm, build_input_form
@@ -44,7 +45,16 @@ class VerbForm(forms.Form):
         return {}
 
 
-class SkipForm(VerbForm):
+class PlacedForm(VerbForm):
+    """Of the verbs that are about the step which the Job is at: it may come back to the same state at another."""
+
+    expected_run = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
+
+    def collect_arguments(self) -> dict[str, Any]:
+        return {"expected_step_run": self.cleaned_data["expected_run"]}
+
+
+class SkipForm(PlacedForm):
     """The result to go on with, and the way to take where there are several."""
 
     result = forms.JSONField(
@@ -68,7 +78,7 @@ class SkipForm(VerbForm):
             self.order_fields(self.field_order)
 
     def collect_arguments(self) -> dict[str, Any]:
-        arguments = {"result": self.cleaned_data["result"]}
+        arguments = {**super().collect_arguments(), "result": self.cleaned_data["result"]}
         if "transition" in self.fields:
             arguments["transition"] = self.cleaned_data["transition"]
         return arguments
@@ -93,7 +103,7 @@ class RerunForm(VerbForm):
         return {"number": self.cleaned_data["number"]}
 
 
-class RetryForm(VerbForm):
+class RetryForm(PlacedForm):
     """Whether the step gets other input than before."""
 
     change_input = forms.BooleanField(
@@ -151,7 +161,10 @@ class VerbPage:
 def build_verb_page(job: Job, verb: str, request: HttpRequest) -> VerbPage:
     """Give the forms for a verb, bound where they were posted."""
     data = request.POST if request.method == "POST" else None
-    initial = {"expected_state": job.state}
+    initial: dict[str, Any] = {"expected_state": job.state}
+    if verb in ("skip", "retry"):
+        last = find_last_run(job)
+        initial["expected_run"] = last.pk if last is not None else None
     if verb == "skip":
         edges = job.definition.load_graph().list_edges_from(job.current_step)
         labels = load_step_labels(edge.target for edge in edges)
@@ -180,16 +193,16 @@ def _build_retry_page(job: Job, request: HttpRequest, initial: dict[str, Any]) -
     step = job.current_step
     graph_node = job.definition.load_graph().get_node(step)
     if graph_node is None or not graph_node.asks_input:
-        return VerbPage(VerbForm(data, initial=initial))
+        return VerbPage(PlacedForm(data, initial=initial))
     try:
         node = load_node(step)
         if not has_input(node):
-            return VerbPage(VerbForm(data, initial=initial))
+            return VerbPage(PlacedForm(data, initial=initial))
         form_class = build_input_form(node.UserInputSchema)
     except CodeNotLoaded as error:
-        return VerbPage(VerbForm(data, initial=initial), input_problem=str(error))
+        return VerbPage(PlacedForm(data, initial=initial), input_problem=str(error))
     except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
-        return VerbPage(VerbForm(data, initial=initial), input_problem=f"{type(error).__name__}: {error}")
+        return VerbPage(PlacedForm(data, initial=initial), input_problem=f"{type(error).__name__}: {error}")
     if data is not None:
         input_form = form_class(data, request.FILES, prefix=PREFIX)
         # What is not to be used need not be valid, and must not be told as an error.

@@ -74,8 +74,19 @@ class OperatorBody(Body):
         return value
 
 
+class PlacedBody(OperatorBody):
+    """What the verbs take that are about the step which the job is at."""
+
+    expected_step_run = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=LARGEST_ID,
+        help_text="Do it only if this step run is still the job's last; otherwise 409.",
+    )
+
+
 @component
-class RetryBody(OperatorBody):
+class RetryBody(PlacedBody):
     """How to try the failed step again."""
 
     external_data = serializers.JSONField(
@@ -87,7 +98,7 @@ class RetryBody(OperatorBody):
 
 
 @component
-class SkipBody(OperatorBody):
+class SkipBody(PlacedBody):
     """What stands in place of running the step."""
 
     result = serializers.JSONField(allow_null=True, help_text="The step's result.")

@@ -61,7 +61,7 @@ class VerbStatus:
 def list_verbs(job: Job, actor: Any) -> list[VerbStatus]:
     """Give every verb with what it would do to this Job as it stands, or why it cannot."""
     has_running = job.step_runs.filter(state=StepRunState.RUNNING).exists()
-    situation = judge(job, has_running=has_running, last=_find_last(job))
+    situation = judge(job, has_running=has_running, last=find_last_run(job))
     statuses = []
     for verb in VERBS.values():
         reason = verb.rule.refuse(situation)
@@ -158,12 +158,15 @@ def retry_job(
     source: str = JobEvent.Source.PYTHON,
     reason: str = "",
     expected_state: str | None = None,
+    expected_step_run: int | None = None,
 ) -> None:
     """Give a failed Job another attempt at the step that failed.
 
     Args:
         external_data: other external input for the step. Default: what it had.
         value: another ``_input`` for the step. Default: the result of the step before.
+        expected_step_run: the step run that the caller has seen as the last; a Job that has moved on since is left
+            alone, though it may be in the same state again. Default None: any.
 
     Raises:
         pydantic.ValidationError, NotEncodable: for ``external_data`` or ``value``; nothing was changed.
@@ -185,7 +188,7 @@ def retry_job(
         run_id = open_attempt(job, last, edited)
         return {"step": last.step, "attempt": last.attempt + 1, "step_run": run_id, "edited": sorted(edited)}
 
-    _apply("retry", job_id, change, JobEvent.Kind.RETRIED, actor, source, reason, expected_state)
+    _apply("retry", job_id, change, JobEvent.Kind.RETRIED, actor, source, reason, expected_state, expected_step_run)
 
 
 def skip_step(
@@ -197,12 +200,14 @@ def skip_step(
     source: str = JobEvent.Source.PYTHON,
     reason: str = "",
     expected_state: str | None = None,
+    expected_step_run: int | None = None,
 ) -> None:
     """Give a step that failed or waits its result by hand, and have the Job go on after it.
 
     Args:
         result: what the next step gets.
         transition: the index of the edge to take, needed where the node has several.
+        expected_step_run: as of ``retry_job``.
 
     Raises:
         NotEncodable: where ``result`` is nothing that JSON can hold.
@@ -216,7 +221,7 @@ def skip_step(
         advance_past(job, last, skipped_id, transition)
         return {"step": last.step, "step_run": skipped_id}
 
-    _apply("skip", job_id, change, JobEvent.Kind.SKIPPED, actor, source, reason, expected_state)
+    _apply("skip", job_id, change, JobEvent.Kind.SKIPPED, actor, source, reason, expected_state, expected_step_run)
 
 
 def rerun_job(
@@ -264,13 +269,18 @@ def _apply(
     source: str,
     reason: str,
     expected_state: str | None,
+    expected_step_run: int | None = None,
 ) -> None:
     verb = VERBS[name]
 
     def apply(job: Job, runs: list[StepRun]) -> None:
         require_permission(actor, verb.permission, job.workflow)
         check_expected_state(job, expected_state)
-        last = _find_last(job)
+        last = find_last_run(job)
+        if expected_step_run is not None and (last is None or last.pk != expected_step_run):
+            raise WrongState(
+                _("Job %(job)s has moved on since you looked; nothing was done.") % {"job": job.pk}, state=job.state
+            )
         verb.rule.check(judge(job, has_running=any(run.state == StepRunState.RUNNING for run in runs), last=last))
         data = change(job, runs, last)
         end_claims([run.pk for run in runs if run.state == StepRunState.INPUT_REQUIRED])
@@ -287,7 +297,8 @@ def _apply(
     change_job(job_id, apply)
 
 
-def _find_last(job: Job) -> StepRun | None:
+def find_last_run(job: Job) -> StepRun | None:
+    """Give the step run that the Job is at, or was at last."""
     return job.step_runs.filter(superseded=False).order_by("-number", "-attempt").first()
 
 

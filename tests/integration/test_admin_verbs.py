@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.test import Client
 from django.urls import reverse
 
 from django_wfe import steps, workflows
@@ -12,7 +13,7 @@ from django_wfe.engine.lifecycle import VERBS, pause_job, provide_external_input
 from django_wfe.models import Job, JobEvent, StepRun
 from tests.console import describe_database, list_messages, read_page, record, sign_in, sign_in_superuser
 from tests.engine_helpers import get_last_run, run_ready
-from tests.workflows import Asking, Failing, Left, Linear, Right
+from tests.workflows import Ask, Asking, Fail, Failing, Left, Linear, Right
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -22,6 +23,16 @@ class Choose(steps.Decision):
 
     def transition(self, _input=None):
         return 7
+
+
+class AskAgain(Ask):
+    """Asks once more."""
+
+
+class AskingTwice(workflows.Workflow):
+    """Waits twice, one time after the other."""
+
+    DIGRAPH = {steps.__start__: [Ask], Ask: [AskAgain]}
 
 
 class Choosing(workflows.Workflow):
@@ -45,11 +56,15 @@ def get_state(job_id: int) -> str:
 def act(job_id: int, verb: str, **data: Any) -> Any:
     """Open a verb's page, which changes nothing, and send its form."""
     client, before = sign_in_superuser(), describe_database()
-    page = read_page(client.get(build(job_id, verb)))
+    read_page(client.get(build(job_id, verb)))
     assert describe_database() == before
-    [form] = [form for form in page.forms if form.identifier == "verb-form"]
-    posted = {name: value for name, value in form.list_pairs(None) if isinstance(value, str)}
-    return client.post(build(job_id, verb), {**posted, **data}, follow=True)
+    return client.post(build(job_id, verb), {**read_form(client, build(job_id, verb)), **data}, follow=True)
+
+
+def read_form(client: Client, address: str) -> dict[str, str]:
+    """What the form of a verb's page would post as it stands."""
+    [form] = [form for form in read_page(client.get(address)).forms if form.identifier == "verb-form"]
+    return {name: value for name, value in form.list_pairs(None) if isinstance(value, str)}
 
 
 def test_cancel_says_what_will_happen_and_keeps_who_and_why() -> None:
@@ -180,6 +195,31 @@ def test_a_job_that_changed_meanwhile_is_left_alone(verb: str) -> None:
     assert list_messages(response)[-1].startswith("Nothing was changed: ")
     assert get_state(job_id) == ("PAUSED" if verb == "resume" else "INPUT_REQUIRED")
     assert not LogEntry.objects.exists()
+
+
+def test_a_job_that_waits_again_but_at_another_step_is_not_skipped_there() -> None:
+    job_id = start(AskingTwice)
+    client = sign_in_superuser()
+    seen = read_form(client, build(job_id, "skip"))
+    provide_external_input(job_id, {"some_data": 1})
+    assert run_ready(job_id).state == seen["expected_state"] == "INPUT_REQUIRED"
+    response = client.post(build(job_id, "skip"), {**seen, "result": '"for the first"'}, follow=True)
+    told = f"Job {job_id} has moved on since you looked; nothing was done."
+    assert list_messages(response) == [f"Nothing was changed: {told}"]
+    assert not StepRun.objects.filter(job_id=job_id, state="SKIPPED").exists()
+    assert not LogEntry.objects.exists()
+
+
+def test_of_two_operators_who_look_at_the_same_failure_one_retries_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fail, "FAILURES", 9)
+    job_id = start(Failing)
+    ann, bob = sign_in_superuser(), sign_in_superuser()
+    of_ann, of_bob = (read_form(client, build(job_id, "retry")) for client in (ann, bob))
+    ann.post(build(job_id, "retry"), of_ann)
+    assert run_ready(job_id).state == "FAILED", "again, and so it looks the same to Bob"
+    response = bob.post(build(job_id, "retry"), of_bob, follow=True)
+    assert "has moved on since you looked" in list_messages(response)[0]
+    assert JobEvent.objects.filter(job_id=job_id, kind="retried").count() == 1
 
 
 def test_a_form_without_the_expected_state_does_nothing() -> None:

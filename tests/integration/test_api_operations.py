@@ -119,6 +119,15 @@ def test_a_verb_in_the_wrong_state_answers_409(verb: str, start: Any, body: Any)
     assert response.json()["state"] == Job.objects.get(pk=job_id).state
 
 
+@pytest.mark.parametrize(("verb", "body"), [("retry", {}), ("skip", {"result": 1})])
+def test_a_verb_does_nothing_when_the_job_is_at_another_step_run(verb: str, body: Any) -> None:
+    job_id, client = start_failed(), sign_in(f"{verb}_job")
+    last = Job.objects.get(pk=job_id).step_runs.latest("pk").pk
+    refused = act(client, job_id, verb, expected_step_run=last - 1, **body)
+    assert (refused.status_code, refused.json()["state"]) == (409, "FAILED")
+    assert act(client, job_id, verb, expected_step_run=last, **body).status_code == 200
+
+
 def test_the_state_in_the_way_is_a_code_in_every_language() -> None:
     client, job_id = sign_in("cancel_job"), start_waiting()
     address, body = f"/wfe/jobs/{job_id}/cancel/", {"expected_state": "FAILED"}
