@@ -8,21 +8,27 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import django
 import import_export
 import pytest
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.test import override_settings
+from django.urls import reverse
 from django.utils import translation
 
 import django_wfe
 from django_wfe.engine.lifecycle import cancel_job, provide_external_input, run_workflow
 from django_wfe.exceptions import FinishedWorkflow
+from django_wfe.models import Job
+from django_wfe.steps import __start__
+from django_wfe.workflows import Workflow
 from tests.catalogues import Message, find_placeholders, invent_translation, read_messages, write_invented
 from tests.console import ADDRESSES, Address, build_world, read_page, record, sign_in_superuser
 from tests.untranslated import UntranslatedTexts, list_data
-from tests.workflows import Asking
+from tests.workflows import Ask, Asking
 
 pytestmark = [pytest.mark.survey, pytest.mark.integration]
 
@@ -38,6 +44,12 @@ FOREIGN_CATALOGUES = [
 PAGES = [address for address in ADDRESSES if address.is_page and address.gets]
 # The fields of the input that the workflows of the tests ask for.
 ASKED = ["Some data", "Day"]
+
+
+class AskingAtOnce(Workflow):
+    """Asks before anything else."""
+
+    DIGRAPH = {__start__: [Ask]}
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +146,60 @@ def test_a_page_has_no_text_that_cannot_be_translated(address: Address, invented
     html = response.content.decode()
     assert "⟦" in html
     assert UntranslatedTexts(html, [*list_data(), *ASKED]).found == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("action", ["cancel", "pause", "resume", "retry"])
+@pytest.mark.parametrize("chosen", ["selected", "filter"])
+def test_the_preview_of_an_action_has_no_text_that_cannot_be_translated(
+    action: str, chosen: str, invented_language: str
+) -> None:
+    world, client = build_world(), sign_in_superuser()
+    jobs = [str(pk) for pk in Job.objects.values_list("pk", flat=True)]
+    posted = {"action": f"{action}_selected", "_selected_action": jobs, "select_across": str(int(chosen == "filter"))}
+    address = f"{Address('django_wfe_job_changelist').build(world)}?state=open&age=day"
+    find_nothing(client.post(address, posted, headers={"accept-language": invented_language}))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", [post for post in ADDRESSES if "reason" in post.data], ids=str)
+def test_a_form_that_is_refused_has_no_text_that_cannot_be_translated(address: Address, invented_language: str) -> None:
+    world, client = build_world(), sign_in_superuser()
+    posted = {**world.fill(address.data), "reason": "7" * 1001, "expected_state": "FAILED"}
+    path, language = address.build(world), {"accept-language": invented_language}
+    find_nothing(client.post(path, posted, follow=True, headers=language))
+
+
+@pytest.mark.django_db
+def test_the_preview_of_many_starts_has_no_text_that_cannot_be_translated(invented_language: str) -> None:
+    world, client = build_world(), sign_in_superuser()
+    ask_at_once = record(AskingAtOnce)
+    language = {"accept-language": invented_language}
+    for workflow, rows in (
+        (ask_at_once.pk, "key,some_data,7\n1,1,2\n1,1,2\n2,,\n3,9\n"),
+        (world.get("workflow"), "key,7\n1,2\n2,\n"),
+        (world.get("workflow"), ""),
+        (world.get("workflow"), "key\n" + "9\n" * 2),
+    ):
+        path = reverse("admin:django_wfe_workflow_start_many", args=[workflow])
+        preview = client.post(path, {"file": ContentFile(rows.encode(), "7.csv")}, headers=language)
+        find_nothing(preview)
+        if preview.context.get("confirmed"):
+            posted = {"confirmed": preview.context["confirmed"]}
+            find_nothing(client.post(path, posted, follow=True, headers=language))
+
+
+def find_nothing(response: Any) -> None:
+    """Assert that a page has no text in English but names and what pydantic says, which is in English only."""
+    read_page(response)
+    html = response.content.decode()
+    assert "⟦" in html
+    of_pydantic = [
+        "Field required",
+        "Input should be a valid integer, unable to parse string as an integer",
+        "some_data",
+    ]
+    assert UntranslatedTexts(html, [*list_data(), *ASKED, *of_pydantic, "csv"]).found == []
 
 
 @pytest.mark.django_db
