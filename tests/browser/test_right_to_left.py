@@ -15,7 +15,7 @@ from tests.console import ADDRESSES, Address, World, build_world
 
 pytestmark = [pytest.mark.survey, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-HEBREW = "he"
+LANGUAGES = {"he": "he-IL", "ar": "ar-EG"}
 WIDTHS = (1280, 360)
 PAGES = [address for address in ADDRESSES if address.gets and address.is_page and "history" not in address.name]
 
@@ -44,21 +44,20 @@ def world(transactional_db: None) -> World:
     return build_world()
 
 
-@pytest.fixture
-def _in_hebrew(tmp_path: Path) -> Iterator[None]:
-    """Django's own texts in Hebrew and ours, which are in none, as long as those of another language."""
+@pytest.fixture(params=LANGUAGES)
+def locale(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Django's own texts in this language, and ours, which are in none, as long as those of another."""
     catalogue = Path(django_wfe.__file__).parent / "locale/de/LC_MESSAGES/django.po"
-    write_invented(read_messages(catalogue), tmp_path / HEBREW / "LC_MESSAGES" / "django.mo")
+    write_invented(read_messages(catalogue), tmp_path / request.param / "LC_MESSAGES" / "django.mo")
     with override_settings(LOCALE_PATHS=[str(tmp_path)]):
-        yield
+        yield LANGUAGES[request.param]
 
 
-@pytest.mark.usefixtures("_in_hebrew")
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_page_is_wider_than_the_window(
-    open_as: Callable[..., Page], operator: User, world: World, width: int
+    open_as: Callable[..., Page], operator: User, world: World, locale: str, width: int
 ) -> None:
-    page = open_in_hebrew(open_as, operator, PAGES[0].build(world), width)
+    page = open_there(open_as, operator, locale, PAGES[0].build(world), width)
     overflows: dict[str, object] = {}
     for address in PAGES:
         page.goto("/".join(page.url.split("/")[:3]) + address.build(world))
@@ -71,12 +70,11 @@ def test_no_page_is_wider_than_the_window(
     assert overflows == {}, json.dumps(overflows, indent=1)
 
 
-@pytest.mark.usefixtures("_in_hebrew")
 def test_the_graph_and_the_timeline_run_from_left_to_right(
-    open_as: Callable[..., Page], operator: User, world: World
+    open_as: Callable[..., Page], operator: User, world: World, locale: str
 ) -> None:
     path = Address("django_wfe_job_change", ("failed",)).build(world)
-    page = open_in_hebrew(open_as, operator, path, 1280)
+    page = open_there(open_as, operator, locale, path, 1280)
     for drawing in (".wfe-diagram__picture", ".wfe-axis", ".wfe-bar"):
         assert page.locator(drawing).first.evaluate("element => getComputedStyle(element).direction") == "ltr", drawing
     start, failed = (
@@ -87,9 +85,10 @@ def test_the_graph_and_the_timeline_run_from_left_to_right(
     assert start["x"] <= failed["x"]
 
 
-@pytest.mark.usefixtures("_in_hebrew")
-def test_text_and_marks_begin_at_the_right(open_as: Callable[..., Page], operator: User, world: World) -> None:
-    page = open_in_hebrew(open_as, operator, Address("django_wfe_console").build(world), 1280)
+def test_text_and_marks_begin_at_the_right(
+    open_as: Callable[..., Page], operator: User, world: World, locale: str
+) -> None:
+    page = open_there(open_as, operator, locale, Address("django_wfe_console").build(world), 1280)
     heading = page.locator("#content-main h2").first
     assert heading.evaluate("element => getComputedStyle(element).direction") == "rtl"
     chip = page.locator("#content-main .wfe-chip").first
@@ -99,5 +98,5 @@ def test_text_and_marks_begin_at_the_right(open_as: Callable[..., Page], operato
     assert icon["x"] > whole["x"] + whole["width"] / 2
 
 
-def open_in_hebrew(open_as: Callable[..., Page], user: User, path: str, width: int) -> Page:
-    return open_as(user, path, locale="he-IL", viewport={"width": width, "height": 900})
+def open_there(open_as: Callable[..., Page], user: User, locale: str, path: str, width: int) -> Page:
+    return open_as(user, path, locale=locale, viewport={"width": width, "height": 900})
