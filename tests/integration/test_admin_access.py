@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern
 
@@ -103,6 +105,24 @@ def test_each_right_is_needed_and_all_of_them_suffice(address: Address, world: W
         assert status == 302
     assert JobEvent.objects.count() == before[-1] + (address.posts and address.writes_event)
     assert (describe_database() != before) == address.posts
+
+
+@pytest.mark.parametrize("address", [address for address in ADDRESSES if address.posts], ids=str)
+def test_whatever_an_operator_does_stands_in_the_history_with_who_and_why(address: Address, world: World) -> None:
+    client, before = sign_in(*address.permissions), JobEvent.objects.count()
+    operator = User.objects.latest("pk")
+    assert send(client, address, world, "POST") == 302
+    written = LogEntry.objects.filter(user=operator)
+    assert written.count() == 1
+    row = written.get().get_edited_object()
+    history = sign_in_superuser().get(f"/admin/django_wfe/{row._meta.model_name}/{row.pk}/history/")
+    assert written.get().get_change_message() in read_page(history).text
+    if "reason" in address.data:
+        assert "because" in written.get().get_change_message()
+    events = JobEvent.objects.filter(actor=operator, actor_name=operator.username, source="admin")
+    assert events.count() == JobEvent.objects.count() - before == address.writes_event
+    if address.writes_event and "reason" in address.data:
+        assert events.get().data["reason"] == "because"
 
 
 def test_nobody_adds_or_deletes_rows_by_hand(world: World) -> None:
