@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy
 from django_wfe import states
 from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.history import log_action
+from django_wfe.engine.lifecycle import Source, pause_workflow, resume_workflow
 from django_wfe.engine.rights import has_permission
-from django_wfe.engine.workflow_verbs import PERMISSION, pause_workflow, resume_workflow
+from django_wfe.engine.workflow_verbs import PERMISSION
 from django_wfe.exceptions import PermissionRequired, WrongState
 from django_wfe.models import StepRun, Workflow
 
@@ -92,9 +93,9 @@ def _act(
 ) -> HttpResponseBase:
     try:
         if pauses:
-            pause_workflow(workflow.pk, actor=request.user, reason=reason)
+            pause_workflow(workflow.pk, actor=request.user, source=Source.ADMIN, reason=reason)
         else:
-            resume_workflow(workflow.pk, actor=request.user)
+            resume_workflow(workflow.pk, actor=request.user, source=Source.ADMIN)
     except PermissionRequired as error:
         raise PermissionDenied from error
     except WrongState as error:

@@ -86,8 +86,6 @@ def explain_no_start(workflow: Workflow, user: Any) -> str:
         return _("Its latest declaration has problems; mend them, and it can start again.")
     if workflow.current_definition is None:
         return _("No definition of it was ever loaded; the watchdog does that.")
-    if workflow.paused:
-        return _("This workflow is paused.")
     return ""
 
 

@@ -39,6 +39,7 @@ PACE = 5
 
 RECENT_JOBS_SHOWN = 10
 DEFINITIONS_SHOWN = 20
+EVENTS_SHOWN = 10
 
 _COUNTED_AS = {
     states.JobState.INPUT_REQUIRED.value: "waiting",
@@ -147,6 +148,7 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
             recent_jobs=list_recent_jobs(jobs) if may_see_jobs else [],
             no_start=explain_no_start(workflow, request.user),
             may_pause=may_pause(request.user, workflow),
+            events=list(workflow.events.order_by("-id")[:EVENTS_SHOWN]),
             graph_formats=list(FORMATS),
             now=timezone.now(),
         )

@@ -13,7 +13,7 @@ from django_wfe.api.definitions import FORBIDDEN, NOT_FOUND, WORKFLOW_ID
 from django_wfe.api.parsers import BoundedJSONParser
 from django_wfe.api.schema import Answer, describe
 from django_wfe.api.serializers import FieldProblemsSerializer, ProblemSerializer, WorkflowStateSerializer
-from django_wfe.engine.lifecycle import pause_workflow, resume_workflow
+from django_wfe.engine.lifecycle import Source, pause_workflow, resume_workflow
 from django_wfe.exceptions import UnknownWorkflow
 from django_wfe.models import Workflow
 
@@ -46,7 +46,7 @@ class WorkflowPauseView(WFEView):
         body = ReasonBody(data=request.data)
         body.is_valid(raise_exception=True)
         try:
-            pause_workflow(number, actor=request.user, reason=body.validated_data.get("reason", ""))
+            pause_workflow(number, actor=request.user, source=Source.REST, reason=body.validated_data.get("reason", ""))
         except UnknownWorkflow as error:
             raise Http404(str(error)) from error
         return _answer(number)
@@ -71,7 +71,7 @@ class WorkflowResumeView(WFEView):
         number = parse_row_id(workflow_id)
         Body(data=request.data).is_valid(raise_exception=True)
         try:
-            resume_workflow(number, actor=request.user)
+            resume_workflow(number, actor=request.user, source=Source.REST)
         except UnknownWorkflow as error:
             raise Http404(str(error)) from error
         return _answer(number)

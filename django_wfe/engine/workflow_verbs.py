@@ -12,14 +12,16 @@ from django_wfe.conf import DATABASE
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.rights import require_permission
 from django_wfe.exceptions import UnknownWorkflow, WrongState
-from django_wfe.models import StepRun, StepRunState, Workflow
+from django_wfe.models import JobEvent, StepRun, StepRunState, Workflow, WorkflowEvent
 
 PERMISSION = "django_wfe.pause_workflow"
 FIRST_BATCH = 500
 """How many step runs are dispatched at once when a workflow is resumed; recovery sends the others, oldest first."""
 
 
-def pause_workflow(workflow_id: int, *, actor: Any = None, reason: str = "") -> None:
+def pause_workflow(
+    workflow_id: int, *, actor: Any = None, source: str = JobEvent.Source.PYTHON, reason: str = ""
+) -> None:
     """Hold a Workflow: running steps finish, Jobs can be started and given input, and nothing new runs.
 
     It holds for every claim that begins after this has returned.
@@ -29,14 +31,18 @@ def pause_workflow(workflow_id: int, *, actor: Any = None, reason: str = "") -> 
         WrongState: where it is paused already.
     """
     _require(actor, workflow_id)
-    paused = Workflow.objects.filter(pk=workflow_id, paused=False).update(
-        paused=True, paused_at=Now(), paused_by=str(actor)[:255] if actor is not None else "", pause_reason=reason
-    )
-    if not paused:
-        raise WrongState(_("Workflow %(workflow)s is paused already.") % {"workflow": workflow_id})
+    with transaction.atomic(using=DATABASE):
+        paused = Workflow.objects.filter(pk=workflow_id, paused=False).update(
+            paused=True, paused_at=Now(), paused_by=_give_name(actor), pause_reason=reason
+        )
+        if not paused:
+            raise WrongState(_("Workflow %(workflow)s is paused already.") % {"workflow": workflow_id})
+        _record(WorkflowEvent.Kind.PAUSED, workflow_id, actor, source, reason)
 
 
-def resume_workflow(workflow_id: int, *, actor: Any = None) -> None:
+def resume_workflow(
+    workflow_id: int, *, actor: Any = None, source: str = JobEvent.Source.PYTHON, reason: str = ""
+) -> None:
     """Let a paused Workflow go on: what is ready runs in the order in which it became so.
 
     Raises:
@@ -50,8 +56,19 @@ def resume_workflow(workflow_id: int, *, actor: Any = None) -> None:
         )
         if not resumed:
             raise WrongState(_("Workflow %(workflow)s is not paused.") % {"workflow": workflow_id})
+        _record(WorkflowEvent.Kind.RESUMED, workflow_id, actor, source, reason)
         ready = StepRun.objects.filter(state=StepRunState.READY, job__workflow_id=workflow_id)
         dispatch_on_commit(ready.order_by("due_at", "id").values_list("pk", flat=True)[:FIRST_BATCH])
+
+
+def _record(kind: WorkflowEvent.Kind, workflow_id: int, actor: Any, source: str, reason: str) -> None:
+    WorkflowEvent.objects.create(
+        kind=kind, workflow_id=workflow_id, actor=actor, actor_name=_give_name(actor), source=source, reason=reason
+    )
+
+
+def _give_name(actor: Any) -> str:
+    return str(actor)[:255] if actor is not None else ""
 
 
 def _require(actor: Any, workflow_id: int) -> None:

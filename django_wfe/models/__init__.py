@@ -1,7 +1,7 @@
 """The tables. ``django_wfe.engine`` is the only one that writes jobs and step runs."""
 
 from django_wfe.models.bulk import BulkItem, BulkRun
-from django_wfe.models.events import JobEvent, JobLog
+from django_wfe.models.events import JobEvent, JobLog, WorkflowEvent
 from django_wfe.models.inbox import InputClaim
 from django_wfe.models.jobs import Job, StepRun
 from django_wfe.models.modules import DefinitionModule
@@ -24,4 +24,5 @@ __all__ = [
     "StepRunState",
     "Worker",
     "Workflow",
+    "WorkflowEvent",
 ]

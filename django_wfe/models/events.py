@@ -1,4 +1,4 @@
-"""A Job's history: who did what, when; and what its steps printed."""
+"""The history of a Job and of a Workflow: who did what, when; and what a Job's steps printed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from django_wfe.models.jobs import Job, StepRun
+from django_wfe.models.workflows import Workflow
 
 
 class JobEvent(models.Model):
@@ -90,6 +91,41 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.job_id})"
+
+
+class WorkflowEvent(models.Model):
+    """One append-only line of what operators did to a whole Workflow. ``actor_name`` stays when the user is deleted."""
+
+    class Kind(models.TextChoices):
+        """What was done."""
+
+        PAUSED = "paused", _("paused")
+        RESUMED = "resumed", _("resumed")
+
+    workflow = models.ForeignKey(Workflow, verbose_name=_("workflow"), on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(_("kind"), max_length=32, choices=Kind.choices)
+    actor = models.ForeignKey(
+        django_settings.AUTH_USER_MODEL,
+        verbose_name=_("actor"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    actor_name = models.CharField(_("actor's name"), max_length=255, blank=True)
+    source = models.CharField(
+        _("source"), max_length=16, choices=JobEvent.Source.choices, default=JobEvent.Source.PYTHON
+    )
+    reason = models.TextField(_("reason"), blank=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("workflow event")
+        verbose_name_plural = _("workflow events")
+        ordering: ClassVar[list[str]] = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.workflow_id})"
 
 
 class JobLog(models.Model):

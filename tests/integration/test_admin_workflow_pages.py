@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from django_wfe import steps
 from django_wfe.engine.definitions import describe_workflow, record_workflow
-from django_wfe.engine.lifecycle import run_workflow
+from django_wfe.engine.lifecycle import pause_workflow, run_workflow
 from django_wfe.graph import build_graph
-from django_wfe.models import Definition, Workflow
+from django_wfe.models import Definition, Job, Workflow, WorkflowEvent
 from django_wfe.rendering import dot, layout
 from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
 from tests.engine_helpers import run_ready
@@ -57,6 +57,23 @@ def test_a_workflow_is_paused_with_a_reason_shown_and_resumed() -> None:
     assert list_messages(response)[-1] == "Linear goes on."
     assert not Workflow.objects.get(pk=workflow.pk).paused
     assert LogEntry.objects.count() == 2
+    page = read_page(response)
+    assert [row.facts["event"] for row in page.rows if "event" in row.facts] == ["resumed", "paused"]
+    events = WorkflowEvent.objects.values_list("kind", "actor_name", "source", "reason")
+    name = LogEntry.objects.first().user.get_username()
+    assert list(events) == [("paused", name, "admin", "The supplier is down."), ("resumed", name, "admin", "")]
+
+
+def test_a_job_of_a_paused_workflow_can_be_started_and_the_page_says_that_it_waits() -> None:
+    workflow = record(Linear)
+    pause_workflow(workflow.pk)
+    client = sign_in_superuser()
+    address = build("django_wfe_workflow_start", workflow.pk)
+    page = read_page(client.get(address))
+    assert "no step of the job begins until it is resumed" in page.text
+    client.post(address, {"key": ""}, follow=True)
+    job = Job.objects.get()
+    assert (job.state, job.step_runs.filter(started_at=None).count()) == ("PENDING", 1)
 
 
 def test_pausing_is_for_the_members_of_the_workflows_groups() -> None:

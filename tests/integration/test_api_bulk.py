@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.dispatcher import install_dispatcher
 from django_wfe.engine.lifecycle import run_workflow, start_bulk, stop_bulk
-from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, StepRun, Workflow
+from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, StepRun, Workflow, WorkflowEvent
 from tests.api_calls import create_user, record, sign_in
 from tests.api_workflows import BreakingFlow, PlainFlow
 
@@ -255,6 +255,11 @@ def test_a_workflow_is_paused_and_resumed(finished: int) -> None:
     assert client.post(f"/wfe/workflows/{workflow.pk}/resume/", {}, format="json").status_code == 409
     assert client.post("/wfe/workflows/987654/pause/", {}, format="json").status_code == 404
     assert client.post("/wfe/workflows/987654/resume/", {}, format="json").status_code == 404
+    events = WorkflowEvent.objects.values_list("workflow", "kind", "actor", "source", "reason")
+    assert list(events) == [
+        (workflow.pk, "paused", user.pk, "rest", "the bank is down"),
+        (workflow.pk, "resumed", user.pk, "rest", ""),
+    ]
     unknown = client.post(f"/wfe/workflows/{workflow.pk}/resume/", {"reason": "x"}, format="json")
     assert unknown.status_code == 400
 

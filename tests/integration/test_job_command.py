@@ -403,6 +403,7 @@ def test_a_workflow_is_paused_and_resumed() -> None:
     assert run("pause-workflow", workflow.pk)[1] == 1
     assert run("resume-workflow", workflow.path)[1] == 0
     assert run("resume-workflow", workflow.path)[1] == 1
+    assert list(workflow.events.values_list("kind", "source")) == [("paused", "command"), ("resumed", "command")]
 
 
 @pytest.mark.django_db(transaction=True)

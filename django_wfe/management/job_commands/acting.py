@@ -98,7 +98,7 @@ def hold_workflow(output: Output, user: Any, workflow: str, reason: str, **optio
     """Pause a workflow."""
     row = find_workflow(workflow)
     try:
-        pause_workflow(row.pk, actor=user, reason=reason)
+        pause_workflow(row.pk, actor=user, source=Source.COMMAND, reason=reason)
     except WFEException as error:
         raise refuse(str(error)) from error
     output.give({"workflow": row.path, "paused": True})
@@ -109,7 +109,7 @@ def release_workflow(output: Output, user: Any, workflow: str, **options: Any) -
     """Resume a workflow."""
     row = find_workflow(workflow)
     try:
-        resume_workflow(row.pk, actor=user)
+        resume_workflow(row.pk, actor=user, source=Source.COMMAND)
     except WFEException as error:
         raise refuse(str(error)) from error
     output.give({"workflow": row.path, "paused": False})
