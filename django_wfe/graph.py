@@ -66,6 +66,11 @@ class Graph:
         """Give the node of this path, or None."""
         return self._nodes_by_path.get(path)
 
+    def get_label(self, path: str) -> str:
+        """Give the name for people of a node, on one line; for a path that is not in this graph, words made from it."""
+        node = self.get_node(path)
+        return " ".join(node.label.split()) if node is not None else guess_label(path)
+
     def list_edges_from(self, path: str) -> tuple[Edge, ...]:
         """Give the outgoing edges of a node, by their index."""
         return self._edges_by_source.get(path, ())
@@ -265,6 +270,11 @@ def has_input(node: type[Step]) -> bool:
 def get_label(declared: Any) -> str:
     """Give the name for people of a node or workflow class: its ``label``, else its class name in words."""
     return str(declared.label) if declared.label else split_words(declared.__name__)
+
+
+def guess_label(path: str) -> str:
+    """Give a name for people of a class of which only the dotted path is known."""
+    return split_words(path.rpartition(".")[2])
 
 
 def split_words(name: str) -> str:

@@ -8,20 +8,20 @@ from django.db.models import CharField, F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from django_wfe.graph import START, split_words
+from django_wfe import graph
 from django_wfe.models import Step
 
 
 def load_step_labels(paths: Iterable[str]) -> dict[str, str]:
     """Give the label of each path, in one query; for a class that discovery never saw, its name in words."""
     wanted = set(paths)
-    labels = dict(Step.objects.filter(path__in=wanted - {START}).exclude(label="").values_list("path", "label"))
+    labels = dict(Step.objects.filter(path__in=wanted - {graph.START}).exclude(label="").values_list("path", "label"))
     return {path: labels.get(path) or guess_label(path) for path in wanted}
 
 
 def guess_label(path: str) -> str:
     """Give a label for a dotted path without a look at the database."""
-    return _("Start") if path == START else split_words(path.rpartition(".")[2])
+    return _("Start") if path == graph.START else graph.guess_label(path)
 
 
 def annotate_label(field: str) -> Coalesce:

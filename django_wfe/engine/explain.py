@@ -63,14 +63,14 @@ def explain_job(job: Job, *, with_data: bool = True) -> Explanation:
         case StepRunState.INPUT_REQUIRED:
             return _explain_waiting(job, run, with_data=with_data)
         case StepRunState.RUNNING:
-            return _explain_running(run, now)
+            return _explain_running(job, run, now)
     if job.workflow.paused:
         return Explanation(_say_workflow_paused(job.workflow), _("Resume the workflow."), "workflow_paused")
     if run.epoch and job.error:
         return _explain_parked(job, run, with_data=with_data)
     if run.due_at > now:
         return _explain_retry(job, run, with_data=with_data)
-    return _explain_ready(run, now)
+    return _explain_ready(job, run, now)
 
 
 def _find_live_run(job: Job) -> StepRun | None:
@@ -96,7 +96,7 @@ def _explain_failed(job: Job, *, with_data: bool) -> Explanation:
     way_out = _("Mend the cause and retry it, skip the step with a result of yours, or cancel the job.")
     if run is None:
         return Explanation((with_data and _shorten(job.error)) or _("It failed."), way_out, "failed")
-    values = {"step": name_step(run.step), "error": _quote(run.error_type, run.error, with_data=with_data)}
+    values = {"step": name_step(job.definition_id, run.step), "error": _quote(run.error_type, run.error, with_data=with_data)}
     if run.state == StepRunState.LOST:
         lost = run.lost_before + 1
         sentence = ngettext(
@@ -115,7 +115,7 @@ def _explain_failed(job: Job, *, with_data: bool) -> Explanation:
 
 
 def _explain_waiting(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
-    values = {"step": name_step(run.step), "since": _say_time(run.created_at)}
+    values = {"step": name_step(job.definition_id, run.step), "since": _say_time(run.created_at)}
     way_out = _say_who_may_answer(job.workflow)
     if job.error:
         sentence = _("“%(step)s” waits for input again, since the input it had is no longer valid.") % values
@@ -138,9 +138,9 @@ def _say_who_may_answer(workflow: Workflow) -> str:
     return _("Provide the input. Everybody with the permission “Can provide input to a job” may.")
 
 
-def _explain_running(run: StepRun, now: datetime) -> Explanation:
+def _explain_running(job: Job, run: StepRun, now: datetime) -> Explanation:
     worker = run.worker
-    values = {"step": name_step(run.step), "since": _say_time(run.started_at), "worker": str(worker or _("unknown"))}
+    values = {"step": name_step(job.definition_id, run.step), "since": _say_time(run.started_at), "worker": str(worker or _("unknown"))}
     watchdog = _("The next sweep gives it to another worker: keep manage.py wfe_watchdog running.")
     if worker is None or worker.declared_dead_at is not None or worker.stopped_at is not None:
         sentence = _("“%(step)s” was running since %(since)s, and its worker %(worker)s is gone.")
@@ -190,7 +190,7 @@ def _explain_parked(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
 
 def _explain_retry(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
     values = {
-        "step": name_step(run.step),
+        "step": name_step(job.definition_id, run.step),
         "due": _say_time(run.due_at),
         "attempt": number_format(run.attempt),
         "most": number_format(_find_max_attempts(run.step) or run.attempt),
@@ -200,8 +200,8 @@ def _explain_retry(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
     return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "retry_due")
 
 
-def _explain_ready(run: StepRun, now: datetime) -> Explanation:
-    values = {"step": name_step(run.step)}
+def _explain_ready(job: Job, run: StepRun, now: datetime) -> Explanation:
+    values = {"step": name_step(job.definition_id, run.step)}
     if not list_live_workers().exists():
         return _explain_no_worker(values, now)
     sent = max(run.due_at, run.dispatched_at)

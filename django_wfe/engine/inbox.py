@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django_wfe.conf import DATABASE
 from django_wfe.encoding import encode
 from django_wfe.engine.rights import has_permission, list_visible_jobs, require_permission
+from django_wfe.engine.verb_rules import name_step
 from django_wfe.exceptions import UnknownJob, WrongState
 from django_wfe.models import InputClaim, JobEvent, JobState, StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
@@ -229,4 +230,5 @@ def _write_event(step_run: StepRun, kind: JobEvent.Kind, actor: Any, source: str
 
 
 def _name(step_run: StepRun) -> str:
-    return _("“%(step)s” of job %(job)s") % {"step": step_run.step.rpartition(".")[2], "job": step_run.job_id}
+    step = name_step(step_run.job.definition_id, step_run.step)
+    return _("“%(step)s” of job %(job)s") % {"step": step, "job": step_run.job_id}

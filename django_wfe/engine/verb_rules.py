@@ -8,25 +8,29 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from django_wfe.exceptions import FinishedWorkflow, WrongState
-from django_wfe.graph import split_words
 from django_wfe.models import Job, JobState, StepRun
+from django_wfe.models.workflows import load_graph
 
 FINAL = (JobState.FINISHED, JobState.CANCELED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What matters of a Job for a verb. ``attempt`` is that of its last step run."""
+    """What matters of a Job for a verb. ``attempt`` is that of its last step run.
+
+    ``definition_id`` and ``current_step`` are there for what describes; whoever only asks for refusals leaves them.
+    """
 
     state: str
     has_running: bool
+    definition_id: int = 0
     current_step: str = ""
     attempt: int = 0
 
     @property
     def step_name(self) -> str:
-        """The current step's class name in words."""
-        return name_step(self.current_step)
+        """The current step's label."""
+        return name_step(self.definition_id, self.current_step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +51,18 @@ class Rule:
 def judge(job: Job, *, has_running: bool, last: StepRun | None) -> Situation:
     """Give the situation of a Job."""
     attempt = last.attempt if last is not None else 0
-    return Situation(state=job.state, has_running=has_running, current_step=job.current_step, attempt=attempt)
+    return Situation(
+        state=job.state,
+        has_running=has_running,
+        definition_id=job.definition_id,
+        current_step=job.current_step,
+        attempt=attempt,
+    )
 
 
-def name_step(path: str) -> str:
-    """Give a step's class name in words, for a sentence."""
-    return split_words(path.rpartition(".")[2])
+def name_step(definition_id: int, path: str) -> str:
+    """Give a step's label for a sentence, as the definition has it. A process asks the database once a definition."""
+    return load_graph(definition_id).get_label(path)
 
 
 def _refuse_cancel(situation: Situation) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from django_wfe.graph import Graph, split_words
+from django_wfe.graph import Graph, guess_label
 from django_wfe.models import StepRun, Worker
 from django_wfe.rendering.axis import AXIS_LENGTH, BREAK_LENGTH, Axis, Span, Tick, build_axis, build_ticks
 from django_wfe.rendering.durations import describe_distance, describe_duration
@@ -282,7 +282,7 @@ def _build_row(
 ) -> TimelineRow:
     run = bar.run
     node = graph.get_node(run.step) if graph else None
-    label = name_node(node) if node else split_words(run.step.rpartition(".")[2])
+    label = name_node(node) if node else guess_label(run.step)
     look = get_step_run_look(run.state, attempt=run.attempt, job_state=job_state)
     worker = _describe_worker(run)
     return TimelineRow(

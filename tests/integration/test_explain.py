@@ -21,7 +21,7 @@ from django_wfe.engine.definitions import record_deleted
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.explain import Explanation, explain_job
 from django_wfe.engine.heartbeat import get_worker, stop_worker
-from django_wfe.engine.lifecycle import cancel_job, pause_job, pause_workflow
+from django_wfe.engine.lifecycle import cancel_job, list_verbs, pause_job, pause_workflow, retry_job
 from django_wfe.engine.recovery import sweep
 from django_wfe.models import Job, JobState, StepRun, StepRunState, Worker, Workflow
 from django_wfe.retry import Retry
@@ -53,6 +53,21 @@ class GiveUp(steps.Step):
 
 class GivingUp(wfe_workflows.Workflow):
     DIGRAPH = {steps.__start__: [GiveUp]}
+
+
+class Hesitate(steps.Step):
+    label = "Hear\nthe bank"
+    retry = Retry(max_attempts=2, backoff=3600, jitter=0)
+
+    class UserInputSchema(workflows.BaseModel):
+        some_data: int
+
+    def execute(self, external_input: Any) -> Any:
+        raise ConnectionError("the bank is away")
+
+
+class Hesitating(wfe_workflows.Workflow):
+    DIGRAPH = {steps.__start__: [Hesitate]}
 
 
 class Vanish(steps.Step):
@@ -379,6 +394,32 @@ def test_a_step_that_lost_its_worker_too_often_says_how_often() -> None:
     assert explanation.code == "lost_too_often"
     assert "it lost its worker 3 times" in explanation.sentence
     assert "log" in explanation.way_out
+
+
+def test_a_step_is_called_by_its_label_wherever_it_is_named() -> None:
+    job_id = run_workflow(Hesitating)
+    label = "“Hear the bank”"
+
+    def say() -> list[str]:
+        job = Job.objects.get(pk=job_id)
+        effects = {status.verb.name: status.effect for status in list_verbs(job, None)}
+        return [explain(job_id).sentence, *(effects[name] for name in ("retry", "skip", "resume") if effects[name])]
+
+    assert all(sentence.startswith(label) for sentence in say()), say()
+    provide_external_input(job_id, {"some_data": 1})
+    assert label in explain(job_id).sentence, "ready"
+    run_ready(job_id)
+    assert f"Attempt 2 of 2 at {label}" in explain(job_id).sentence
+    set_back(job_id, 3601)
+    claim_step_run(get_run(job_id).pk, start_worker().pk)
+    assert explain(job_id).sentence.startswith(f"{label} runs")
+    StepRun.objects.filter(job=job_id, state="RUNNING").update(state="FAILED")
+    Job.objects.filter(pk=job_id).update(state="FAILED")
+    assert len(say()) == 3
+    assert all(sentence.startswith(label) for sentence in say()), say()
+    retry_job(job_id)
+    pause_job(job_id)
+    assert f"goes on at {label}" in say()[-1]
 
 
 def test_times_are_told_in_the_current_timezone() -> None:

@@ -58,7 +58,7 @@ def test_who_claims_first_has_it_and_the_other_is_told_who(ann: User, bob: User)
     run = make_waiting()
     claim_input(run.pk, ann)
     claim_input(run.pk, ann)  # once more changes nothing
-    with pytest.raises(WrongState, match=f"“AskAtOnce” of job {run.job_id} is claimed by ann"):
+    with pytest.raises(WrongState, match=f"“Give a number” of job {run.job_id} is claimed by ann"):
         claim_input(run.pk, bob)
     claim = get_claim(run.pk)
     assert claim is not None
