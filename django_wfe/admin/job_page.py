@@ -46,6 +46,9 @@ RUNS_DRAWN = 20_000
 RUNS_LOOKED_AT_OFTEN = 30
 """With more step runs than this on the page, it looks for news less often: its timeline is drawn anew each time."""
 
+SLOW_PACE = 10
+"""Seconds between looks at a Job that stands failed until somebody repairs it, or of which an older part is shown."""
+
 
 @dataclass(slots=True)
 class RunRow:
@@ -147,8 +150,10 @@ def find_question(job: Job) -> OpenQuestion | None:
 
 def choose_pace(job: Job, window: Window) -> int:
     """Give the seconds until the page looks for news, 0 where there can be none."""
-    if job.state not in states.LIVE_JOB_STATES or not window.is_newest:
+    if job.state in (states.JobState.FINISHED, states.JobState.CANCELED):
         return 0
+    if job.state == states.JobState.FAILED or not window.is_newest:
+        return SLOW_PACE
     return 1 if len(window.runs) <= RUNS_LOOKED_AT_OFTEN else 3
 
 

@@ -60,9 +60,10 @@ def is_fragment_request(request: HttpRequest) -> bool:
 
 
 def finish_fragment(response: HttpResponse, live: Live) -> HttpResponse:
-    """Mark a response as a fragment: with the page's state, and 286 where it was the last."""
+    """Mark a response as a fragment: with the page's state and pace, and 286 where it was the last."""
     response["Cache-Control"] = "no-store"
-    trigger_client_event(response, STATE_EVENT, {"state": live.state, "words": str(live.words)})
+    news = {"state": live.state, "words": str(live.words), "seconds": live.seconds}
+    trigger_client_event(response, STATE_EVENT, news)
     if not live.seconds:
         response.status_code = HTMX_STOP_POLLING
     return response

@@ -1,6 +1,7 @@
 /* When a page of the console asks for news. htmx asks and puts the parts in place, keep.js spares what is being used.
 
-   <div id="content-main" data-live="1">    seconds until the first look; the looks get rarer while nothing happens
+   <div id="content-main" data-live="1">    seconds until the first look; the looks get rarer while nothing happens,
+                                            and each answer names the seconds anew
    <div id="wfe-live" hx-get="...">         what htmx asks with; 286 says that nothing changes any more
    <section id="..." data-live-part>        replaced by the part with its id, if that is another one
    <pre id="..." data-tail>                 a log that grows, see tail.js
@@ -14,8 +15,7 @@
     if (!main || !poller || !window.htmx) {
         return;
     }
-    const first = 1000 * (Number(main.dataset.live) || 1);
-    const slowest = Math.max(20000, 4 * first);
+    let first = 1000 * (Number(main.dataset.live) || 1);
     const growth = 1.3;
     const share = 5; // a slow server is asked at most a fifth of the time
     let delay = first;
@@ -80,12 +80,17 @@
         } else if (event.detail.xhr.status === 286 && isOurs(event.detail.xhr)) {
             main.removeAttribute("data-live");
         }
+        const slowest = Math.max(20000, 4 * first);
         delay = Math.max(Math.min(delay * growth, slowest), share * (performance.now() - asked));
         plan();
     });
 
     main.addEventListener("wfe:state", (event) => {
-        if (event.target === poller && event.detail.state !== poller.dataset.state) {
+        if (event.target !== poller) {
+            return;
+        }
+        first = 1000 * (event.detail.seconds || 1);
+        if (event.detail.state !== poller.dataset.state) {
             poller.dataset.state = event.detail.state;
             if (main.dataset.state) {
                 main.dataset.state = event.detail.state;

@@ -8,12 +8,12 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
 from django_wfe.engine.bulk import start_bulk
-from django_wfe.engine.lifecycle import provide_external_input, run_workflow
+from django_wfe.engine.lifecycle import provide_external_input, retry_job, run_workflow
 from django_wfe.models import BulkRun, Job, JobLog, StepRun
 from tests.browser.live_pages import A_MINUTE, Asked, look, set_hidden, start_waiting, stop_clock
 from tests.console import record
 from tests.engine_helpers import run_ready
-from tests.workflows import Asking
+from tests.workflows import Asking, Failing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -61,6 +61,36 @@ def test_it_asks_less_often_with_time_and_not_at_all_when_nothing_can_change(ope
     run_ready(job_id)
     look(page)
     expect(page.locator("#content-main")).to_have_attribute("data-state", "FINISHED")
+    before = asked.count
+    page.clock.run_for(10 * A_MINUTE)
+    assert asked.count == before
+
+
+def test_a_failed_job_shows_that_a_colleague_has_repaired_it(open_view: Callable[..., Page]) -> None:
+    record(Failing)
+    job_id = run_workflow(Failing)
+    page = open_view("django_wfe_job_change", job_id)
+    stop_clock(page)
+    asked = Asked(page)
+    page.clock.run_for(9000)
+    assert asked.count == 0, "nothing moves by itself here"
+    look(page)
+    for _ in range(12):
+        look(page)
+    assert page.locator("[data-live-status]").text_content() == ""
+
+    retry_job(job_id)
+    look(page)
+    expect(page.locator("#content-main")).to_have_attribute("data-state", "ONGOING")
+    expect(page.locator("#job-action")).not_to_contain_text("Retry")
+    before = asked.count
+    look(page, 1500)  # as often as any job that moves
+    assert asked.count == before + 1
+    run_ready(job_id)
+    look(page)
+    expect(page.locator("#content-main")).to_have_attribute("data-state", "FINISHED")
+    expect(page.locator("[data-live-status]")).to_have_text("The last step has run.")
+    expect(page.locator("#step-runs tbody tr[data-state=FAILED]")).to_have_count(1)
     before = asked.count
     page.clock.run_for(10 * A_MINUTE)
     assert asked.count == before

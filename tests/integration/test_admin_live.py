@@ -55,6 +55,11 @@ def read_state(response: Any) -> str:
     return state
 
 
+def read_seconds(response: Any) -> int:
+    seconds: int = json.loads(response["HX-Trigger"])["wfe:state"]["seconds"]
+    return seconds
+
+
 def test_htmx_is_the_one_that_the_installed_django_htmx_ships() -> None:
     ours = Path(str(finders.find("django_wfe/vendor/htmx.min.js")))
     folder = Path(django_htmx.__file__).parent / "static" / "django_htmx"
@@ -121,6 +126,32 @@ def test_a_job_that_ends_stops_its_page() -> None:
     page = read_page(client.get(path))
     assert "live" not in page.facts
     assert not any("htmx" in address for address in page.resources)
+
+
+def test_a_failed_job_is_looked_at_slowly_until_it_ends() -> None:
+    record(Failing)
+    job_id = run_workflow(Failing)
+    client = sign_in_superuser()
+    path = build("django_wfe_job_change", job_id)
+    assert read_page(client.get(path)).facts["live"] == "10"
+    answer = client.get(path, **ASKS)
+    assert (answer.status_code, read_state(answer), read_seconds(answer)) == (200, "FAILED", 10)
+    retry_job(job_id)
+    assert read_seconds(client.get(path, **ASKS)) == 1, "it may move any moment"
+    cancel_job(job_id)
+    assert client.get(path, **ASKS).status_code == 286
+
+
+def test_an_older_part_of_a_history_follows_the_job_slowly() -> None:
+    record(Looping)
+    job_id = run_workflow(Looping)
+    lengthen(job_id, 300)
+    client, path = sign_in_superuser(), build("django_wfe_job_change", job_id) + "?before=150"
+    assert read_page(client.get(path)).facts["live"] == "10"
+    cancel_job(job_id)
+    answer = client.get(path + "&newest=149", **ASKS)
+    assert (answer.status_code, read_state(answer)) == (286, "CANCELED")
+    assert [row.number for row in answer.context["window"].runs] == list(range(50, 150))
 
 
 def test_a_bulk_run_that_ends_stops_its_page() -> None:
