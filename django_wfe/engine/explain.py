@@ -96,7 +96,10 @@ def _explain_failed(job: Job, *, with_data: bool) -> Explanation:
     way_out = _("Mend the cause and retry it, skip the step with a result of yours, or cancel the job.")
     if run is None:
         return Explanation((with_data and _shorten(job.error)) or _("It failed."), way_out, "failed")
-    values = {"step": name_step(job.definition_id, run.step), "error": _quote(run.error_type, run.error, with_data=with_data)}
+    values = {
+        "step": name_step(job.definition_id, run.step),
+        "error": _quote(run.error_type, run.error, with_data=with_data),
+    }
     if run.state == StepRunState.LOST:
         lost = run.lost_before + 1
         sentence = ngettext(
@@ -108,7 +111,7 @@ def _explain_failed(job: Job, *, with_data: bool) -> Explanation:
         return Explanation(sentence % {**values, "lost": number_format(lost)}, way_out, "lost_too_often")
     sentence = ngettext(
         "“%(step)s” failed at its only attempt: %(error)s",
-        "“%(step)s” failed, and %(attempts)s attempts are used up: %(error)s",
+        "“%(step)s” failed at attempt %(attempts)s, and is not tried again by itself: %(error)s",
         run.attempt,
     )
     return Explanation(sentence % {**values, "attempts": number_format(run.attempt)}, way_out, "failed")
@@ -140,7 +143,11 @@ def _say_who_may_answer(workflow: Workflow) -> str:
 
 def _explain_running(job: Job, run: StepRun, now: datetime) -> Explanation:
     worker = run.worker
-    values = {"step": name_step(job.definition_id, run.step), "since": _say_time(run.started_at), "worker": str(worker or _("unknown"))}
+    values = {
+        "step": name_step(job.definition_id, run.step),
+        "since": _say_time(run.started_at),
+        "worker": str(worker or _("unknown")),
+    }
     watchdog = _("The next sweep gives it to another worker: keep manage.py wfe_watchdog running.")
     if worker is None or worker.declared_dead_at is not None or worker.stopped_at is not None:
         sentence = _("“%(step)s” was running since %(since)s, and its worker %(worker)s is gone.")
