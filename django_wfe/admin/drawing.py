@@ -41,7 +41,7 @@ def draw_job_state(state: str) -> SafeString:
 
 
 def draw_step_run_state(state: str, *, attempt: int = 1, job_state: str = "") -> SafeString:
-    """Draw the state of a step run; a READY one may be held by its Job or be a retry."""
+    """Draw the state of a step run; one that waits may be held by its Job or be a retry."""
     return draw_look(get_step_run_look(state, attempt=attempt, job_state=job_state))
 
 

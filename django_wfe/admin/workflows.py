@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,13 +23,14 @@ from django_wfe.admin.downloads import FORMATS, show_workflow_graph
 from django_wfe.admin.drawing import draw_time
 from django_wfe.admin.home import show_home
 from django_wfe.admin.job_lookup import is_id
-from django_wfe.admin.labels import annotate_label
+from django_wfe.admin.labels import annotate_label, load_step_labels
 from django_wfe.admin.live import Live
 from django_wfe.admin.pausing import may_pause, show_pause, show_resume
 from django_wfe.admin.payloads import write_json
 from django_wfe.admin.starting import explain_no_start, show_start
 from django_wfe.admin.starting_many import show_start_many
 from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
+from django_wfe.graph import Graph
 from django_wfe.models import Definition, Job, Workflow
 from django_wfe.rendering.diagram import render_workflow_diagram
 from django_wfe.rendering.overlay import NodeCounts, describe_counts
@@ -40,9 +41,12 @@ PACE = 5
 RECENT_JOBS_SHOWN = 10
 DEFINITIONS_SHOWN = 20
 EVENTS_SHOWN = 10
+LOST_NODES_SHOWN = 50
 
 _COUNTED_AS = {
     states.JobState.INPUT_REQUIRED.value: "waiting",
+    states.JobState.WAITING.value: "retrying",
+    states.JobState.PAUSED.value: "paused",
     states.JobState.FAILED.value: "failed",
 }
 
@@ -142,6 +146,7 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
                 }
                 for node in nodes
             ],
+            lost_nodes=list_lost_nodes(counts, graph, lambda path: self._build_node_url(workflow, path)),
             definitions=list_definitions(workflow),
             may_see_jobs=may_see_jobs,
             jobs_url=self.build_url("django_wfe_job_changelist") + "?" + urlencode({"workflow": workflow.pk}),
@@ -196,6 +201,18 @@ def count_by_node(jobs: QuerySet[Job]) -> Mapping[str, NodeCounts]:
         kind = _COUNTED_AS.get(state, "running")
         kinds[kind] = kinds.get(kind, 0) + count
     return {path: NodeCounts(**kinds) for path, kinds in found.items()}
+
+
+def list_lost_nodes(
+    counts: Mapping[str, NodeCounts], graph: Graph | None, build_url: Callable[[str], str]
+) -> list[dict[str, Any]]:
+    """Give the nodes that open jobs are at and the current definition lacks; jobs keep the one they began with."""
+    paths = sorted(path for path in counts if graph is None or graph.get_node(path) is None)
+    labels = load_step_labels(paths) if paths else {}
+    return [
+        {"path": path, "label": labels[path], "counts": describe_counts(counts[path]), "url": build_url(path)}
+        for path in paths[:LOST_NODES_SHOWN]
+    ]
 
 
 def list_definitions(workflow: Workflow) -> list[Definition]:

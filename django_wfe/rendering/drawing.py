@@ -231,15 +231,7 @@ def _build_job_badges(box: NodeBox, state: NodeState) -> tuple[Badge, ...]:
 
 
 def _build_count_badges(box: NodeBox, counts: NodeCounts) -> tuple[Badge, ...]:
-    shown = [
-        (look, _shorten_count(count))
-        for look, count in (
-            (states.RUNNING, counts.running),
-            (states.WAITING, counts.waiting),
-            (states.FAILED, counts.failed),
-        )
-        if count
-    ]
+    shown = [(look, _shorten_count(count)) for look, count in counts.list_looks()]
     _left, right, top = find_corners(box)
     x = right + 10 - sum(measure_badge(text, look.icon) + 3 for look, text in shown)
     if box.kind == "decision":
@@ -302,9 +294,5 @@ def _build_legend(layout: Layout, overlay: JobOverlay | None, counts: Mapping[st
     if overlay:
         names = {overlay.get_node(box.path).look.name for box in layout.nodes if box.path}
         return tuple(look for look in states.LOOKS if look.name in names)
-    present = {
-        "running": any(of_node.running for of_node in counts.values()),
-        "waiting": any(of_node.waiting for of_node in counts.values()),
-        "failed": any(of_node.failed for of_node in counts.values()),
-    }
-    return tuple(look for look in states.LOOKS if present.get(look.name))
+    present = {look for of_node in counts.values() for look, _count in of_node.list_looks()}
+    return tuple(look for look in states.LOOKS if look in present)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_wfe.graph import Graph
+from django_wfe.rendering import states
 from django_wfe.rendering.states import UNREACHED, Look, get_step_run_look
 from django_wfe.states import ENDED_JOB_STATES, RESULT_STEP_RUN_STATES, JobState
 
@@ -64,11 +65,24 @@ class JobFacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NodeCounts:
-    """How many live Jobs stand at a node: running (or about to), waiting for input, failed."""
+    """How many open Jobs stand at a node: running (or about to), waiting for input or for a retry, paused, failed."""
 
     running: int = 0
     waiting: int = 0
+    retrying: int = 0
+    paused: int = 0
     failed: int = 0
+
+    def list_looks(self) -> list[tuple[Look, int]]:
+        """Give what there is, each with its look, in the order of a legend."""
+        counted = (
+            (states.RUNNING, self.running),
+            (states.WAITING, self.waiting),
+            (states.RETRYING, self.retrying),
+            (states.PAUSED, self.paused),
+            (states.FAILED, self.failed),
+        )
+        return [(look, count) for look, count in counted if count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +183,13 @@ def describe_counts(counts: NodeCounts) -> str:
             ngettext("%(count)s waiting for input", "%(count)s waiting for input", counts.waiting)
             % {"count": counts.waiting}
         )
+    if counts.retrying:
+        parts.append(
+            ngettext("%(count)s waiting to try again", "%(count)s waiting to try again", counts.retrying)
+            % {"count": counts.retrying}
+        )
+    if counts.paused:
+        parts.append(ngettext("%(count)s paused", "%(count)s paused", counts.paused) % {"count": counts.paused})
     if counts.failed:
         parts.append(ngettext("%(count)s failed", "%(count)s failed", counts.failed) % {"count": counts.failed})
     return ", ".join(parts)

@@ -77,8 +77,8 @@ _JOB_LOOKS = {
 
 
 def get_step_run_look(state: str, *, attempt: int = 1, job_state: str = "") -> Look:
-    """Give the look of a step run: of its ``state``, except that a READY one may be held by its Job or be a retry."""
-    if state == StepRunState.READY and job_state == JobState.PAUSED:
+    """Give the look of a step run: of its ``state``, but one that waits may be held by its Job or be a retry."""
+    if state in (StepRunState.READY, StepRunState.INPUT_REQUIRED) and job_state == JobState.PAUSED:
         return PAUSED
     if state == StepRunState.READY and attempt > 1:
         return RETRYING

@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from django_wfe import steps
 from django_wfe.engine.definitions import describe_workflow, record_workflow
-from django_wfe.engine.lifecycle import pause_workflow, run_workflow
+from django_wfe.engine.lifecycle import pause_job, pause_workflow, run_workflow
 from django_wfe.graph import build_graph
-from django_wfe.models import Definition, Job, Workflow, WorkflowEvent
+from django_wfe.models import Definition, Job, Step, Workflow, WorkflowEvent
 from django_wfe.rendering import dot, layout
 from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
 from tests.engine_helpers import run_ready
@@ -74,6 +74,34 @@ def test_a_job_of_a_paused_workflow_can_be_started_and_the_page_says_that_it_wai
     client.post(address, {"key": ""}, follow=True)
     job = Job.objects.get()
     assert (job.state, job.step_runs.filter(started_at=None).count()) == ("PENDING", 1)
+
+
+def test_where_jobs_are_is_counted_by_why_they_are_there() -> None:
+    workflow = record(Asking)
+    jobs = [run_workflow(Asking) for _ in range(4)]
+    pause_job(jobs[0])
+    Job.objects.filter(pk=jobs[1]).update(state="WAITING")
+    Job.objects.filter(pk=jobs[2]).update(state="FAILED")
+    response = sign_in_superuser().get(build("django_wfe_workflow_change", workflow.pk))
+    page = read_page(response)
+    words = "1 waiting for input, 1 waiting to try again, 1 paused, 1 failed"
+    link = page.find_link(words)
+    assert "workflow-lost" not in response.content.decode()
+    assert f'aria-label="Ask: {words}; asks for input"' in response.content.decode()
+    listed = read_page(sign_in_superuser().get(link))
+    assert {f"#{job_id}" for job_id in jobs} <= {text.text for text in listed.links}
+
+
+def test_jobs_at_steps_that_are_gone_from_the_code_are_not_forgotten(redefined: Workflow) -> None:
+    job_id = run_workflow(record(Failing))
+    step = Step.objects.get(name="Store")
+    Job.objects.filter(pk=job_id).update(workflow=redefined, current_step=step.path)
+    Step.objects.filter(pk=step.pk).update(label="Put it away")
+    page = read_page(sign_in_superuser().get(build("django_wfe_workflow_change", redefined.pk)))
+    assert "stand at steps that the current one does not have" in page.text
+    assert "Put it away tests.workflows.Store: 1 failed" in page.text
+    listed = read_page(sign_in_superuser().get(page.find_link("1 failed")))
+    assert f"#{job_id}" in {link.text for link in listed.links}
 
 
 def test_pausing_is_for_the_members_of_the_workflows_groups() -> None:

@@ -166,6 +166,11 @@ def test_a_workflows_nodes_carry_counts() -> None:
     assert read_texts(nodes["Charge card"])[-2:] == ["3", "12k"]
     assert get_link(nodes["Charge card"]).get("aria-label") == "Charge card: 3 running, 12345 failed"
     assert get_link(nodes["Ship it"]).get("aria-label") == "Ship it"
+    html = draw_workflow(build_order(), counts={"ask": NodeCounts(running=1, waiting=2, retrying=3, paused=4)})
+    badges = [text for text in read_texts(find_nodes(html)["Ask the customer"]) if text.isdecimal()]
+    assert badges == ["1", "2", "3", "4"]
+    legend = re.findall(r'<svg class="wfe-icon wfe-state--(\w+)"', html)
+    assert legend == ["running", "waiting", "retrying", "paused"]
 
 
 @pytest.mark.parametrize("label", HOSTILE)

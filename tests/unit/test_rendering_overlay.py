@@ -81,6 +81,8 @@ def test_a_retry_to_come_and_a_paused_job_look_different_from_ready() -> None:
     assert put(Run(1, "ask", "READY")).get_node("ask").look is states.QUEUED
     assert put(Run(1, "ask", "READY", attempt=2)).get_node("ask").look is states.RETRYING
     assert put(Run(1, "ask", "READY", attempt=2), state="PAUSED").get_node("ask").look is states.PAUSED
+    assert put(Run(1, "ask", "INPUT_REQUIRED"), state="PAUSED").get_node("ask").look is states.PAUSED
+    assert put(Run(1, "ask", "RUNNING"), state="PAUSED").get_node("ask").look is states.RUNNING
 
 
 @pytest.mark.parametrize(
@@ -106,3 +108,4 @@ def test_counts_are_told_in_words() -> None:
     assert describe_counts(NodeCounts()) == ""
     assert describe_counts(NodeCounts(running=2, failed=1)) == "2 running, 1 failed"
     assert describe_counts(NodeCounts(waiting=3)) == "3 waiting for input"
+    assert describe_counts(NodeCounts(retrying=1, paused=2)) == "1 waiting to try again, 2 paused"
