@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django import forms
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase
@@ -15,8 +16,8 @@ from django.utils.translation import gettext as _
 
 from django_wfe import states
 from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
+from django_wfe.admin.home_waiting import build_waiting_list
 from django_wfe.admin.incidents import Trend, count_failures, list_incidents
-from django_wfe.admin.labels import load_step_labels
 from django_wfe.admin.live import Live
 from django_wfe.conf import settings
 from django_wfe.engine.rights import START_JOBS, has_permission, list_visible_jobs, list_visible_workflows
@@ -28,7 +29,6 @@ RECENT_JOBS = 10_000
 PACE = 5
 """Seconds until the page looks for news."""
 
-WAITING_SHOWN = 20
 INCIDENTS_SHOWN = 10
 WORKERS_SHOWN = 50
 BROKEN_SHOWN = 50
@@ -80,14 +80,6 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
         return refused
     now = timezone.now()
     jobs = list_visible_jobs(user)
-    waiting = list(
-        list_waiting(jobs)
-        .select_related("job__workflow")
-        .only("number", "step", "created_at", "job__workflow__name", "job__workflow__label")[: WAITING_SHOWN + 1]
-    )
-    labels = load_step_labels(run.step for run in waiting)
-    for run in waiting:
-        run.label = labels[run.step]  # type: ignore[attr-defined]
     workers, silent = list_workers(now)
     incidents = list_incidents(user)
     attention = count_attention(user)
@@ -96,15 +88,14 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
         "django_wfe/console/home.html",
         title=_("Workflow console"),
         is_root=True,
+        media=forms.Media(css={"all": ["django_wfe/inbox.css"]}),
         live=Live(PACE, f"{attention.waiting} {attention.failed}", describe_attention(attention))
         if attention
         else None,
         attention=attention,
         state_counts=count_states(jobs),
         recent_jobs=number_format(RECENT_JOBS, force_grouping=True),
-        waiting=waiting[:WAITING_SHOWN],
-        waiting_more=len(waiting) > WAITING_SHOWN,
-        may_answer=has_permission(user, "django_wfe.provide_input_job"),
+        waiting=build_waiting_list(request, now),
         incidents=incidents[:INCIDENTS_SHOWN],
         incidents_more=len(incidents) > INCIDENTS_SHOWN,
         workers=workers,
@@ -135,13 +126,6 @@ def describe_attention(attention: Attention) -> str:
     """Say in one sentence what needs somebody."""
     counts = {"waiting": attention.waiting_text, "failed": attention.failed_text}
     return _("Jobs waiting for input: %(waiting)s. Failed jobs: %(failed)s.") % counts
-
-
-def list_waiting(jobs: QuerySet[Job]) -> QuerySet[StepRun]:
-    """Give the step runs that wait for input, the oldest first."""
-    return StepRun.objects.filter(
-        state=states.StepRunState.INPUT_REQUIRED, job__in=jobs, job__state=states.JobState.INPUT_REQUIRED
-    ).order_by("created_at", "pk")
 
 
 def count_states(jobs: QuerySet[Job]) -> list[StateCount]:
@@ -176,6 +160,7 @@ def find_oldest_ready(jobs: QuerySet[Job], now: datetime) -> StepRun | None:
             due_at__lte=now,
             job__in=jobs,
             job__state__in=sorted(states.RUNNABLE_JOB_STATES),
+            job__workflow__paused=False,
         )
         .select_related("job__workflow")
         .only("number", "step", "due_at", "job__workflow__name")

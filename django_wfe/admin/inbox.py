@@ -138,19 +138,18 @@ def build_tabs(user: Any, filters: Filters) -> list[Tab]:
     """Give the filters by whose it is, each with its bounded count."""
     tabs = []
     for name in get_args(Assigned):
-        # In its order, which is that of an index: PostgreSQL then stops at the last one that counts.
-        rows = list_waiting(user, assigned=name, workflow=filters.workflow)
-        count = rows.values("pk")[:COUNTED].count()
-        text = str(number_format(count, force_grouping=True))
-        tabs.append(
-            Tab(
-                TITLES[name],
-                filters.write(assigned=name, after=None),
-                f"{text}+" if count >= COUNTED else text,
-                name == filters.assigned,
-            )
-        )
+        count = count_waiting(user, assigned=name, workflow=filters.workflow)
+        query = filters.write(assigned=name, after=None)
+        tabs.append(Tab(TITLES[name], query, count, name == filters.assigned))
     return tabs
+
+
+def count_waiting(user: Any, **options: Any) -> str:
+    """Count what ``list_waiting`` would give, in words: "3", "1,000+"."""
+    # In its order, which is that of an index: PostgreSQL then stops at the last one that counts.
+    count = list_waiting(user, **options).values("pk")[:COUNTED].count()
+    text = str(number_format(count, force_grouping=True))
+    return f"{text}+" if count >= COUNTED else text
 
 
 def list_workflows(user: Any) -> list[Workflow]:

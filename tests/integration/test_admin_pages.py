@@ -4,14 +4,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db.models.functions import Now
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from django_wfe import steps, workflows
 from django_wfe.admin import job_window, payloads
+from django_wfe.demo.pages import Page
 from django_wfe.engine.bulk import start_bulk
-from django_wfe.engine.lifecycle import run_workflow
+from django_wfe.engine.lifecycle import (
+    claim_input,
+    order_workflow_execution,
+    pause_workflow,
+    release_input,
+    run_workflow,
+)
 from django_wfe.models import BulkItem, BulkRun, DefinitionModule, Job, JobEvent, Step, StepRun, Worker, Workflow
 from django_wfe.rendering import layout
 from tests.console import ADDRESSES, build_world, read_page, record, sign_in, sign_in_superuser
@@ -177,6 +186,41 @@ def test_the_home_says_what_needs_somebody_now() -> None:
     assert "No step run waits for a worker." in page.text
     assert any(f"/job/{world.get('waiting')}/input/" in link.address for link in page.links)
     assert not any(f"/job/{world.get('paused')}/input/" in link.address for link in page.links)
+
+
+def test_the_home_tells_what_waits_for_all_from_what_is_mine() -> None:
+    record(Asking)
+    mine, theirs, free = (run_workflow(Asking) for _ in range(3))
+    runs = dict(StepRun.objects.filter(state="INPUT_REQUIRED").values_list("job_id", "pk"))
+    ann, bob = (User.objects.create_superuser(name) for name in ("ann", "bob"))
+    claim_input(runs[mine], ann)
+    claim_input(runs[theirs], bob)
+    client, address = Client(), reverse("admin:django_wfe_console")
+    client.force_login(ann)
+
+    def list_jobs(page: Page) -> dict[str, str]:
+        return {row.facts["waiting-job"]: row.cells[3] for row in page.rows if "waiting-job" in row.facts}
+
+    page = read_page(client.get(address))
+    assert list_jobs(page) == {str(mine): "you", str(theirs): "bob", str(free): "nobody"}
+    page = read_page(client.get(address + page.find_link("?waiting=mine").removeprefix(address)))
+    assert list_jobs(page) == {str(mine): "you"}
+    assert "Mine 1" in page.text
+    release_input(runs[mine], ann)
+    page = read_page(client.get(address + "?waiting=mine"))
+    assert "You have claimed nothing that waits." in page.text
+    assert "All 3" in page.text
+    viewer = read_page(sign_in("view_job").get(address + "?waiting=mine"))
+    assert list(list_jobs(viewer).values()) == ["nobody", "bob", "nobody"]
+    assert "Mine" not in viewer.text
+
+
+def test_what_a_paused_workflow_holds_back_is_not_what_is_ready_longest() -> None:
+    job_id = order_workflow_execution(record(Linear))
+    address = reverse("admin:django_wfe_console")
+    assert f"Linear:{job_id}" in read_page(sign_in_superuser().get(address)).text
+    pause_workflow(Workflow.objects.get(jobs=job_id).pk)
+    assert "No step run waits for a worker." in read_page(sign_in_superuser().get(address)).text
 
 
 def test_failures_of_one_kind_are_one_incident() -> None:

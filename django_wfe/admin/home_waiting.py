@@ -1,0 +1,68 @@
+"""What waits for input, on the console's home: all of it, or what the user has claimed; the oldest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from django_wfe import states
+from django_wfe.admin.inbox import TITLES, Item, Tab, build_items, count_waiting
+from django_wfe.engine.inbox import PAYLOAD, PERMISSION, Assigned
+from django_wfe.engine.lifecycle import list_waiting
+from django_wfe.engine.rights import has_permission, list_visible_jobs
+from django_wfe.models import StepRun
+
+WAITING_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingList:
+    """What is shown of it. ``tabs`` is empty for those who cannot claim; ``inbox_query`` leads to all of it."""
+
+    items: list[Item]
+    tabs: list[Tab]
+    assigned: Assigned
+    has_more: bool
+    may_answer: bool
+
+    @property
+    def inbox_query(self) -> str:
+        """The query of the inbox that shows the same, whole."""
+        return f"?{urlencode({'assigned': self.assigned})}" if self.assigned != "all" else ""
+
+
+def build_waiting_list(request: HttpRequest, now: datetime) -> WaitingList:
+    """Give what waits, as far as the user may see it: ``?waiting=mine`` gives what they have claimed."""
+    user = request.user
+    may_answer = has_permission(user, PERMISSION)
+    assigned: Assigned = "mine" if may_answer and request.GET.get("waiting") == "mine" else "all"
+    rows = list_waiting(user, assigned=assigned) if may_answer else _list_seen(user)
+    found = list(rows[: WAITING_SHOWN + 1])
+    return WaitingList(
+        items=build_items(found[:WAITING_SHOWN], user, now),
+        tabs=_build_tabs(user, assigned) if may_answer else [],
+        assigned=assigned,
+        has_more=len(found) > WAITING_SHOWN,
+        may_answer=may_answer,
+    )
+
+
+def _build_tabs(user: Any, chosen: Assigned) -> list[Tab]:
+    tabs: list[tuple[Assigned, str]] = [("all", "?"), ("mine", "?waiting=mine")]
+    return [Tab(TITLES[name], query, count_waiting(user, assigned=name), name == chosen) for name, query in tabs]
+
+
+def _list_seen(user: Any) -> QuerySet[StepRun]:
+    """Give what waits for input which the user may see and not give."""
+    rows = StepRun.objects.filter(
+        state=states.StepRunState.INPUT_REQUIRED,
+        job__in=list_visible_jobs(user),
+        job__state=states.JobState.INPUT_REQUIRED,
+    )
+    rows = rows.select_related("job__workflow", "input_claim__user").defer(*PAYLOAD)
+    return rows.order_by("created_at", "pk")
