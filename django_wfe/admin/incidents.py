@@ -32,6 +32,9 @@ PACE = 5
 COUNT_CAP = 2_000
 """Jobs of one incident, and failures of an hour, are counted up to here."""
 
+OTHERS_CAP = 100
+"""A Job's page counts the others that failed so up to here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trend:
@@ -87,6 +90,19 @@ class FoundIncident:
     def count_text(self) -> str:
         """How many jobs stand at it, in words: "3", "2,000+"."""
         return write_count(self.count, is_capped=self.is_capped)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentOfJob:
+    """The incident that a Job stands at, and how many ``others`` do, counted to just beyond ``OTHERS_CAP``."""
+
+    fingerprint: str
+    others: int
+
+    @property
+    def others_text(self) -> str:
+        """How many others, in words: "3", "100+"."""
+        return write_count(min(self.others, OTHERS_CAP), is_capped=self.others > OTHERS_CAP)
 
 
 def show_incidents(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:
@@ -194,6 +210,21 @@ def find_incident(user: Any, fingerprint: str) -> FoundIncident:
         count=min(count, COUNT_CAP),
         is_capped=count > COUNT_CAP,
     )
+
+
+def find_incident_of(user: Any, job: Job) -> IncidentOfJob | None:
+    """Give the incident that a Job stands at, or None where it does not stand failed, or failed before its first step.
+
+    At most three bounded queries.
+    """
+    if job.state != states.JobState.FAILED:
+        return None
+    runs = StepRun.objects.filter(job=job, superseded=False).order_by("-number", "-attempt")
+    fingerprint = runs.values_list("fingerprint", flat=True).first()
+    if not fingerprint:
+        return None
+    others = list_jobs_of_incident(user, fingerprint).exclude(pk=job.pk).order_by()
+    return IncidentOfJob(fingerprint, others.values("pk")[: OTHERS_CAP + 1].count())
 
 
 def list_jobs_of_incident(user: Any, fingerprint: str) -> QuerySet[Job]:

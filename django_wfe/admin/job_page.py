@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe import states
 from django_wfe.admin.base import ConsoleAdmin
+from django_wfe.admin.incidents import find_incident_of
 from django_wfe.admin.job_graph import draw_job_graph
 from django_wfe.admin.job_window import Window, load_window
 from django_wfe.admin.labels import guess_label
@@ -104,6 +105,7 @@ def build_job_page(admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> 
         "workflow": job.workflow,
         "now": now,
         "explanation": explanation,
+        "incident": find_incident_of(user, job),
         "question": find_question(job),
         "may_answer": has_permission(user, "django_wfe.provide_input_job", job.workflow),
         "verbs": verbs,

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_wfe import workflows
+from django_wfe.admin import incidents
 from django_wfe.admin.incidents import count_failures
 from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.lifecycle import cancel_job, run_workflow
@@ -203,6 +204,21 @@ def test_members_and_others_share_a_fingerprint_and_each_sees_and_repairs_their_
     assert not any(f"Guarded:{job}" in page.text for job in guarded)
     repair(client, fingerprint, "all")
     assert list_jobs(BulkRun.objects.get()) == open_jobs
+
+
+def test_a_failed_job_leads_to_its_incident_and_says_how_many_stand_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    record(Failing)
+    jobs = [run_workflow(Failing) for _ in range(4)]
+    client, address = sign_in("view_job"), build("django_wfe_job_change", jobs[0])
+    page = read_page(client.get(address))
+    link = page.find_link("3 other jobs stand failed like this")
+    assert read_page(client.get(link)).facts["jobs"] == "4"
+    monkeypatch.setattr(incidents, "OTHERS_CAP", 2)
+    assert "2+ other jobs stand failed like this" in read_page(client.get(address)).text
+    Job.objects.filter(pk__in=jobs[1:]).update(state="CANCELED")
+    assert "No other job stands failed like this" in read_page(client.get(address)).text
+    cancel_job(jobs[0])
+    assert "like this" not in read_page(client.get(address)).text
 
 
 def test_the_rise_of_failures_is_told_on_the_home_and_the_index() -> None:
