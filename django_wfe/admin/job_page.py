@@ -118,6 +118,7 @@ def build_job_page(admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> 
             urls={run.pk: f"#run-{run.number}-{run.attempt}" for run in window.runs},
             job_state=job.state,
             origin=job.created_at if window.older else None,
+            folds_idle=not window.idle,
         ),
         "rows": build_rows(
             list_asked_runs(request, window),

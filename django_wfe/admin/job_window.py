@@ -15,6 +15,8 @@ from django_wfe.models import Job, StepRun
 
 RUNS_SHOWN = 100
 
+IDLE_SHOWN = "shown"
+
 Place = tuple[int, int]
 """The number and the attempt of a step run."""
 
@@ -29,6 +31,8 @@ class Window:
         node: the path of the only node whose step runs are shown, or "" for all.
         older: the query of the window before this one, or "".
         size: how many step runs a window holds at most.
+        place: what of the query put the window where it is.
+        idle: "shown" where the timeline is to fold no idle time, or "".
         newer: the query of the window after this one, or "" where this is the newest.
     """
 
@@ -37,6 +41,8 @@ class Window:
     older: str = ""
     newer: str = ""
     size: int = RUNS_SHOWN
+    place: dict[str, str] = field(default_factory=dict)
+    idle: str = ""
     places: set[Place] = field(default_factory=set)
 
     @property
@@ -47,7 +53,17 @@ class Window:
     @property
     def newest(self) -> str:
         """The query of the newest window."""
-        return build_query(node=self.node)
+        return build_query(node=self.node, idle=self.idle)
+
+    @property
+    def all_steps(self) -> str:
+        """The query of the newest step runs of every node."""
+        return build_query(idle=self.idle)
+
+    @property
+    def other_idle(self) -> str:
+        """The query of this window with its idle time shown where it is folded, and folded where it is shown."""
+        return build_query(node=self.node, **self.place, idle="" if self.idle else IDLE_SHOWN)
 
     @property
     def last_number(self) -> int:
@@ -68,15 +84,18 @@ def load_window(job: Job, query: Mapping[str, str], graph: Graph) -> Window:
     if node:
         rows = rows.filter(step=node)
     before, after = _read_place(query.get("before", "")), _read_place(query.get("after", ""))
+    idle = IDLE_SHOWN if query.get("idle") == IDLE_SHOWN else ""
     if before is None and after is not None:
         found = _load(rows.filter(_is_after(after)).order_by("number", "attempt"))
         if len(found) > RUNS_SHOWN:
             runs = found[:RUNS_SHOWN]
-            return _build_window(job, runs, node, has_older=True, has_newer=True)
+            place = {"after": query["after"]}
+            return _build_window(job, Window(runs, node, place=place, idle=idle), has_older=True, has_newer=True)
     bound = Q() if before is None else _is_before(before)
     found = _load(rows.filter(bound).order_by("-number", "-attempt"))
     runs = found[:RUNS_SHOWN][::-1]
-    return _build_window(job, runs, node, has_older=len(found) > RUNS_SHOWN, has_newer=before is not None)
+    window = Window(runs, node, place={} if before is None else {"before": query["before"]}, idle=idle)
+    return _build_window(job, window, has_older=len(found) > RUNS_SHOWN, has_newer=before is not None)
 
 
 def build_query(**values: str) -> str:
@@ -88,14 +107,16 @@ def _load(rows: QuerySet[StepRun]) -> list[StepRun]:
     return list(rows.defer(*PAYLOAD_COLUMNS).select_related("worker")[: RUNS_SHOWN + 1])
 
 
-def _build_window(job: Job, runs: list[StepRun], node: str, *, has_older: bool, has_newer: bool) -> Window:
+def _build_window(job: Job, window: Window, *, has_older: bool, has_newer: bool) -> Window:
+    runs, kept = window.runs, {"node": window.node, "idle": window.idle}
     for run in runs:
         run.job = job  # a template that asks for it must not cost a query a row
-    window = Window(runs, node, size=RUNS_SHOWN, places={(run.number, run.attempt) for run in runs})
+    window.size = RUNS_SHOWN
+    window.places = {(run.number, run.attempt) for run in runs}
     if runs and has_older:
-        window.older = build_query(node=node, before=f"{runs[0].number}.{runs[0].attempt}")
+        window.older = build_query(**kept, before=f"{runs[0].number}.{runs[0].attempt}")
     if has_newer:
-        window.newer = build_query(node=node, after=f"{runs[-1].number}.{runs[-1].attempt}" if runs else "")
+        window.newer = build_query(**kept, after=f"{runs[-1].number}.{runs[-1].attempt}" if runs else "")
     return window
 
 

@@ -93,8 +93,13 @@ class Tick:
     label: str
 
 
-def build_axis(start: float, end: float, busy: Sequence[Span]) -> Axis:
-    """Make an axis from ``start`` to ``end`` (seconds since the epoch) that folds what is long and not ``busy``."""
+def build_axis(start: float, end: float, busy: Sequence[Span], *, folds_idle: bool = True) -> Axis:
+    """Make an axis from ``start`` to ``end`` (seconds since the epoch).
+
+    It folds what is long and not ``busy``; where not ``folds_idle``, all of it is to scale.
+    """
+    if not folds_idle:
+        return Axis(start, end, ())
     gaps = _find_gaps(start, end, busy)
     folds: list[Span] = []
     shown = end - start

@@ -172,6 +172,13 @@ class Timeline:
     zone: str = ""
 
     @property
+    def waits(self) -> list[SegmentKind]:
+        """The kinds of waiting that its bars show, for the key."""
+        shown = {segment.kind for row in self.rows for segment in row.segments}
+        kinds: list[SegmentKind] = [kind for kind in ("input", "queue") if kind in shown]
+        return kinds or ["queue"]
+
+    @property
     def is_live(self) -> bool:
         """Whether a step run is ready, runs or waits."""
         return self.now is not None
@@ -213,6 +220,7 @@ def build_timeline(
     urls: Mapping[int, str] | None = None,
     job_state: str = "",
     origin: datetime | None = None,
+    folds_idle: bool = True,
 ) -> Timeline:
     """Make the timeline of step runs (of one Job, in the order in which the rows shall stand).
 
@@ -226,6 +234,7 @@ def build_timeline(
         urls: By the step run's id.
         job_state: Of the Job, so that what it holds is shown as paused.
         origin: What "began after" counts from; where None, the first of the step runs.
+        folds_idle: Whether long stretches without work are folded. Default True.
     """
     if not step_runs:
         return Timeline()
@@ -235,7 +244,7 @@ def build_timeline(
     end = max(bar.ended for bar in bars)
     if is_live:
         end = max(end, now.timestamp())
-    axis = build_axis(start, end, [bar.worked for bar in bars if bar.worked])
+    axis = build_axis(start, end, [bar.worked for bar in bars if bar.worked], folds_idle=folds_idle)
     first = min(run.created_at for run in step_runs)
     now_mark = Mark(axis.place(now.timestamp()), 0, _("now"), Moment(now, _("now"))) if is_live else None
     # The label of "now" stands to the left of its line.

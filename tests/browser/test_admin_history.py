@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from django.db.models import F
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from django_wfe.engine.lifecycle import run_workflow
-from django_wfe.models import Definition, Job, StepRun
+from django_wfe.models import Definition, Job, StepRun, Worker
 from tests.browser.live_pages import look, start_waiting, stop_clock
 from tests.console import record
 from tests.long_jobs import lengthen
@@ -97,3 +99,57 @@ def test_the_timeline_needs_no_scrolling_sideways(open_view: Callable[..., Page]
     page.keyboard.press("Tab")
     expect(tip).to_be_visible()
     expect(tip).to_contain_text("worked 4")
+
+
+def test_a_job_of_ten_thousand_step_runs_is_seen_a_window_at_a_time(open_view: Callable[..., Page]) -> None:
+    record(Looping)
+    job_id = run_workflow(Looping)
+    lengthen(job_id, 10_000)
+    rest = timedelta(hours=2)
+    StepRun.objects.filter(job_id=job_id, number__lt=9950).update(
+        created_at=F("created_at") - rest, started_at=F("started_at") - rest, finished_at=F("finished_at") - rest
+    )
+    worker = Worker.objects.create(hostname="barn", pid=17)
+    StepRun.objects.filter(job_id=job_id, number=9960).update(worker=worker)
+    page = open_view("django_wfe_job_change", job_id)
+    timeline = page.locator("#job-timeline")
+    numbers = timeline.locator("tbody td.wfe-timeline__number")
+    expect(numbers).to_have_count(100)
+    expect(numbers.first).to_have_text("9900")
+    expect(page.locator("#step-runs tbody tr")).to_have_count(100)
+
+    chart, now = find_box(timeline.locator(".wfe-axis")), find_box(timeline.locator("line.wfe-axis__now").first)
+    assert now["x"] == pytest.approx(chart["x"] + chart["width"], abs=2)
+    expect(timeline.locator(".wfe-axis__label--now")).to_have_text("now")
+    expect(timeline.locator(".wfe-axis__label--break")).to_have_text("2 h")
+
+    row = timeline.locator("tr[data-key='bar-9960-1']")
+    tip = row.locator(".wfe-bar__tip")
+    expect(tip).to_be_hidden()
+    row.locator(".wfe-bar").hover()
+    expect(tip).to_be_visible()
+    for words in ("Again: done", "started", "ended", "waited 1 s", "worked 4 s", "worker barn:17"):
+        expect(tip).to_contain_text(words)
+    page.mouse.move(0, 0)
+    expect(tip).to_be_hidden()
+    row.locator(".wfe-timeline__label").focus()
+    page.keyboard.press("Tab")
+    expect(row.get_by_role("img")).to_be_focused()
+    expect(tip).to_be_visible()
+    assert row.get_by_role("img").get_attribute("aria-label") == tip.text_content()
+
+    timeline.get_by_role("link", name="Show idle time to scale").click()
+    expect(timeline.locator(".wfe-axis__label--break")).to_have_count(0)
+    timeline.get_by_role("link", name="Older").click()
+    expect(numbers.first).to_have_text("9800")
+    expect(numbers).to_have_count(100)
+    timeline.get_by_role("link", name="Newest").click()
+    timeline.get_by_role("link", name="Fold idle time").click()
+    expect(timeline.locator(".wfe-axis__label--break")).to_have_count(1)
+    expect(numbers.last).to_have_text("9999")
+
+
+def find_box(locator: Locator) -> FloatRect:
+    box = locator.bounding_box()
+    assert box is not None
+    return box

@@ -105,6 +105,22 @@ def test_a_waiting_step_waits_until_now_and_the_wait_is_folded() -> None:
     assert timeline.rows[0].segments[-1].width > 800
 
 
+def test_idle_time_can_be_shown_to_scale() -> None:
+    runs = [make_run(1, "charge", "FINISHED", 0, 0, 60), make_run(2, "charge", "FINISHED", 540, 540, 600)]
+    assert [fold.words for fold in build(*runs).breaks] == ["8 min"]
+    timeline = build_timeline(runs, now=BEGIN + timedelta(seconds=600), graph=build_order(), folds_idle=False)
+    assert timeline.breaks == ()
+    assert [row.segments[0].x for row in timeline.rows] == [0, 900]
+
+
+def test_the_key_shows_the_kinds_of_waiting_that_there_are() -> None:
+    ask, ship = make_run(2, "ask", "INPUT_REQUIRED", 31), make_run(3, "ship", "READY", 31)
+    assert build(ask, ship).waits == ["input", "queue"]
+    assert build(ask).waits == ["input"]
+    assert build(make_run(1, "charge", "FINISHED", 0, 0, 1)).waits == ["queue"]
+    assert draw(build(ask)).count('class="wfe-timeline__key"') == 2
+
+
 def test_clocks_that_disagree_give_no_negative_bars() -> None:
     timeline = build(make_run(1, "charge", "FINISHED", 10, 5, 1), make_run(2, "ship", "RUNNING", 50, 60), now=20)
     for row in timeline.rows:
