@@ -289,20 +289,20 @@ CAUSES = [
     Cause(
         "worker_silent",
         lambda clerk: start(workflows.Linear, seconds_silent=20)[0],
-        "is silent for 20 s; it will be declared dead at",
+        "has been silent for 20 s; it will be declared dead at",
         "look at that worker's log",
         stands_still=True,
     ),
     Cause(
         "worker_silent",
         lambda clerk: start(workflows.Linear, seconds_silent=90)[0],
-        "is silent for 90 s.",
+        "has been silent for 90 s.",
         WATCHDOG,
         stands_still=True,
     ),
     Cause("worker_gone", _declare_dead, "its worker barn:17 is gone", WATCHDOG, stands_still=True),
     Cause("suspect", _suspect, "has lost its worker 1 time, and waits", "Look at the log of the attempt"),
-    Cause("running_after_loss", _run_suspect, "it has lost its worker 1 time before"),
+    Cause("running_after_loss", _run_suspect, "it had lost its worker 1 time before"),
     Cause("lost_too_often", _lose_too_often, "lost its worker 3 times", "Then retry it.", stands_still=True),
     Cause("preparing", _prepare, "Its next step is being prepared.", "run it again", stands_still=True),
 ]

@@ -83,6 +83,7 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
     workers, silent = list_workers(now)
     incidents = list_incidents(user)
     attention = count_attention(user)
+    broken, broken_modules = list_broken_workflows(list_visible_workflows(user)), list_broken_modules(user)
     return admin.render(
         request,
         "django_wfe/console/home.html",
@@ -103,8 +104,9 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
         worker_timeout=settings.worker_timeout,
         oldest_ready=find_oldest_ready(jobs, now),
         startable=list_startable(user),
-        broken=list_broken_workflows(list_visible_workflows(user)),
-        broken_modules=list_broken_modules(user),
+        broken=broken,
+        broken_modules=broken_modules,
+        broken_count=len(broken) + len(broken_modules),
         now=now,
     )
 

@@ -126,9 +126,9 @@ def _explain_waiting(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
     claim: InputClaim | None = getattr(run, "input_claim", None)
     if claim is not None and claim.user is not None:
         values |= {"name": str(claim.user)}
-        sentence = _("“%(step)s” waits for input since %(since)s, from %(name)s, who has claimed it.") % values
-        return Explanation(sentence, way_out, "waiting_for_input")
-    sentence = _("“%(step)s” waits for input since %(since)s; nobody has claimed it.") % values
+        sentence = _("“%(step)s” has been waiting for input since %(since)s, from %(name)s, who has claimed it.")
+        return Explanation(sentence % values, way_out, "waiting_for_input")
+    sentence = _("“%(step)s” has been waiting for input since %(since)s; nobody has claimed it.") % values
     return Explanation(sentence, way_out, "waiting_for_input")
 
 
@@ -150,7 +150,7 @@ def _explain_running(job: Job, run: StepRun, now: datetime) -> Explanation:
     }
     watchdog = _("The next sweep gives it to another worker: keep manage.py wfe_watchdog running.")
     if worker is None or worker.declared_dead_at is not None or worker.stopped_at is not None:
-        sentence = _("“%(step)s” was running since %(since)s, and its worker %(worker)s is gone.")
+        sentence = _("“%(step)s” has been running since %(since)s, and its worker %(worker)s is gone.")
         return Explanation(sentence % values, watchdog, "worker_gone")
     silent = now - worker.last_seen
     timeout = timedelta(seconds=settings.worker_timeout)
@@ -158,22 +158,25 @@ def _explain_running(job: Job, run: StepRun, now: datetime) -> Explanation:
     if silent > timeout / 2:
         values |= {"seconds": _say_seconds(silent), "at": _say_time(worker.last_seen + timeout)}
         if silent > timeout:
-            sentence = _("“%(step)s” runs since %(since)s, but its worker %(worker)s is silent for %(seconds)s s.")
+            sentence = _(
+                "“%(step)s” has been running since %(since)s, "
+                "but its worker %(worker)s has been silent for %(seconds)s s."
+            )
             return Explanation(sentence % values, watchdog, "worker_silent")
         sentence = _(
-            "“%(step)s” runs since %(since)s, but its worker %(worker)s is silent for %(seconds)s s; "
+            "“%(step)s” has been running since %(since)s, but its worker %(worker)s has been silent for %(seconds)s s; "
             "it will be declared dead at %(at)s."
         )
         return Explanation(sentence % values, _("Wait, or look at that worker's log."), "worker_silent")
     if run.lost_before:
         lost = {**values, "lost": number_format(run.lost_before)}
         sentence = ngettext(
-            "“%(step)s” runs since %(since)s on %(worker)s; it has lost its worker %(lost)s time before.",
-            "“%(step)s” runs since %(since)s on %(worker)s; it has lost its worker %(lost)s times before.",
+            "“%(step)s” has been running since %(since)s on %(worker)s; it had lost its worker %(lost)s time before.",
+            "“%(step)s” has been running since %(since)s on %(worker)s; it had lost its worker %(lost)s times before.",
             run.lost_before,
         )
         return Explanation(sentence % lost, "", "running_after_loss")
-    return Explanation(_("“%(step)s” runs since %(since)s on %(worker)s.") % values, "", "running")
+    return Explanation(_("“%(step)s” has been running since %(since)s on %(worker)s.") % values, "", "running")
 
 
 def _explain_parked(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
@@ -228,9 +231,11 @@ def _explain_ready(job: Job, run: StepRun, now: datetime) -> Explanation:
     if run.dispatches or now - sent > timedelta(seconds=settings.redispatch_after / 2):
         watchdog = _("Nothing, if all workers are busy. Otherwise see that the broker and manage.py wfe_watchdog run.")
         if now < sent + timedelta(seconds=wait):
-            sentence = _("“%(step)s” is ready since %(due)s; its message is overdue, and will be sent again at %(at)s.")
+            sentence = _(
+                "“%(step)s” has been ready since %(due)s; its message is overdue, and will be sent again at %(at)s."
+            )
         else:
-            sentence = _("“%(step)s” is ready since %(due)s; its message should have been sent again at %(at)s.")
+            sentence = _("“%(step)s” has been ready since %(due)s; its message should have been sent again at %(at)s.")
         return Explanation(sentence % values, watchdog, "message_overdue")
     return Explanation(_("“%(step)s” is ready and waits for a worker.") % values, "", "ready")
 
@@ -274,12 +279,12 @@ def _say_paused(job: Job) -> str:
     if event is None:
         return _("It is paused.")
     values = {"time": _say_time(event.created_at), "name": _say_actor(event)}
-    return _add_given_reason(_("It is paused since %(time)s, by %(name)s.") % values, event)
+    return _add_given_reason(_("It has been paused since %(time)s, by %(name)s.") % values, event)
 
 
 def _say_workflow_paused(workflow: Workflow) -> str:
     values = {"time": _say_time(workflow.paused_at), "name": workflow.paused_by or _("somebody unnamed")}
-    sentence = _("Its workflow is paused since %(time)s, by %(name)s.") % values
+    sentence = _("Its workflow has been paused since %(time)s, by %(name)s.") % values
     return f"{sentence} {_shorten(workflow.pause_reason)}" if workflow.pause_reason else sentence
 
 

@@ -180,6 +180,11 @@ def test_the_home_says_what_needs_somebody_now() -> None:
     page = read_page(sign_in_superuser().get(reverse("admin:django_wfe_console")))
     assert "1 job waits for you." in page.text
     assert "2 jobs failed." in page.text
+    assert "2 definitions failed to load." in page.text
+    DefinitionModule.objects.all().delete()
+    Workflow.objects.update(load_error="")
+    calm = read_page(sign_in_superuser().get(reverse("admin:django_wfe_console")))
+    assert "failed to load." not in calm.text
     assert f"Asking:{world.get('waiting')}" in page.text
     assert "it is broken" in page.text
     assert "shop.flows cannot be imported" in page.text
@@ -244,9 +249,12 @@ def test_the_home_says_when_no_worker_is_alive_and_what_is_ready_longest() -> No
     StepRun.objects.filter(job_id=job_id, state="FAILED").update(state="READY", due_at=Now())
     Job.objects.filter(pk=job_id).update(state="ONGOING")
     page = read_page(sign_in_superuser().get(reverse("admin:django_wfe_console")))
+    assert page.find_link("No worker is alive.").endswith("#wfe-workers")
     assert "No worker has been heard of for 30 seconds." in page.text
     assert "The step run that has been ready longest" in page.text
     assert f"Failing:{job_id}" in page.text
+    Worker.objects.create(hostname="machine", pid=8)
+    assert "No worker is alive." not in read_page(sign_in_superuser().get(reverse("admin:django_wfe_console"))).text
 
 
 def test_the_admins_index_links_to_the_console_and_tells_what_waits() -> None:

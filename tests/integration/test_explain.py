@@ -289,7 +289,7 @@ def test_a_step_is_called_by_its_label_wherever_it_is_named() -> None:
     assert f"Attempt 2 of 2 at {label}" in explain(job_id).sentence
     set_back(job_id, 3601)
     claim_step_run(get_run(job_id).pk, start_worker().pk)
-    assert explain(job_id).sentence.startswith(f"{label} runs")
+    assert explain(job_id).sentence.startswith(f"{label} has been running")
     StepRun.objects.filter(job=job_id, state="RUNNING").update(state="FAILED")
     Job.objects.filter(pk=job_id).update(state="FAILED")
     assert len(say()) == 3
