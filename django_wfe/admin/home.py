@@ -101,6 +101,7 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
         incidents_more=len(incidents) > INCIDENTS_SHOWN,
         workers=workers,
         silent_workers=silent,
+        may_see_workers=has_permission(user, "django_wfe.view_worker"),
         worker_timeout=settings.worker_timeout,
         oldest_ready=find_oldest_ready(jobs, now),
         startable=list_startable(user),

@@ -253,6 +253,8 @@ def test_the_home_says_when_no_worker_is_alive_and_what_is_ready_longest() -> No
     assert "No worker has been heard of for 30 seconds." in page.text
     assert "The step run that has been ready longest" in page.text
     assert f"Failing:{job_id}" in page.text
+    assert page.find_link("All workers") == reverse("admin:django_wfe_worker_changelist")
+    assert "All workers" not in read_page(sign_in("view_job").get(reverse("admin:django_wfe_console"))).text
     Worker.objects.create(hostname="machine", pid=8)
     assert "No worker is alive." not in read_page(sign_in_superuser().get(reverse("admin:django_wfe_console"))).text
 
