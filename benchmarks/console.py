@@ -99,6 +99,7 @@ def _list_pages(jobs: int, long_job: int) -> dict[str, str]:
     runs = StepRun.objects.filter(job=twenty, number__gt=0).count()
     assert runs == 20, f"the job has {runs} step runs besides its start"
     job_list = reverse("admin:django_wfe_job_changelist")
+    failed, kind = StepRun.objects.filter(job__state="FAILED", state="FAILED").values_list("job", "fingerprint")[0]
     return {
         "Admin index": reverse("admin:index"),
         "Console home": reverse("admin:django_wfe_console"),
@@ -112,6 +113,8 @@ def _list_pages(jobs: int, long_job: int) -> dict[str, str]:
         "Workflow page": reverse("admin:django_wfe_workflow_change", args=[workflow]),
         "Inbox": reverse("admin:django_wfe_inbox"),
         "Incidents": reverse("admin:django_wfe_incidents"),
+        "Incident": reverse("admin:django_wfe_incident", args=[kind]),
+        "Job that failed": reverse("admin:django_wfe_job_change", args=[failed]),
         "Job of 20 step runs": reverse("admin:django_wfe_job_change", args=[twenty]),
         "Job of 10,000 step runs": reverse("admin:django_wfe_job_change", args=[long_job]),
     }
