@@ -24,6 +24,8 @@ from django_wfe.rendering.states import Look
 from django_wfe.rendering.svg import build_arrow, build_shape, build_spline, find_place_beside, format_number
 from django_wfe.rendering.text import measure_text, name_node
 
+BADGE_GAP = 3
+
 _SMALLEST_SCALE = 0.75
 _SAFE_STARTS = ("/", "?", "#", "http://", "https://")
 
@@ -102,7 +104,7 @@ def draw(
     counts: Mapping[str, NodeCounts] | None = None,
 ) -> Drawing:
     """Put live state on a layout: that of one Job (``overlay``) or of all live Jobs (``counts``)."""
-    nodes = tuple(_draw_node(graph, box, node_urls, overlay, counts or {}) for box in layout.nodes)
+    nodes = tuple(_draw_node(graph, box, node_urls, overlay, counts or {}, layout.width) for box in layout.nodes)
     edges = [_draw_edge(line, overlay) for line in layout.edges]
     # Edges taken lie above the others where they cross.
     edges.sort(key=lambda edge: edge.css_class.endswith("--taken"))
@@ -126,6 +128,7 @@ def _draw_node(
     node_urls: Mapping[str, str],
     overlay: JobOverlay | None,
     counts: Mapping[str, NodeCounts],
+    width: float,
 ) -> DrawnNode:
     if box.kind == "end":
         return _draw_end(box, overlay)
@@ -155,7 +158,7 @@ def _draw_node(
         inner_shape="",
         halo=build_shape(box, grow=5),
         lines=_place_lines(box, asks_input=asks_input),
-        badges=_build_job_badges(box, state) if state else _build_count_badges(box, of_node),
+        badges=_build_job_badges(box, state) if state else _build_count_badges(box, of_node, width),
         mark=_build_mark(box) if asks_input else None,
     )
 
@@ -230,18 +233,39 @@ def _build_job_badges(box: NodeBox, state: NodeState) -> tuple[Badge, ...]:
     return tuple(badges)
 
 
-def _build_count_badges(box: NodeBox, counts: NodeCounts) -> tuple[Badge, ...]:
+def _build_count_badges(box: NodeBox, counts: NodeCounts, width: float) -> tuple[Badge, ...]:
+    """Put the counts on the node's upper edge and, where they are too many for it, on its lower edge too.
+
+    None reaches beyond the picture, which is ``width`` wide.
+    """
     shown = [(look, _shorten_count(count)) for look, count in counts.list_looks()]
     _left, right, top = find_corners(box)
-    x = right + 10 - sum(measure_badge(text, look.icon) + 3 for look, text in shown)
+    bottom = 2 * box.y - top
     if box.kind == "decision":
-        # Beside its upper corner, clear of its text and of the edge that comes in there.
-        x, top = max(x, box.x + 9), box.y - box.height / 2 + 5
+        # Beside its corners, clear of its text and of the edge that comes in there.
+        top, bottom = box.y - box.height / 2 + 5, box.y + box.height / 2 - 5
     badges = []
-    for look, text in shown:
-        badges.append(build_badge(look.css_class, x, top, icon=look.icon, text=text))
-        x += measure_badge(text, look.icon) + 3
+    for row, middle in zip(_split_row(shown, box.width + 20), (top, bottom), strict=False):
+        x = right + 10 - _measure_row(row)
+        if box.kind == "decision":
+            x = max(x, box.x + 9)
+        x = max(min(x, width - _measure_row(row) - 2), 2)
+        for look, text in row:
+            badges.append(build_badge(look.css_class, x, middle, icon=look.icon, text=text))
+            x += measure_badge(text, look.icon) + BADGE_GAP
     return tuple(badges)
+
+
+def _split_row(shown: list[tuple[Look, str]], room: float) -> list[list[tuple[Look, str]]]:
+    """Give one row, or two where one would be wider than ``room``."""
+    if len(shown) < 2 or _measure_row(shown) <= room:
+        return [shown]
+    half = (len(shown) + 1) // 2
+    return [shown[:half], shown[half:]]
+
+
+def _measure_row(row: list[tuple[Look, str]]) -> float:
+    return sum(measure_badge(text, look.icon) + BADGE_GAP for look, text in row)
 
 
 def build_badge(css_class: str, x: float, top: float, *, icon: str = "", text: str = "") -> Badge:

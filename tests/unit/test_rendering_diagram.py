@@ -1,6 +1,7 @@
 """The picture: shapes, states, names, safety."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from django.test import override_settings
@@ -171,6 +172,25 @@ def test_a_workflows_nodes_carry_counts() -> None:
     assert badges == ["1", "2", "3", "4"]
     legend = re.findall(r'<svg class="wfe-icon wfe-state--(\w+)"', html)
     assert legend == ["running", "waiting", "retrying", "paused"]
+
+
+@pytest.mark.parametrize("decisions", [[], ["a"]])
+def test_many_counts_stand_around_a_narrow_node_inside_the_picture(decisions: list[str]) -> None:
+    graph = build_sample({"a": ["b", "c"] if decisions else ["b"], "b": [], "c": []}, decisions=decisions)
+    counts = {"a": NodeCounts(running=4490, waiting=4420, retrying=4410, paused=4400, failed=9999)}
+    html = draw_workflow(graph, counts=counts)
+    picture = parse_picture(html)
+    width = float(picture.get("viewBox", "").split()[2])
+    node = find_nodes(html)["a"]
+    grounds = [rect.attrib for rect in node.iter(f"{SVG}rect") if rect.get("class") == "wfe-icon__ground"]
+    places = [(float(rect["x"]), float(rect["y"]), float(rect["width"])) for rect in grounds]
+    assert len(places) == 5
+    assert all(x >= 0 and x + wide <= width for x, _y, wide in places)
+    assert len({y for _x, y, _wide in places}) == 2
+    for (x, y, wide), (next_x, next_y, _wide) in pairwise(places):
+        assert y != next_y or x + wide <= next_x
+    [label] = [float(text.get("y", "")) for text in node.iter(f"{SVG}text") if text.text == "a"]
+    assert all(y + 20 < label - 9 or y > label for _x, y, _wide in places), "none covers its name"
 
 
 @pytest.mark.parametrize("label", HOSTILE)
