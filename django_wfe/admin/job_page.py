@@ -19,6 +19,7 @@ from django_wfe.admin.job_window import Window, load_window
 from django_wfe.admin.labels import guess_label
 from django_wfe.admin.live import Live, is_fragment_request
 from django_wfe.admin.log_tail import LogTail, read_tail
+from django_wfe.admin.pausing import may_pause
 from django_wfe.admin.payloads import (
     PAYLOAD_COLUMNS,
     Preview,
@@ -139,6 +140,7 @@ def build_job_page(admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> 
         "took": describe_duration((job.finished_at - job.started_at).total_seconds())
         if job.finished_at and job.started_at
         else "",
+        "may_pause_workflow": may_pause(user, job.workflow),
         "may_see_workflow": has_permission(user, "django_wfe.view_workflow", job.workflow),
     }
 

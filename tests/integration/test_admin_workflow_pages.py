@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from django_wfe import steps
 from django_wfe.engine.definitions import describe_workflow, record_workflow
-from django_wfe.engine.lifecycle import pause_job, pause_workflow, run_workflow
+from django_wfe.engine.lifecycle import order_workflow_execution, pause_job, pause_workflow, run_workflow
 from django_wfe.graph import build_graph
 from django_wfe.models import Definition, Job, Step, Workflow, WorkflowEvent
 from django_wfe.rendering import dot, layout
@@ -102,6 +102,19 @@ def test_jobs_at_steps_that_are_gone_from_the_code_are_not_forgotten(redefined: 
     assert "Put it away tests.workflows.Store: 1 failed" in page.text
     listed = read_page(sign_in_superuser().get(page.find_link("1 failed")))
     assert f"#{job_id}" in {link.text for link in listed.links}
+
+
+def test_a_job_that_its_workflow_holds_back_leads_to_what_lets_it_go_on() -> None:
+    job_id = order_workflow_execution(record(Linear))
+    workflow = Workflow.objects.get(jobs=job_id)
+    address = build("django_wfe_job_change", job_id)
+    assert "Resume the workflow" not in read_page(sign_in_superuser().get(address)).text
+    pause_workflow(workflow.pk, reason="the supplier is down")
+    page = read_page(sign_in_superuser().get(address))
+    assert page.find_link("Resume the workflow") == build("django_wfe_workflow_resume", workflow.pk)
+    viewer = read_page(sign_in("view_job").get(address))
+    assert "You need the permission “django_wfe.pause_workflow”." in viewer.text
+    assert not any("/resume/" in link.address for link in viewer.links)
 
 
 def test_pausing_is_for_the_members_of_the_workflows_groups() -> None:
