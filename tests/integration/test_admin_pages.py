@@ -211,6 +211,9 @@ def test_the_home_tells_what_waits_for_all_from_what_is_mine() -> None:
     page = read_page(client.get(address + page.find_link("?waiting=mine").removeprefix(address)))
     assert list_jobs(page) == {str(mine): "you"}
     assert "Mine 1" in page.text
+    news = client.get(address + "?waiting=mine", HTTP_HX_REQUEST="true", HTTP_HX_TRIGGER="wfe-live").content.decode()
+    assert news.count("data-waiting-job") == 1, "a refresh keeps to it"
+    assert 'hx-get="' + address + '?waiting=mine"' in news
     release_input(runs[mine], ann)
     page = read_page(client.get(address + "?waiting=mine"))
     assert "You have claimed nothing that waits." in page.text

@@ -200,6 +200,7 @@ def test_the_table_says_everything_in_words() -> None:
     assert "failed" in html
     assert "3 h ago" in html
     assert "(UTC)" in html
+    assert "June 15, 2026 09:00:00 UTC</span>" in html
 
 
 def test_the_table_keeps_a_strict_content_security_policy() -> None:
