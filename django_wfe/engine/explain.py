@@ -275,11 +275,20 @@ def _say_canceled(job: Job) -> str:
 
 
 def _say_paused(job: Job) -> str:
+    still_running = _say_still_running(job)
     event = job.events.filter(kind=JobEvent.Kind.PAUSED).order_by("-id").first()
     if event is None:
-        return _("It is paused.")
+        return _("It is paused.") + still_running
     values = {"time": _say_time(event.created_at), "name": _say_actor(event)}
-    return _add_given_reason(_("It has been paused since %(time)s, by %(name)s.") % values, event)
+    sentence = _("It has been paused since %(time)s, by %(name)s.") % values
+    return _add_given_reason(sentence + still_running, event)
+
+
+def _say_still_running(job: Job) -> str:
+    step = job.step_runs.filter(state=StepRunState.RUNNING).values_list("step", flat=True).first()
+    if step is None:
+        return ""
+    return " " + _("“%(step)s” still runs, to its end.") % {"step": name_step(job.definition_id, step)}
 
 
 def _say_workflow_paused(workflow: Workflow) -> str:

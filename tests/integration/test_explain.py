@@ -25,7 +25,7 @@ from django_wfe.engine.definitions import record_deleted
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.explain import Explanation, explain_job
 from django_wfe.engine.heartbeat import get_worker, stop_worker
-from django_wfe.engine.lifecycle import list_verbs, pause_job, pause_workflow, retry_job
+from django_wfe.engine.lifecycle import list_verbs, pause_job, pause_workflow, resume_job, retry_job
 from django_wfe.engine.recovery import sweep
 from django_wfe.models import Job, JobState, StepRun, Worker, Workflow
 from tests import causes, workflows
@@ -121,6 +121,15 @@ def test_a_job_paused_by_code_names_the_source_where_there_is_no_person() -> Non
     job_id = order()
     pause_job(job_id)
     assert "(Python)" in explain(job_id).sentence
+
+
+def test_a_paused_job_says_which_step_still_runs() -> None:
+    job_id, _worker = start(workflows.Linear)
+    pause_job(job_id, reason="stocktaking")
+    sentence = explain(job_id).sentence
+    assert sentence.endswith(". “Fetch” still runs, to its end. stocktaking")
+    resume_job(job_id)
+    assert explain(job_id).code == "running"
 
 
 def test_what_a_paused_workflow_does_not_hold_back_is_not_blamed_on_it() -> None:
