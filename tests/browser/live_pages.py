@@ -28,6 +28,8 @@ class Asked:
 def stop_clock(page: Page) -> None:
     """Load the page anew with a clock that goes on only in ``look``."""
     page.clock.install()
+    # An installed clock goes on by itself until it is paused, at a time that is still to come.
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 60)
     page.reload()
 
 

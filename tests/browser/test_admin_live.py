@@ -72,7 +72,7 @@ def test_a_failed_job_shows_that_a_colleague_has_repaired_it(open_view: Callable
     page = open_view("django_wfe_job_change", job_id)
     stop_clock(page)
     asked = Asked(page)
-    page.clock.run_for(9000)
+    page.clock.run_for(9900)
     assert asked.count == 0, "nothing moves by itself here"
     look(page)
     for _ in range(12):
