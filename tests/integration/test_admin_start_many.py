@@ -210,10 +210,12 @@ def test_a_workflow_that_cannot_start_says_why_and_takes_no_file(
     ann: Client, numbering: Workflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     preview = upload(ann, numbering, "some_data\n1\n")
-    Workflow.objects.filter(pk=numbering.pk).update(paused=True)
+    Workflow.objects.filter(pk=numbering.pk).update(deleted=True)
     page = read_page(upload(ann, numbering, "some_data\n1\n"))
-    assert "is paused" in page.text
-    assert "is paused" in read_page(confirm(ann, numbering, preview)).text
+    assert "no longer declared" in page.text
+    assert "no longer declared" in read_page(confirm(ann, numbering, preview)).text
+    Workflow.objects.filter(pk=numbering.pk).update(deleted=False, paused=True)
+    assert "no step of a job begins until it is resumed" in read_page(upload(ann, numbering, "some_data\n1\n")).text
     Workflow.objects.filter(pk=numbering.pk).update(paused=False)
 
     def refuse(path: str) -> None:

@@ -99,7 +99,6 @@ def test_a_second_start_with_the_same_key_leads_to_the_first_job(workflow: Workf
     ("changes", "reason"),
     [
         ({"deleted": True}, "no longer declared"),
-        ({"paused": True}, "is paused"),
         ({"load_error": "tests.workflows.Asking: it is broken."}, "has problems"),
         ({"current_definition": None}, "No definition"),
     ],

@@ -70,7 +70,7 @@ def test_a_job_of_a_paused_workflow_can_be_started_and_the_page_says_that_it_wai
     client = sign_in_superuser()
     address = build("django_wfe_workflow_start", workflow.pk)
     page = read_page(client.get(address))
-    assert "no step of the job begins until it is resumed" in page.text
+    assert "no step of a job begins until it is resumed" in page.text
     client.post(address, {"key": ""}, follow=True)
     job = Job.objects.get()
     assert (job.state, job.step_runs.filter(started_at=None).count()) == ("PENDING", 1)
