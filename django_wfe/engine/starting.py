@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +23,7 @@ from django_wfe.engine.prepared import Statement, fetch_row
 from django_wfe.engine.rights import START_JOBS, require_permission
 from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
 from django_wfe.graph import START
+from django_wfe.identifiers import make_uuid
 from django_wfe.models import Definition, Job, JobEvent, JobState, StepRunState, Workflow
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import dotted_path
@@ -85,7 +85,7 @@ def start_job(
         run_state, job_state, worker = StepRunState.RUNNING, JobState.ONGOING, get_worker()
         worker.enlist()
     user = created_by if created_by is not None else actor
-    job_uuid = uuid.uuid4()
+    job_uuid = make_uuid()
     parameters = {
         "uuid": job_uuid,
         "workflow_id": row.pk,

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django_wfe import states
 from django_wfe.conf import settings
 from django_wfe.graph import START
+from django_wfe.identifiers import make_uuid
 from django_wfe.models.workers import Worker
 from django_wfe.models.workflows import Definition, Workflow
 
@@ -57,7 +58,7 @@ class Job(models.Model):
     the condition of each partial index, anew at each statement.
     """
 
-    uuid = models.UUIDField(_("UUID"), default=uuid.uuid4, unique=True, editable=False)
+    uuid = models.UUIDField(_("UUID"), default=make_uuid, unique=True, editable=False)
     workflow = models.ForeignKey(
         Workflow,
         verbose_name=_("workflow"),
