@@ -23,10 +23,10 @@ PIP = $(RUN) -m pip install -qq --disable-pip-version-check
 PACKAGE_FILES = setup.cfg pyproject.toml
 
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-check test chaos bench screenshots lint messages matrix wheel clean
+.PHONY: help demo demo-check test chaos bench bench-console screenshots lint messages matrix wheel clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed-demo ## Run a whole installation on this machine until Ctrl-C
 	@exec $(RUN) -m django_wfe.demo --port $(PORT) --stop-with-parent $(ARGS)
@@ -44,6 +44,9 @@ chaos: $(VENV)/.installed-test ## Run jobs while workers, brokers and the databa
 
 bench: $(VENV)/.installed-bench ## Measure the speed beside others; needs RabbitMQ
 	$(RUN) -m benchmarks --write docs/benchmarks.md $(ARGS)
+
+bench-console: $(VENV)/.installed-bench ## Measure the pages of the console with a million jobs
+	$(RUN) -m benchmarks.console --write docs/benchmarks.md $(ARGS)
 
 screenshots: $(VENV)/.installed-test ## Take the pictures in docs/images anew; needs Chromium (CHROMIUM=/usr/bin/chromium)
 	$(RUN) docs/take_screenshots.py

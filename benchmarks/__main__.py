@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     results["seconds"] = time.monotonic() - began
     results = {name: round(value, 4) if isinstance(value, float) else value for name, value in results.items()}
     if options.write:
-        write_page(options.write, results)
+        write_page(options.write, render_table(results))
     print(json.dumps(results) if options.json else render_table(results))
 
 

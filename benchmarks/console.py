@@ -11,10 +11,13 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 from benchmarks.database import Parameters, build_environment, open_database, open_server
+from benchmarks.machine import describe_machine
+from benchmarks.report import name_machine, write_page
 
 LIST_LIMIT_MS = 150
 LONG_JOB_LIMIT_MS = 400
@@ -29,6 +32,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1_000_000)
     parser.add_argument("--requests", type=int, default=50)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page with the table to this file")
     parser.add_argument("--measure", metavar="DATABASE", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -42,13 +46,16 @@ def main() -> None:
         command += ["--jobs", str(options.jobs), "--requests", str(options.requests)]
         measured = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     figures: Figures = json.loads(measured.stdout)
-    print(json.dumps(figures) if options.json else format_table(figures, options.jobs))
+    table = f"{name_machine(describe_machine())}\n{format_table(figures, options.jobs, options.requests)}"
+    if options.write:
+        write_page(options.write, table, place="console")
+    print(json.dumps(figures) if options.json else table)
 
 
-def format_table(figures: Figures, jobs: int) -> str:
+def format_table(figures: Figures, jobs: int, requests: int) -> str:
     """Give the figures as a Markdown table."""
     lines = [
-        f"{jobs:,} jobs and {5 * jobs:,} step runs.",
+        f"{jobs:,} jobs and {5 * jobs:,} step runs, {requests} requests a page, on the server's side.",
         "",
         "| page | p50 ms | p95 ms | at most |",
         "|---|---|---|---|",

@@ -60,10 +60,10 @@ def render_table(results: dict[str, Any]) -> str:
             lines.append(f"| **{label}** | | |")
         elif name in results:
             lines.append(f"| {label} | {_format(results[name])} | {GOALS.get(name, '')} |")
-    machine, versions = results["machine"], ", ".join(f"{k} {v}" for k, v in results["versions"].items())
+    versions = ", ".join(f"{k} {v}" for k, v in results["versions"].items())
     return "\n".join(
         [
-            f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB memory, {machine['system']}.",
+            name_machine(results["machine"]),
             f"{versions}.",
             "",
             *lines,
@@ -71,14 +71,19 @@ def render_table(results: dict[str, Any]) -> str:
     )
 
 
-def write_page(path: Path, results: dict[str, Any]) -> None:
-    """Put the table into the page, in place of the one between its two markers."""
-    begin, end = "<!-- figures -->\n", "<!-- end of figures -->"
+def name_machine(machine: dict[str, Any]) -> str:
+    """Give what ``describe_machine`` found as a line."""
+    return f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB memory, {machine['system']}."
+
+
+def write_page(path: Path, table: str, *, place: str = "figures") -> None:
+    """Put a table into the page, in place of the one between the two markers of ``place``."""
+    begin, end = f"<!-- {place} -->\n", f"<!-- end of {place} -->"
     page = path.read_text()
     if begin not in page or end not in page:
         raise ValueError(f"{path} lacks the markers {begin.strip()!r} and {end!r}, between which the table goes.")
     before, _, rest = page.partition(begin)
-    path.write_text(f"{before}{begin}\n{render_table(results)}\n\n{end}{rest.partition(end)[2]}")
+    path.write_text(f"{before}{begin}\n{table}\n\n{end}{rest.partition(end)[2]}")
 
 
 def _format(value: float) -> str:

@@ -48,7 +48,7 @@ def test_the_table_goes_between_the_markers_of_its_page_and_nothing_else_is_touc
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- figures -->\nold\n<!-- end of figures -->\nafter\n")
 
-    write_page(page, results)
+    write_page(page, render_table(results))
 
     text = page.read_text()
     assert text.startswith("before\n<!-- figures -->\n")
@@ -59,4 +59,4 @@ def test_the_table_goes_between_the_markers_of_its_page_and_nothing_else_is_touc
 
     page.write_text("no markers")
     with pytest.raises(ValueError, match="lacks the markers"):
-        write_page(page, results)
+        write_page(page, render_table(results))
