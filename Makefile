@@ -62,6 +62,8 @@ lint: $(VENV)/.installed-lint ## Check style, types, layers and migrations
 messages: $(VENV)/.installed-test ## Take new texts into the German catalogue, and compile it; needs gettext
 	@# templates is a link to the folder beside the package.
 	cd django_wfe && $(abspath $(RUN)) -m django makemessages --locale de --symlinks --no-obsolete --no-wrap --add-location file
+	@# The time of the last run is no text: it would only have each two branches differ.
+	@sed -i '/^"POT-Creation-Date: /d' django_wfe/locale/de/LC_MESSAGES/django.po
 	cd django_wfe && $(abspath $(RUN)) -m django compilemessages --locale de
 
 matrix: ## Run checks and tests with the oldest and the newest Python and Django (installs with apt)

@@ -20,7 +20,13 @@ from django_wfe.admin.home_waiting import build_waiting_list
 from django_wfe.admin.incidents import Trend, count_failures, list_incidents
 from django_wfe.admin.live import Live
 from django_wfe.conf import settings
-from django_wfe.engine.rights import START_JOBS, has_permission, list_visible_jobs, list_visible_workflows
+from django_wfe.engine.rights import (
+    START_JOBS,
+    has_permission,
+    list_visible_jobs,
+    list_visible_modules,
+    list_visible_workflows,
+)
 from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
 
 RECENT_JOBS = 10_000
@@ -107,7 +113,8 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
         startable=list_startable(user),
         broken=broken,
         broken_modules=broken_modules,
-        broken_count=len(broken) + len(broken_modules),
+        # What is wrong with a workflow is told of its module as well.
+        broken_count=len(broken) or len(broken_modules),
         now=now,
     )
 
@@ -174,7 +181,7 @@ def find_oldest_ready(jobs: QuerySet[Job], now: datetime) -> StepRun | None:
 
 def list_startable(user: Any) -> list[Workflow]:
     """Give the workflows that the user can start a job of now."""
-    rows = list_visible_workflows(user).filter(deleted=False, paused=False, load_error="")
+    rows = list_visible_workflows(user).filter(deleted=False, load_error="")
     rows = rows.exclude(current_definition=None).only("name", "label", "groups")[:STARTABLE_SHOWN]
     return [workflow for workflow in rows if has_permission(user, START_JOBS, workflow)]
 
@@ -186,9 +193,7 @@ def list_broken_workflows(workflows: QuerySet[Workflow]) -> list[Workflow]:
 
 def list_broken_modules(user: Any) -> list[DefinitionModule]:
     """Give the modules of WFE_WORKFLOWS that could not be read, or in which something is wrong."""
-    if not has_permission(user, "django_wfe.view_workflow"):
-        return []
-    return list(DefinitionModule.objects.exclude(error="")[:BROKEN_SHOWN])
+    return list(list_visible_modules(user).exclude(error="")[:BROKEN_SHOWN])
 
 
 def _write_capped(count: int) -> str:

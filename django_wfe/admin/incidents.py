@@ -94,15 +94,19 @@ class FoundIncident:
 
 @dataclass(frozen=True, slots=True)
 class IncidentOfJob:
-    """The incident that a Job stands at, and how many ``others`` do, counted to just beyond ``OTHERS_CAP``."""
+    """The incident that a Job stands at, and how many ``others`` do, counted to just beyond ``OTHERS_CAP``.
+
+    They are not counted, None, of jobs that lost their workers: their fingerprint has no index.
+    """
 
     fingerprint: str
-    others: int
+    others: int | None
 
     @property
     def others_text(self) -> str:
         """How many others, in words: "3", "100+"."""
-        return write_count(min(self.others, OTHERS_CAP), is_capped=self.others > OTHERS_CAP)
+        others = self.others or 0
+        return write_count(min(others, OTHERS_CAP), is_capped=others > OTHERS_CAP)
 
 
 def show_incidents(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:
@@ -220,9 +224,11 @@ def find_incident_of(user: Any, job: Job) -> IncidentOfJob | None:
     if job.state != states.JobState.FAILED:
         return None
     runs = StepRun.objects.filter(job=job, superseded=False).order_by("-number", "-attempt")
-    fingerprint = runs.values_list("fingerprint", flat=True).first()
+    state, fingerprint = runs.values_list("state", "fingerprint").first() or ("", "")
     if not fingerprint:
         return None
+    if state != states.StepRunState.FAILED:
+        return IncidentOfJob(fingerprint, None)
     others = list_jobs_of_incident(user, fingerprint).exclude(pk=job.pk).order_by()
     return IncidentOfJob(fingerprint, others.values("pk")[: OTHERS_CAP + 1].count())
 

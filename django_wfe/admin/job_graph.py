@@ -52,6 +52,6 @@ def _link_nodes(groups: list[RunGroup], window: Window) -> dict[str, str]:
     return {
         step: window.link(*newest[step])
         if count == 1 and newest[step] in window.places
-        else f"{build_query(node=step)}#wfe-runs"
+        else f"{build_query(node=step, idle=window.idle)}#wfe-runs"
         for step, count in runs.items()
     }

@@ -73,7 +73,10 @@ class Window:
     def link(self, number: int, attempt: int) -> str:
         """Give the address, from this page, of a step run's row: in this window, or in that which ends with it."""
         anchor = f"#run-{number}-{attempt}"
-        return anchor if (number, attempt) in self.places else f"?before={number}.{attempt + 1}{anchor}"
+        return anchor if (number, attempt) in self.places else f"{self._end_with(number, attempt)}{anchor}"
+
+    def _end_with(self, number: int, attempt: int) -> str:
+        return build_query(before=f"{number}.{attempt + 1}", idle=self.idle)
 
 
 def load_window(job: Job, query: Mapping[str, str], graph: Graph) -> Window:

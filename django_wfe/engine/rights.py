@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from django_wfe.exceptions import PermissionRequired
-from django_wfe.models import Job, Workflow
+from django_wfe.models import DefinitionModule, Job, Workflow
 
 START_JOBS = "django_wfe.add_job"
 """What starting a Job asks for."""
@@ -78,6 +78,18 @@ def list_visible_workflows(actor: Any) -> QuerySet[Workflow]:
     if actor is None or actor.is_superuser:
         return Workflow.objects.all()
     return Workflow.objects.exclude(pk__in=_list_closed_workflows(actor))
+
+
+def list_visible_modules(actor: Any) -> QuerySet[DefinitionModule]:
+    """Give the modules of definitions that a user may see: those that name no workflow which is closed to the user."""
+    if not has_permission(actor, "django_wfe.view_workflow"):
+        return DefinitionModule.objects.none()
+    modules = DefinitionModule.objects.all()
+    if actor is None or actor.is_superuser:
+        return modules
+    for path in _list_closed_workflows(actor).values_list("path", flat=True):
+        modules = modules.exclude(workflows__contains=[path])
+    return modules
 
 
 def _list_closed_workflows(actor: Any) -> QuerySet[Workflow]:

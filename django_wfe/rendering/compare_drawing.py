@@ -58,7 +58,8 @@ def _render(
     plain = draw(graph, replace(layout, width=width), node_urls={})
     marks = tuple(_list_marks(layout))
     nodes = tuple(
-        _mark_node(node, box, looks.get(box.path), marks) for node, box in zip(plain.nodes, layout.nodes, strict=True)
+        _mark_node(node, box, looks.get(box.path), marks, width)
+        for node, box in zip(plain.nodes, layout.nodes, strict=True)
     )
     edges = tuple(
         replace(edge, css_class=f"wfe-edge wfe-edge--{look.name}")
@@ -77,11 +78,11 @@ def _read_way(graph: Graph, source: str, index: int) -> Way:
     return source, target
 
 
-def _mark_node(node: DrawnNode, box: NodeBox, look: Look | None, marks: Collection[Mark]) -> DrawnNode:
+def _mark_node(node: DrawnNode, box: NodeBox, look: Look | None, marks: Collection[Mark], picture: float) -> DrawnNode:
     if look is None:
         return node
     words = str(look.words)
-    x, middle = _place_badge(box, measure_badge(words, look.icon), marks)
+    x, middle = _place_badge(box, measure_badge(words, look.icon), marks, picture)
     return replace(
         node,
         css_class=f"{node.css_class} {look.css_class}",
@@ -91,8 +92,11 @@ def _mark_node(node: DrawnNode, box: NodeBox, look: Look | None, marks: Collecti
     )
 
 
-def _place_badge(box: NodeBox, width: float, marks: Collection[Mark]) -> Point:
-    """Find the corner of a node where a badge hides least: its left edge and the height of its middle."""
+def _place_badge(box: NodeBox, width: float, marks: Collection[Mark], picture: float) -> Point:
+    """Find the corner of a node where a badge hides least: its left edge and the height of its middle.
+
+    Both ``width``, the badge's, and ``picture``, that of the whole, are in the picture's units; none reaches beyond it.
+    """
     left, right, top = find_corners(box)
     places = [(left - 10, top), (right + 10 - width, top)]
     if box.kind == "decision":
@@ -100,7 +104,8 @@ def _place_badge(box: NodeBox, width: float, marks: Collection[Mark]) -> Point:
         top = box.y - box.height / 2 + 5
         places = [(box.x - 9 - width, top), (box.x + 9, top)]
     places += [(x, 2 * box.y - above) for x, above in places]
-    return min((place for place in places if place[0] >= 0), key=lambda place: _weigh_hidden(place, width, marks))
+    places = [(max(min(x, picture - width - 2), 2.0), middle) for x, middle in places]
+    return min(places, key=lambda place: _weigh_hidden(place, width, marks))
 
 
 def _weigh_hidden(place: Point, width: float, marks: Collection[Mark]) -> int:

@@ -318,5 +318,6 @@ def _build_legend(layout: Layout, overlay: JobOverlay | None, counts: Mapping[st
     if overlay:
         names = {overlay.get_node(box.path).look.name for box in layout.nodes if box.path}
         return tuple(look for look in states.LOOKS if look.name in names)
-    present = {look for of_node in counts.values() for look, _count in of_node.list_looks()}
+    shown = (counts[box.path] for box in layout.nodes if box.path in counts)
+    present = {look for of_node in shown for look, _count in of_node.list_looks()}
     return tuple(look for look in states.LOOKS if look in present)
