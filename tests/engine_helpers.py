@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
@@ -12,6 +13,7 @@ from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.dispatcher import install_dispatcher
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.lifecycle import run_workflow
+from django_wfe.engine.staging import LOOK_AGAIN_SECONDS
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState
 from tests.workflows import Asking
 
@@ -31,13 +33,19 @@ def run_ready(job_id: int, *, most: int = 100) -> Job:
 def work_to_the_end(bulk: BulkRun) -> None:
     """Work on a bulk run, and run what is ready of its jobs, until it has ended and they wait or have ended too."""
     for _ in range(100):
-        work_on_bulk(bulk.pk)
+        look_again(bulk)
         for job_id in bulk.items.filter(state=BulkItem.State.DONE).order_by("job_id").values_list("job_id", flat=True):
             run_ready(job_id)
         bulk.refresh_from_db()
         if bulk.finished_at is not None:
             return
     raise AssertionError(f"bulk run {bulk.pk} is not done after 100 rounds")
+
+
+def look_again(bulk: BulkRun) -> None:
+    """Work on a bulk run as if the message that it sent for a second later had come."""
+    BulkRun.objects.filter(pk=bulk.pk).update(touched_at=Now() - timedelta(seconds=LOOK_AGAIN_SECONDS))
+    work_on_bulk(bulk.pk)
 
 
 def run_now(job_id: int) -> Job:

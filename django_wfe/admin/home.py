@@ -113,8 +113,7 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
         startable=list_startable(user),
         broken=broken,
         broken_modules=broken_modules,
-        # What is wrong with a workflow is told of its module as well.
-        broken_count=len(broken) or len(broken_modules),
+        broken_count=count_broken(broken, broken_modules),
         now=now,
     )
 
@@ -194,6 +193,12 @@ def list_broken_workflows(workflows: QuerySet[Workflow]) -> list[Workflow]:
 def list_broken_modules(user: Any) -> list[DefinitionModule]:
     """Give the modules of WFE_WORKFLOWS that could not be read, or in which something is wrong."""
     return list(list_visible_modules(user).exclude(error="")[:BROKEN_SHOWN])
+
+
+def count_broken(workflows: list[Workflow], modules: list[DefinitionModule]) -> int:
+    """Count what failed to load. What is wrong with a workflow is told of its module as well, and counts once."""
+    paths = {workflow.path for workflow in workflows}
+    return len(workflows) + sum(paths.isdisjoint(module.workflows) for module in modules)
 
 
 def _write_capped(count: int) -> str:

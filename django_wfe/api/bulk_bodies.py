@@ -88,6 +88,7 @@ class BulkBody(Body):
             raise serializers.ValidationError(_("Give either jobs or filter."))
         options = OPTIONS.get(attrs["verb"], OperatorBody)(data=attrs.get("options", {}))
         del options.fields["reason"]  # it stands beside the options, for all verbs
+        options.fields.pop("expected_step_run", None)  # it is about one job
         if not options.is_valid():
             raise serializers.ValidationError(
                 {f"options.{name}": messages for name, messages in options.errors.items()}

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.dispatcher import get_dispatcher
 from django_wfe.engine.rights import require_permission
-from django_wfe.engine.staging import LOOK_AGAIN_SECONDS, count_room, find_returned
+from django_wfe.engine.staging import LOOK_AGAIN_SECONDS, count_room, find_returned, is_free
 from django_wfe.engine.verb_rules import Situation
 from django_wfe.engine.verbs import VERBS, Verb
 from django_wfe.exceptions import WFEException, WrongState
@@ -151,7 +151,8 @@ def work_on_bulk(bulk_run_id: int) -> None:
     """
     live = BulkRun.objects.filter(pk=bulk_run_id, state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING])
     until = time.monotonic() + settings.slice_seconds
-    while live.update(state=BulkRun.State.RUNNING, touched_at=Now()):
+    is_mine = live.filter(is_free()).update(state=BulkRun.State.RUNNING, touched_at=Now())
+    while is_mine:
         bulk = BulkRun.objects.select_related("actor").get(pk=bulk_run_id)
         if bulk.actor_id is None and bulk.actor_name:
             # Without an actor the verbs would take it for trusted code.
@@ -162,11 +163,11 @@ def work_on_bulk(bulk_run_id: int) -> None:
             _end(bulk_run_id, BulkRun.State.STOPPED, _("the failure came back in job %(job)s") % {"job": returned})
             return
         room = min(count_room(bulk), BATCH) if bulk.stop_on_fingerprint else BATCH
-        is_free = all(_apply_to_next(bulk) for _index in range(room))
+        are_left = all(_apply_to_next(bulk) for _index in range(room))
         if not bulk.items.filter(state=BulkItem.State.PENDING).exists():
             _end(bulk_run_id, BulkRun.State.FINISHED, "")
             return
-        if not is_free:
+        if not are_left:
             return  # others hold what is left, and go on with it
         if room < BATCH:  # a thread that waited here might be the one that the Jobs wait for
             _dispatch(bulk_run_id, delay_seconds=LOOK_AGAIN_SECONDS)
@@ -174,6 +175,7 @@ def work_on_bulk(bulk_run_id: int) -> None:
         if time.monotonic() >= until:
             _dispatch(bulk_run_id)
             return
+        is_mine = live.update(touched_at=Now())
 
 
 def describe_refusal(error: WFEException | ValidationError) -> str:
@@ -193,7 +195,7 @@ def resume_bulk() -> int:
     ids = list(stale.values_list("pk", flat=True))
     BulkRun.objects.filter(pk__in=ids).update(touched_at=Now())
     for bulk_run_id in ids:
-        _dispatch(bulk_run_id)
+        _dispatch(bulk_run_id, delay_seconds=LOOK_AGAIN_SECONDS)  # not while it counts as just worked on
     return len(ids)
 
 
@@ -214,6 +216,8 @@ def _apply_to_next(bulk: BulkRun) -> bool:
         except (WFEException, ValidationError) as error:
             state, message = BulkItem.State.REFUSED, describe_refusal(error)
         BulkItem.objects.filter(pk=item.pk).update(state=state, message=message)
+    if bulk.stop_on_fingerprint:
+        BulkRun.objects.filter(pk=bulk.pk).update(touched_at=Now())
     return True
 
 

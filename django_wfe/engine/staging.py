@@ -2,49 +2,73 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Q
+from django.db.models.functions import Now
 
-from django_wfe.models import BulkItem, BulkRun, StepRun, StepRunState
+from django_wfe.models import BulkItem, BulkRun, Job, JobState, StepRun, StepRunState
 
 LOOK_AGAIN_SECONDS = 1.0
 """How long a repair waits for what it has started before it looks again."""
 
-COUNTED = 2_000
-"""How many of the Jobs that were changed are counted: so many, less those under way, is the most that are under way."""
+COUNTED = 500
+"""How many of the Jobs that were changed last are looked at: that many are under way at the most."""
+
+# One after the other, since each state has an index of its own.
+_FAILED_STATES = (StepRunState.FAILED, StepRunState.LOST)
+_LIVE_STATES = (StepRunState.READY, StepRunState.RUNNING)
+
+
+def is_free() -> Q:
+    """Give the condition on a bulk run that no other message is at it, where it goes in stages.
+
+    Each message of such a run sends the next one. A second one, which recovery sends where the first is late, would
+    take Jobs beside it and go on for ever beside it.
+    """
+    quiet = Q(touched_at__lt=Now() - timedelta(seconds=LOOK_AGAIN_SECONDS / 2))
+    return Q(stop_on_fingerprint="") | Q(state=BulkRun.State.WAITING) | quiet
 
 
 def find_returned(bulk: BulkRun) -> int | None:
-    """Give a Job of this bulk run in which the failure has come back since, or None."""
-    failed = StepRun.objects.filter(
-        fingerprint=bulk.stop_on_fingerprint,
-        state=StepRunState.FAILED,
-        created_at__gte=bulk.created_at,
-        job__in=_list_changed(bulk),
-    )
-    return failed.values_list("job", flat=True).first()
+    """Give a Job of this bulk run that stands failed with the failure again, or None."""
+    changed = bulk.items.filter(state=BulkItem.State.DONE).order_by().values("job")
+    for state in _FAILED_STATES:
+        runs = StepRun.objects.filter(
+            fingerprint=bulk.stop_on_fingerprint,
+            state=state,
+            superseded=False,
+            created_at__gte=bulk.created_at,
+            job__state=JobState.FAILED,
+            job__in=changed,
+        )
+        # Not first(): it would have the database look for the one with the lowest id.
+        for job_id in runs.order_by().values_list("job", flat=True)[:1]:
+            return job_id
+    return None
 
 
 def count_room(bulk: BulkRun) -> int:
     """Give how many more Jobs may be changed now: 1 at first, then as many under way as have got past the step.
 
-    A Job is under way while the step that failed is ready or runs in it. So a failure that takes its time to come back
-    has not been met by all of them meanwhile.
+    A Job is under way while the step that failed is ready or runs in it; where Jobs run again from an earlier step,
+    while anything does. One that has failed in another way has not got past it.
     """
-    changed = _list_changed(bulk)[:COUNTED].count()
+    done = bulk.items.filter(state=BulkItem.State.DONE).order_by("-id")
+    changed = list(done.values_list("job", flat=True)[:COUNTED])
     if not changed:
         return 1
-    steps = StepRun.objects.filter(fingerprint=bulk.stop_on_fingerprint).order_by().values("step")[:1]
-    under_way = StepRun.objects.filter(
-        state__in=[StepRunState.READY, StepRunState.RUNNING],
-        step__in=steps,
-        created_at__gte=bulk.created_at,
-        superseded=False,
-        job__in=_list_changed(bulk),
-    ).count()
-    return max(1, changed - under_way) - under_way
+    runs = StepRun.objects.filter(job__in=changed, superseded=False)
+    if bulk.verb != "rerun":
+        runs = runs.filter(step=_find_step(bulk.stop_on_fingerprint))
+    under_way = sum(runs.filter(state=state).count() for state in _LIVE_STATES)
+    failed = Job.objects.filter(pk__in=changed, state=JobState.FAILED).count()
+    return max(1, len(changed) - under_way - failed) - under_way
 
 
-def _list_changed(bulk: BulkRun) -> QuerySet[BulkItem, Any]:
-    return bulk.items.filter(state=BulkItem.State.DONE).order_by().values("job")
+def _find_step(fingerprint: str) -> str:
+    for state in _FAILED_STATES:
+        runs = StepRun.objects.filter(state=state, fingerprint=fingerprint).order_by()
+        for step in runs.values_list("step", flat=True)[:1]:
+            return step
+    return ""

@@ -12,7 +12,7 @@ from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import BulkRun, Job, StepRun
 from tests.console import record
-from tests.engine_helpers import run_ready, work_to_the_end
+from tests.engine_helpers import look_again, run_ready, work_to_the_end
 from tests.workflows import Fail, Failing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -95,7 +95,7 @@ def test_a_run_that_meets_the_failure_again_stops_before_the_operators_eyes(
     bulk = retry(page, "Retry all", "4 jobs start again")
     work_on_bulk(bulk.pk)
     run_ready(jobs[0])
-    work_on_bulk(bulk.pk)
+    look_again(bulk)
     expect(page.locator("#content-main")).to_have_attribute("data-state", "STOPPED")
     expect(page.locator("#bulk-progress")).to_contain_text(f"the failure came back in job {jobs[0]}")
     expect(page.locator("#bulk-stop")).to_be_hidden()

@@ -18,7 +18,7 @@ from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.lifecycle import cancel_job, run_workflow
 from django_wfe.models import BulkItem, BulkRun, Job, StepRun
 from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
-from tests.engine_helpers import run_ready, work_to_the_end
+from tests.engine_helpers import look_again, run_ready, work_to_the_end
 from tests.workflows import Fail, Failing, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -134,7 +134,7 @@ def test_a_staged_retry_stops_by_itself_when_the_failure_comes_back(monkeypatch:
     bulk = BulkRun.objects.get()
     work_on_bulk(bulk.pk)
     run_ready(jobs[0])
-    work_on_bulk(bulk.pk)
+    look_again(bulk)
     page = read_page(client.get(build("django_wfe_bulkrun_change", bulk.pk)))
     assert page.facts["state"] == "STOPPED"
     assert f"the failure came back in job {jobs[0]}" in page.text

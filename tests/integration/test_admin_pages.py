@@ -181,6 +181,9 @@ def test_the_home_says_what_needs_somebody_now() -> None:
     assert "1 job waits for you." in page.text
     assert "2 jobs failed." in page.text
     assert "2 definitions failed to load." in page.text
+    DefinitionModule.objects.update(workflows=[broken.path])
+    page_of_one = read_page(sign_in_superuser().get(reverse("admin:django_wfe_console")))
+    assert "1 definition failed to load." in page_of_one.text, "its module tells of it as well"
     DefinitionModule.objects.all().delete()
     Workflow.objects.update(load_error="")
     calm = read_page(sign_in_superuser().get(reverse("admin:django_wfe_console")))

@@ -2,15 +2,17 @@
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.utils import timezone
 
 from django_wfe import order_workflow_execution, run_workflow
 from django_wfe.engine.bulk import preview_bulk, resume_bulk, start_bulk, stop_bulk, work_on_bulk
 from django_wfe.engine.dispatcher import install_dispatcher
 from django_wfe.engine.executor import run_step_run
+from django_wfe.engine.staging import LOOK_AGAIN_SECONDS
 from django_wfe.exceptions import PermissionRequired, WrongState
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState
 from tests import workflows
-from tests.engine_helpers import run_ready
+from tests.engine_helpers import look_again, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -130,7 +132,7 @@ def test_it_stops_by_itself_when_the_failure_comes_back(monkeypatch: pytest.Monk
     work_on_bulk(bulk.pk)
     first = bulk.items.get(state=BulkItem.State.DONE).job
     run_step_run(first.step_runs.get(state=StepRunState.READY).pk)
-    work_on_bulk(bulk.pk)
+    look_again(bulk)
     bulk.refresh_from_db()
     assert bulk.state == BulkRun.State.STOPPED
     assert f"came back in job {first.pk}" in bulk.stop_reason
@@ -144,9 +146,9 @@ def test_a_repair_goes_on_with_as_many_jobs_as_went_well_and_waits_for_them_mean
     taken = bulk.items.filter(state=BulkItem.State.DONE)
     counts = []
     while BulkRun.objects.get(pk=bulk.pk).state != BulkRun.State.FINISHED:
-        work_on_bulk(bulk.pk)
+        look_again(bulk)
         before = taken.count()
-        work_on_bulk(bulk.pk)  # a message that comes twice, while what was begun is still under way
+        look_again(bulk)  # while what was begun is still under way
         assert taken.count() == before
         assert sent.bulk[-1] == bulk.pk
         assert sent.delays[-1] > 0, "it waits at the broker, not in a worker's thread"
@@ -155,6 +157,80 @@ def test_a_repair_goes_on_with_as_many_jobs_as_went_well_and_waits_for_them_mean
             run_ready(job_id)
     assert counts == [1, 2, 4, 8, 12]
     assert set(Job.objects.filter(pk__in=jobs).values_list("state", flat=True)) == {JobState.FINISHED}
+
+
+def test_a_second_message_neither_takes_jobs_beside_the_first_nor_goes_on_beside_it(sent: Sent) -> None:
+    for _ in range(3):
+        run_workflow(workflows.Failing)
+    bulk = start_bulk("retry", Job.objects.all(), stop_on_fingerprint=find_fingerprint())
+    work_on_bulk(bulk.pk)
+    run_ready(bulk.items.get(state=BulkItem.State.DONE).job_id)
+    sent.bulk.clear()
+    work_on_bulk(bulk.pk)
+    assert (bulk.items.filter(state=BulkItem.State.DONE).count(), sent.bulk) == (1, [])
+    BulkRun.objects.update(touched_at="2020-01-01T00:00:00Z")
+    assert resume_bulk() == 1
+    assert sent.delays[-1] >= LOOK_AGAIN_SECONDS, "its own touch would have the message do nothing"
+
+
+def test_jobs_that_fail_in_another_way_do_not_count_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(8):
+        run_workflow(workflows.Failing)
+    bulk = start_bulk("retry", Job.objects.all(), stop_on_fingerprint=find_fingerprint())
+
+    def fail(self: object) -> None:
+        raise KeyError("the mend has a fault of its own")
+
+    monkeypatch.setattr(workflows.Fail, "execute", fail)
+    for taken in (1, 2, 3):
+        look_again(bulk)
+        done = bulk.items.filter(state=BulkItem.State.DONE)
+        assert done.count() == taken, "one at a time, as long as none went well"
+        for job_id in done.values_list("job", flat=True):
+            run_ready(job_id)
+
+
+def test_it_stops_when_a_step_kills_its_workers_again() -> None:
+    jobs = [run_workflow(workflows.Failing) for _ in range(4)]
+    StepRun.objects.filter(state=StepRunState.FAILED).update(state=StepRunState.LOST, error_type="LostTooOften")
+    bulk = start_bulk("retry", Job.objects.all(), stop_on_fingerprint=find_fingerprint())
+    work_on_bulk(bulk.pk)
+    retried = StepRun.objects.filter(job=jobs[0], state=StepRunState.READY)
+    retried.update(state=StepRunState.LOST, fingerprint=bulk.stop_on_fingerprint)
+    Job.objects.filter(pk=jobs[0]).update(state=JobState.FAILED)
+    look_again(bulk)
+    bulk.refresh_from_db()
+    assert (bulk.state, bulk.items.filter(state=BulkItem.State.PENDING).count()) == (BulkRun.State.STOPPED, 3)
+
+
+def test_a_failure_from_before_the_jobs_turn_does_not_stop_it() -> None:
+    first, second = run_workflow(workflows.Failing), run_workflow(workflows.Failing)
+    bulk = start_bulk("retry", Job.objects.filter(pk__in=[first, second]), stop_on_fingerprint=find_fingerprint())
+    work_on_bulk(bulk.pk)
+    # Meanwhile somebody retries the second by hand, and it fails once more.
+    attempt = StepRun.objects.filter(job=second, state=StepRunState.FAILED).get()
+    attempt.pk, attempt.attempt, attempt.created_at = None, 2, timezone.now()
+    attempt.save()
+    run_ready(first)
+    look_again(bulk)
+    assert bulk.items.filter(state=BulkItem.State.DONE).count() == 2
+    look_again(bulk)
+    bulk.refresh_from_db()
+    assert bulk.state == BulkRun.State.FINISHED
+
+
+def test_jobs_that_run_again_from_an_earlier_step_are_under_way_until_they_are_past_it() -> None:
+    jobs = [run_workflow(workflows.Failing) for _ in range(3)]
+    fingerprint = find_fingerprint()
+    bulk = start_bulk("rerun", Job.objects.all(), options={"number": 1}, stop_on_fingerprint=fingerprint)
+    work_on_bulk(bulk.pk)
+    StepRun.objects.filter(job=jobs[0], state=StepRunState.READY).update(step="tests.workflows.Fetch")
+    look_again(bulk)
+    assert bulk.items.filter(state=BulkItem.State.DONE).count() == 1
+
+
+def find_fingerprint() -> str:
+    return StepRun.objects.exclude(fingerprint="").values_list("fingerprint", flat=True)[0]
 
 
 @pytest.mark.usefixtures("jobs")

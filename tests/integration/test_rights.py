@@ -13,7 +13,7 @@ from django_wfe.engine.definitions import describe_workflow, record_workflow
 from django_wfe.engine.lifecycle import cancel_job
 from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
 from django_wfe.exceptions import PermissionRequired
-from django_wfe.models import Job, JobState, Workflow
+from django_wfe.models import DefinitionModule, Job, JobState, Workflow
 from tests import workflows
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -57,6 +57,18 @@ def test_members_see_and_others_do_not(guarded: Job, open_job: Job) -> None:
     assert not has_permission(clerk, "django_wfe.cancel_job", guarded.workflow)
     assert set(list_visible_jobs(User.objects.create_superuser("root"))) == {guarded, open_job}
     assert not list_visible_jobs(AnonymousUser()).exists()
+
+
+def test_the_problems_of_a_module_are_not_for_those_who_may_not_see_a_workflow_of_it(guarded: Job) -> None:
+    DefinitionModule.objects.create(path="payroll", workflows=[guarded.workflow.path], error="payroll.Secret is broken")
+    DefinitionModule.objects.create(path="shop", error="shop cannot be imported")
+    auditor, clerk = _make_user("auditor", "auditors"), _make_user("clerk")
+    for user, seen in ((auditor, True), (clerk, False)):
+        client = Client()
+        client.force_login(user)
+        page = client.get(reverse("admin:django_wfe_console")).content.decode()
+        assert ("payroll.Secret" in page) is seen
+        assert "shop cannot be imported" in page
 
 
 def test_the_services_refuse_others_by_name_of_the_groups(guarded: Job) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 import pytest
+from django.utils import translation
 
 from django_wfe.rendering import layout
 from django_wfe.rendering.compare import compare_graphs
@@ -56,6 +57,17 @@ def test_a_badge_hides_no_arrow() -> None:
     assert len(badges) == 5
     for left, top, width in badges:
         assert not [(x, y) for x, y in tips if left <= x <= left + width and top <= y <= top + 20]
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_no_badge_reaches_beyond_a_narrow_picture(language: str) -> None:
+    with translation.override(language):
+        drawings = draw_both({"a": ["choose"], "choose": ["b"]}, {"choose": ["b"], "b": ["c"]})
+    for drawing in drawings:
+        width = float(re.findall(r'wfe-diagram__picture.*?viewBox="0 0 ([\d.]+) ', drawing)[0])
+        for left, _top, badge in (read_numbers(" ".join(found)) for found in BADGE.findall(drawing)):
+            assert 0 <= left
+            assert left + badge <= max(width, badge + 4)
 
 
 def test_without_a_dot_neither_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
