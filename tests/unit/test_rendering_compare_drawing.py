@@ -66,7 +66,7 @@ def test_no_badge_reaches_beyond_a_narrow_picture(language: str) -> None:
     for drawing in drawings:
         width = float(re.findall(r'wfe-diagram__picture.*?viewBox="0 0 ([\d.]+) ', drawing)[0])
         for left, _top, badge in (read_numbers(" ".join(found)) for found in BADGE.findall(drawing)):
-            assert 0 <= left
+            assert left >= 0
             assert left + badge <= max(width, badge + 4)
 
 
