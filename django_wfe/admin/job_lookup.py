@@ -1,4 +1,4 @@
-"""Finding one job for a page, and jobs by id, UUID or key, each through its own index."""
+"""Finding one job for a page, and jobs by id, UUID, key or idempotency key, each through its own index."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ def is_id(value: Any) -> bool:
 
 
 def search_jobs(jobs: QuerySet[Job], term: str) -> QuerySet[Job]:
-    """Give the jobs whose id, UUID or key is exactly ``term``."""
+    """Give the jobs whose id, UUID or key is exactly ``term``, or the idempotency key of one of whose steps is.
+
+    The last is what other systems know a step by: ``Step.idempotency_key``.
+    """
     term = term.strip()
     if not term:
         return jobs
@@ -59,8 +62,11 @@ def search_jobs(jobs: QuerySet[Job], term: str) -> QuerySet[Job]:
 
 
 def _find_by_uuid(term: str) -> list[int]:
+    job, _colon, number = term.partition(":")
+    if number and not is_id(number):
+        return []
     try:
-        value = uuid.UUID(term)
+        value = uuid.UUID(job)
     except ValueError:
         return []
     return list(Job.objects.filter(uuid=value).values_list("pk", flat=True))

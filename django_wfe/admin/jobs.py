@@ -41,7 +41,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
     list_filter = (StateFilter, WorkflowFilter, NodeFilter, IncidentFilter, AgeFilter, MineFilter)
     list_select_related = ("workflow",)
     search_fields = ("=id",)
-    search_help_text = gettext_lazy("Finds a job by its exact id, UUID or key.")
+    search_help_text = gettext_lazy("Finds a job by its exact id, UUID or key, or by the idempotency key of a step.")
     sortable_by = ()
     ordering = ("-id",)
 

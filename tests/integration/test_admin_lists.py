@@ -90,8 +90,8 @@ def test_jobs_are_filtered_by_state_workflow_and_node() -> None:
     assert list_jobs(client, "mine=yes") == []
 
 
-@pytest.mark.parametrize("term", ["{id}", "{uuid}", "order 7", " order 7 "])
-def test_a_job_is_found_by_id_uuid_or_key(term: str) -> None:
+@pytest.mark.parametrize("term", ["{id}", "{uuid}", "order 7", " order 7 ", "{uuid}:1"])
+def test_a_job_is_found_by_id_uuid_key_or_idempotency_key(term: str) -> None:
     record(Asking)
     job = Job.objects.get(pk=run_workflow(Asking, key="order 7"))
     run_workflow(Asking, key="order 77")
