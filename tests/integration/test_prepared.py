@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def health_checks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(connection, "health_check_enabled", True)
-    monkeypatch.setattr(connection, "health_check_done", False)
+    connection.close()  # the next connection reads the setting
+    monkeypatch.setitem(connection.settings_dict, "CONN_HEALTH_CHECKS", True)
     yield
     connection.close()
 
