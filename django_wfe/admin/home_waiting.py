@@ -7,15 +7,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from django_wfe import states
 from django_wfe.admin.inbox import TITLES, Item, Tab, build_items, count_waiting
-from django_wfe.engine.inbox import PAYLOAD, PERMISSION, Assigned
+from django_wfe.engine.inbox import PERMISSION, Assigned, list_asked
 from django_wfe.engine.lifecycle import list_waiting
-from django_wfe.engine.rights import has_permission, list_visible_jobs
-from django_wfe.models import StepRun
+from django_wfe.engine.rights import has_permission
 
 WAITING_SHOWN = 20
 
@@ -41,7 +38,7 @@ def build_waiting_list(request: HttpRequest, now: datetime) -> WaitingList:
     user = request.user
     may_answer = has_permission(user, PERMISSION)
     assigned: Assigned = "mine" if may_answer and request.GET.get("waiting") == "mine" else "all"
-    rows = list_waiting(user, assigned=assigned) if may_answer else _list_seen(user)
+    rows = list_waiting(user, assigned=assigned) if may_answer else list_asked(user)
     found = list(rows[: WAITING_SHOWN + 1])
     return WaitingList(
         items=build_items(found[:WAITING_SHOWN], user, now),
@@ -55,14 +52,3 @@ def build_waiting_list(request: HttpRequest, now: datetime) -> WaitingList:
 def _build_tabs(user: Any, chosen: Assigned) -> list[Tab]:
     tabs: list[tuple[Assigned, str]] = [("all", "?"), ("mine", "?waiting=mine")]
     return [Tab(TITLES[name], query, count_waiting(user, assigned=name), name == chosen) for name, query in tabs]
-
-
-def _list_seen(user: Any) -> QuerySet[StepRun]:
-    """Give what waits for input which the user may see and not give."""
-    rows = StepRun.objects.filter(
-        state=states.StepRunState.INPUT_REQUIRED,
-        job__in=list_visible_jobs(user),
-        job__state=states.JobState.INPUT_REQUIRED,
-    )
-    rows = rows.select_related("job__workflow", "input_claim__user").defer(*PAYLOAD)
-    return rows.order_by("created_at", "pk")

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.dispatcher import get_dispatcher
-from django_wfe.engine.rights import require_permission
+from django_wfe.engine.rights import name_actor, require_permission
 from django_wfe.engine.staging import LOOK_AGAIN_SECONDS, count_room, find_returned, is_free
 from django_wfe.engine.verb_rules import Situation
 from django_wfe.engine.verbs import VERBS, Verb
@@ -97,7 +97,7 @@ def start_bulk(
             reason=reason,
             stop_on_fingerprint=stop_on_fingerprint,
             actor=actor,
-            actor_name=str(actor)[:255] if actor is not None else "",
+            actor_name=name_actor(actor),
             source=source,
         )
         bulk.total = _fix_list(bulk, jobs)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.encoding import encode
-from django_wfe.engine.rights import has_permission, list_visible_jobs, require_permission
+from django_wfe.engine.rights import has_permission, list_visible_jobs, name_actor, require_permission
 from django_wfe.engine.verb_rules import name_step
 from django_wfe.exceptions import UnknownJob, WrongState
 from django_wfe.models import InputClaim, JobEvent, JobState, StepRun, StepRunState
@@ -40,6 +40,14 @@ class Draft:
     saved_at: datetime
 
 
+def list_asked(actor: Any) -> QuerySet[StepRun]:
+    """Give the step runs that wait for input which ``actor`` may see, as ``list_waiting`` gives them."""
+    rows = StepRun.objects.filter(
+        state=StepRunState.INPUT_REQUIRED, job__state=JobState.INPUT_REQUIRED, job__in=list_visible_jobs(actor)
+    )
+    return rows.select_related("job__workflow", "input_claim__user").defer(*PAYLOAD).order_by("created_at", "pk")
+
+
 def list_waiting(actor: Any, *, assigned: Assigned = "all", workflow: Any = None) -> QuerySet[StepRun]:
     """Give the step runs that wait for input which ``actor`` may give, the oldest first, without their payloads.
 
@@ -53,9 +61,7 @@ def list_waiting(actor: Any, *, assigned: Assigned = "all", workflow: Any = None
     """
     if not has_permission(actor, PERMISSION):
         return StepRun.objects.none()
-    rows = StepRun.objects.filter(
-        state=StepRunState.INPUT_REQUIRED, job__state=JobState.INPUT_REQUIRED, job__in=list_visible_jobs(actor)
-    )
+    rows = list_asked(actor)
     if workflow is not None:
         rows = rows.filter(job__workflow=workflow)
     if assigned == "mine":
@@ -64,8 +70,7 @@ def list_waiting(actor: Any, *, assigned: Assigned = "all", workflow: Any = None
         # Claims are few and hashed once; joined, they would be sought for everything that waits.
         claimed = InputClaim.objects.filter(user__isnull=False).order_by().values("step_run_id")
         rows = rows.exclude(pk__in=claimed)
-    rows = rows.select_related("job__workflow", "input_claim__user").defer(*PAYLOAD)
-    return rows.order_by("created_at", "pk")
+    return rows
 
 
 def find_next(actor: Any, *, after_job: int | None = None) -> StepRun | None:
@@ -223,7 +228,7 @@ def _write_event(step_run: StepRun, kind: JobEvent.Kind, actor: Any, source: str
         step_run=step_run,
         kind=kind,
         actor=actor,
-        actor_name=str(actor)[:255] if actor is not None else "",
+        actor_name=name_actor(actor),
         source=source,
         data={"step": step_run.step, **data},
     )

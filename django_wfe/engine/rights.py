@@ -49,6 +49,11 @@ def require_permission(actor: Any, permission: str, workflow: Workflow | None = 
     )
 
 
+def name_actor(actor: Any) -> str:
+    """Give the name under which an actor is kept beside what they did, since the user may be deleted; "" for None."""
+    return str(actor)[:255] if actor is not None else ""
+
+
 def list_sufficient(permission: str) -> tuple[str, ...]:
     """Give the permissions of which any one suffices where this one is asked for, itself first."""
     return (permission, *EQUIVALENTS.get(permission, ()))

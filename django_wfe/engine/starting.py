@@ -20,7 +20,7 @@ from django_wfe.engine.failures import clean
 from django_wfe.engine.heartbeat import get_worker
 from django_wfe.engine.notices import notify_input_required, notify_job_started
 from django_wfe.engine.prepared import Statement, fetch_row
-from django_wfe.engine.rights import START_JOBS, require_permission
+from django_wfe.engine.rights import START_JOBS, name_actor, require_permission
 from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
 from django_wfe.graph import START
 from django_wfe.identifiers import make_uuid
@@ -98,7 +98,7 @@ def start_job(
         "run_state": run_state.value,
         "worker_id": worker.id if worker else None,
         "epoch": 1 if worker else 0,
-        "actor_name": str(user)[:255] if user is not None else "",
+        "actor_name": name_actor(user),
         "source": str(source),
     }
     inserted = fetch_row(statements.START, parameters)

@@ -22,7 +22,7 @@ from django_wfe.engine.inbox import end_claims
 from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.locking import change_job, check_expected_state
 from django_wfe.engine.notices import notify_job_canceled
-from django_wfe.engine.rights import has_permission, require_permission
+from django_wfe.engine.rights import has_permission, name_actor, require_permission
 from django_wfe.engine.verb_rules import RULES, Rule, judge
 from django_wfe.exceptions import WrongState
 from django_wfe.graph import has_input
@@ -289,7 +289,7 @@ def _apply(
             step_run=last,
             kind=kind,
             actor=actor,
-            actor_name=str(actor)[:255] if actor is not None else "",
+            actor_name=name_actor(actor),
             source=source,
             data={**data, "reason": clean(reason)} if reason else data,
         )

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.dispatcher import dispatch_on_commit
-from django_wfe.engine.rights import require_permission
+from django_wfe.engine.rights import name_actor, require_permission
 from django_wfe.exceptions import UnknownWorkflow, WrongState
 from django_wfe.models import JobEvent, StepRun, StepRunState, Workflow, WorkflowEvent
 
@@ -33,7 +33,7 @@ def pause_workflow(
     _require(actor, workflow_id)
     with transaction.atomic(using=DATABASE):
         paused = Workflow.objects.filter(pk=workflow_id, paused=False).update(
-            paused=True, paused_at=Now(), paused_by=_give_name(actor), pause_reason=reason
+            paused=True, paused_at=Now(), paused_by=name_actor(actor), pause_reason=reason
         )
         if not paused:
             raise WrongState(_("Workflow %(workflow)s is paused already.") % {"workflow": workflow_id})
@@ -63,12 +63,8 @@ def resume_workflow(
 
 def _record(kind: WorkflowEvent.Kind, workflow_id: int, actor: Any, source: str, reason: str) -> None:
     WorkflowEvent.objects.create(
-        kind=kind, workflow_id=workflow_id, actor=actor, actor_name=_give_name(actor), source=source, reason=reason
+        kind=kind, workflow_id=workflow_id, actor=actor, actor_name=name_actor(actor), source=source, reason=reason
     )
-
-
-def _give_name(actor: Any) -> str:
-    return str(actor)[:255] if actor is not None else ""
 
 
 def _require(actor: Any, workflow_id: int) -> None:

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django_wfe.graph import Graph
 from django_wfe.models import Definition
 from django_wfe.rendering.compare import ADDED, LOOKS, REMOVED, GraphDifference, Way
-from django_wfe.rendering.drawing import DrawnNode, build_badge, draw, find_corners, measure_badge
+from django_wfe.rendering.drawing import DrawnNode, build_badge, draw, find_corners, keep_inside, measure_badge
 from django_wfe.rendering.layout import EDGE_FONT_SIZE, Layout, NodeBox, Point, get_layout, wrap_edge_label
 from django_wfe.rendering.states import Look
 from django_wfe.rendering.svg import trace_spline
@@ -104,7 +104,7 @@ def _place_badge(box: NodeBox, width: float, marks: Collection[Mark], picture: f
         top = box.y - box.height / 2 + 5
         places = [(box.x - 9 - width, top), (box.x + 9, top)]
     places += [(x, 2 * box.y - above) for x, above in places]
-    places = [(max(min(x, picture - width - 2), 2.0), middle) for x, middle in places]
+    places = [(keep_inside(x, width, picture), middle) for x, middle in places]
     return min(places, key=lambda place: _weigh_hidden(place, width, marks))
 
 

@@ -249,7 +249,7 @@ def _build_count_badges(box: NodeBox, counts: NodeCounts, width: float) -> tuple
         x = right + 10 - _measure_row(row)
         if box.kind == "decision":
             x = max(x, box.x + 9)
-        x = max(min(x, width - _measure_row(row) - 2), 2)
+        x = keep_inside(x, _measure_row(row), width)
         for look, text in row:
             badges.append(build_badge(look.css_class, x, middle, icon=look.icon, text=text))
             x += measure_badge(text, look.icon) + BADGE_GAP
@@ -266,6 +266,11 @@ def _split_row(shown: list[tuple[Look, str]], room: float) -> list[list[tuple[Lo
 
 def _measure_row(row: list[tuple[Look, str]]) -> float:
     return sum(measure_badge(text, look.icon) + BADGE_GAP for look, text in row)
+
+
+def keep_inside(x: float, width: float, picture: float) -> float:
+    """Move the left edge of what is ``width`` wide to where it does not reach beyond a picture of the width given."""
+    return max(min(x, picture - width - 2), 2.0)
 
 
 def build_badge(css_class: str, x: float, top: float, *, icon: str = "", text: str = "") -> Badge:

@@ -36,6 +36,14 @@ def executable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     return path
 
 
+def use_script(monkeypatch: pytest.MonkeyPatch, folder: Path, command: str) -> None:
+    """Have a shell script take the place of dot."""
+    program = folder / "dot"
+    program.write_text(f"#!/bin/sh\n{command}\n")
+    program.chmod(0o755)
+    use_dot(monkeypatch, str(program))
+
+
 def use_dot(monkeypatch: pytest.MonkeyPatch, path: str | None) -> None:
     for module in (dot, layout):
         monkeypatch.setattr(module, "find_dot", lambda: path)
@@ -82,10 +90,7 @@ def test_a_dot_that_answers_with_something_else_than_png_is_told(
 def test_a_dot_that_does_not_know_png_is_quoted(
     definition: Definition, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    program = tmp_path / "dot"
-    program.write_text("#!/bin/sh\necho 'Format: \"png\" not recognized. Use one of: dot svg' >&2; exit 1\n")
-    program.chmod(0o755)
-    use_dot(monkeypatch, str(program))
+    use_script(monkeypatch, tmp_path, "echo 'Format: \"png\" not recognized. Use one of: dot svg' >&2; exit 1")
     with pytest.raises(DotFailed, match='"png" not recognized'):
         write_graph_file(definition, "png", name="flow")
 
@@ -93,10 +98,7 @@ def test_a_dot_that_does_not_know_png_is_quoted(
 def test_the_reason_of_a_failed_drawing_is_told_each_time(
     definition: Definition, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    program = tmp_path / "dot"
-    program.write_text("#!/bin/sh\necho 'no such font' >&2; exit 3\n")
-    program.chmod(0o755)
-    use_dot(monkeypatch, str(program))
+    use_script(monkeypatch, tmp_path, "echo 'no such font' >&2; exit 3")
     for _ in range(2):
         with pytest.raises(DotFailed, match="no such font"):
             write_graph_file(definition, "svg", name="flow")
