@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 from django_wfe.exceptions import InvalidWorkflow
-from django_wfe.graph import Graph, Problem, build_graph, find_problems
+from django_wfe.graph import Graph, build_graph
+from django_wfe.problems import Problem, find_problems
 from django_wfe.steps import Step, dotted_path
 
 __all__ = ["Workflow"]

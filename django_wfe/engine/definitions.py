@@ -15,8 +15,9 @@ from django.utils import translation
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.code import read_graph
-from django_wfe.graph import Graph, Node, Problem, get_description, get_label
+from django_wfe.graph import Graph, Node, get_description, get_label
 from django_wfe.models import Definition, Step, Workflow
+from django_wfe.problems import Problem
 from django_wfe.steps import dotted_path
 from django_wfe.workflows import Workflow as WorkflowClass
 from django_wfe.workflows import list_problems

@@ -7,7 +7,8 @@ from pydantic import BaseModel
 
 from django_wfe import steps
 from django_wfe.exceptions import InvalidWorkflow
-from django_wfe.graph import find_problems, has_input
+from django_wfe.graph import has_input
+from django_wfe.problems import find_problems
 from django_wfe.retry import Retry
 from django_wfe.workflows import Workflow, compile_graph, is_abstract, list_problems
 
