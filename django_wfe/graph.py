@@ -183,10 +183,15 @@ def describe_schema(schema: type[BaseModel]) -> dict[str, Any]:
     try:
         return schema.model_json_schema(schema_generator=_StableJsonSchema)
     except (PydanticInvalidForJsonSchema, PydanticUserError) as error:
-        return {"title": schema.__name__, "type": "object", "description": f"No JSON Schema: {error}"}
+        # Without addresses of objects, which differ between processes.
+        reason = re.sub(r" at 0x[0-9a-f]+", "", str(error))
+        return {"title": schema.__name__, "type": "object", "description": f"No JSON Schema: {reason}"}
 
 
 class _StableJsonSchema(GenerateJsonSchema):
+    # A default that JSON cannot hold is left out of the schema, and no warning to whoever reads the definition.
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
+
     def encode_default(self, dft: Any) -> Any:
         """Write a set in one order: its own differs between processes, and the fingerprint must not."""
         encoded = super().encode_default(dft)

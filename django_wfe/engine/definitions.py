@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from django_wfe.graph import Graph, Node, get_description, get_label
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.problems import Problem
 from django_wfe.steps import dotted_path
+from django_wfe.texts import find_unstorable, make_storable
 from django_wfe.workflows import Workflow as WorkflowClass
 from django_wfe.workflows import list_problems
 
@@ -72,8 +73,8 @@ class DeclaredWorkflow:
 @translation.override(None)  # labels that are to be translated are kept as they stand in the source
 def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
     """Give a Workflow class as data, with every problem that keeps it from running."""
-    problems = [*list_problems(workflow)]
-    problems += _find_storage_problems(workflow, known={problem.node for problem in problems})
+    path = dotted_path(workflow)
+    problems = _list_problems(workflow)
     graph = None
     if not problems:
         try:
@@ -82,21 +83,32 @@ def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
             problems.append(
                 Problem(
                     "describe",
-                    dotted_path(workflow),
+                    path,
                     "",
                     f"describing it raised {type(error).__name__}: {error}.",
                     "Look at the hooks of its schemas and at its labels.",
                 )
             )
-    return DeclaredWorkflow(
-        path=dotted_path(workflow),
+    declared = DeclaredWorkflow(
+        path=path,
         name=workflow.__name__,
-        label=get_label(workflow),
-        description=get_description(workflow),
+        label=_describe_safely(get_label, workflow),
+        description=_describe_safely(get_description, workflow),
         graph=graph,
         problems=tuple(problems),
         code_hash=hash_code(workflow),
-        groups=tuple(workflow.groups),
+        groups=() if any(problem.code in ("groups", "describe") for problem in problems) else tuple(workflow.groups),
+    )
+    unstorable = tuple(_find_unstorable(declared))
+    if not unstorable:
+        return declared
+    return replace(
+        declared,
+        label=make_storable(declared.label),
+        description=make_storable(declared.description),
+        graph=None,
+        problems=(*problems, *unstorable),
+        groups=tuple(make_storable(group) for group in declared.groups),
     )
 
 
@@ -190,6 +202,37 @@ def list_nodes(workflow: type[WorkflowClass]) -> list[type]:
             if isinstance(node, type):
                 named.setdefault(id(node), node)
     return list(named.values())
+
+
+def _list_problems(workflow: type[WorkflowClass]) -> list[Problem]:
+    try:
+        problems = [*list_problems(workflow)]
+        return [*problems, *_find_storage_problems(workflow, known={problem.node for problem in problems})]
+    except Exception as error:
+        # A metaclass, a descriptor or a repr() of the declaration may raise anything: that is a problem of its own.
+        reason = f"looking at it raised {type(error).__name__}: {error}."
+        return [Problem("describe", dotted_path(workflow), "", reason, "Look at its metaclass and its attributes.")]
+
+
+def _describe_safely(describe: Callable[[Any], str], workflow: type[WorkflowClass]) -> str:
+    try:
+        return describe(workflow)
+    except Exception:  # it is among the problems already: reading the graph needs it too
+        return ""
+
+
+def _find_unstorable(declared: DeclaredWorkflow) -> Iterator[Problem]:
+    """Yield what the database would refuse, such as a NUL character in a label."""
+    for what in ("label", "description", "groups"):
+        for _place, reason in find_unstorable(getattr(declared, what)):
+            yield Problem("text", declared.path, "", f"its {what} holds {reason}.", "Take it out.")
+    for node in declared.graph.nodes if declared.graph is not None else ():
+        for place, reason in find_unstorable(asdict(node)):
+            yield Problem("text", declared.path, node.path, f"its {place} holds {reason}.", "Take it out.")
+    for edge in declared.graph.edges if declared.graph is not None else ():
+        for _place, reason in find_unstorable(edge.label):
+            message = f"its label of edge {edge.index} holds {reason}."
+            yield Problem("text", declared.path, edge.source, message, "Take it out.")
 
 
 def _find_storage_problems(workflow: type[WorkflowClass], *, known: set[str]) -> Iterator[Problem]:
