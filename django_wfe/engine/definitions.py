@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import translation
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.code import read_graph
+from django_wfe.engine.versions import hash_code, list_nodes
 from django_wfe.graph import Graph, Node, get_description, get_label
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.problems import Problem
@@ -25,8 +24,6 @@ from django_wfe.workflows import list_problems
 
 LONGEST_TEXT = 255
 """How many characters the database keeps of a path, a name and a label."""
-
-_BASES_OF_ALL = frozenset({"builtins", "abc", "typing", "django_wfe.steps", "django_wfe.workflows"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +131,10 @@ def record_workflow(declared: DeclaredWorkflow) -> Workflow:
     definition, created = Definition.objects.get_or_create(
         workflow=workflow,
         fingerprint=declared.graph.fingerprint,
-        defaults={"graph": declared.graph.to_json(), "code_hash": declared.code_hash},
+        defaults={"graph": declared.graph.to_json(), "code_hash": declared.code_hash, "code_read_at": Now()},
     )
     if not created and definition.code_hash != declared.code_hash:
-        definition.code_hash = declared.code_hash
-        definition.save(update_fields=["code_hash"])
+        Definition.objects.filter(pk=definition.pk).update(code_hash=declared.code_hash, code_read_at=Now())
     if workflow.current_definition_id != definition.pk:
         workflow.current_definition = definition
         workflow.save(update_fields=["current_definition"])
@@ -160,48 +156,6 @@ def record_deleted(paths_that_exist: set[str]) -> list[str]:
     used = {node["path"] for graph in graphs.values_list("graph", flat=True) for node in graph["nodes"]}
     Step.objects.filter(deleted=False).exclude(path__in=used).update(deleted=True)
     return paths
-
-
-def hash_code(workflow: type[WorkflowClass]) -> str:
-    """Give the SHA-256 of the source files that the workflow's class, its nodes and their bases come from."""
-    modules: dict[str, list[type]] = {}
-    for declared in (workflow, *list_nodes(workflow)):
-        for base in declared.__mro__:
-            if base.__module__ not in _BASES_OF_ALL:
-                modules.setdefault(base.__module__, []).append(base)
-    digest = hashlib.sha256()
-    for name in sorted(modules):
-        digest.update(name.encode() + b"\0" + _read_source(name, modules[name]) + b"\0")
-    return digest.hexdigest()
-
-
-def _read_source(module: str, classes: list[type]) -> bytes:
-    file = getattr(sys.modules.get(module), "__file__", None)
-    if file:
-        try:
-            return Path(file).read_bytes()
-        except OSError:  # a file inside an archive, or gone since
-            pass
-    sources = set()
-    for declared in classes:
-        try:
-            sources.add(inspect.getsource(declared))
-        except (OSError, TypeError):  # typed into a shell
-            sources.add(dotted_path(declared))
-    return "\n".join(sorted(sources)).encode()
-
-
-def list_nodes(workflow: type[WorkflowClass]) -> list[type]:
-    """List the classes that a DIGRAPH names, however wrong the rest of it is."""
-    digraph = workflow.DIGRAPH
-    if not isinstance(digraph, Mapping):
-        return []
-    named: dict[int, type] = {}
-    for source, targets in digraph.items():
-        for node in (source, *(targets if isinstance(targets, (list, tuple)) else ())):
-            if isinstance(node, type):
-                named.setdefault(id(node), node)
-    return list(named.values())
 
 
 def _list_problems(workflow: type[WorkflowClass]) -> list[Problem]:
