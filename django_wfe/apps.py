@@ -27,9 +27,7 @@ class DjangoWFEConfig(AppConfig):
         from django_wfe.engine.code import install_reloader
         from django_wfe.engine.dispatcher import install_dispatcher_factory
         from django_wfe.engine.sessions import note_connection
-        from django_wfe.engine.sources import mark_loaded
 
-        mark_loaded()
         register_checks()
         connection_created.connect(note_connection, dispatch_uid="django_wfe")
         install_reloader(reload_if_changed)

@@ -23,7 +23,7 @@ from django_wfe.discovery.files import FileState, fresh_sources, is_project_modu
 from django_wfe.discovery.modules import list_failed_files
 from django_wfe.discovery.reading import read_modules
 from django_wfe.engine import code
-from django_wfe.engine.sources import Source, forget_loaded, is_changed, list_imports, list_sources, mark_loaded
+from django_wfe.engine.sources import Source, forget_loaded, is_changed, list_imports, list_sources, note_loaded
 from django_wfe.exceptions import CodeNotLoaded
 
 RETRY_SECONDS = 30.0
@@ -154,6 +154,7 @@ def _import_anew(names: Iterable[str]) -> None:
     linecache.checkcache()
     loaded_before = set(sys.modules)
     old = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    forget_loaded(old)
     try:
         with fresh_sources():
             for name in old:
@@ -161,9 +162,8 @@ def _import_anew(names: Iterable[str]) -> None:
     except BaseException:
         _put_back(old, loaded_before)
         raise
-    forget_loaded(old)
     for name in old:
-        mark_loaded(name)
+        note_loaded(name)
     code.clear()
 
 

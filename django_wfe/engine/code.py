@@ -16,7 +16,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
-from django_wfe.engine.sources import mark_loaded
+from django_wfe.engine.sources import note_loaded, noting_imports
 from django_wfe.engine.versions import forget_held, hold
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
 from django_wfe.graph import Graph
@@ -179,8 +179,11 @@ def import_module(name: str) -> Any:
     Raises:
         CodeNotLoaded: one line with the exception and the place in the project where it was raised.
     """
-    try:
+    if name in sys.modules:
         return importlib.import_module(name)
+    try:
+        with noting_imports():
+            return importlib.import_module(name)
     except (Exception, SystemExit) as error:
         raise CodeNotLoaded(
             _("%(module)s cannot be imported: %(reason)s") % {"module": name, "reason": explain_import_error(error)}
@@ -228,7 +231,7 @@ def _load_anew(path: str, base: type[Any], kind: str) -> type[Any]:
         importlib.invalidate_caches()
         _reloader(path)
         found = _resolve_class(path, base, kind)
-    mark_loaded(found.__module__)
+    note_loaded(found.__module__)
     _classes[path] = found
     if issubclass(found, Workflow):
         hold(path, found)

@@ -10,6 +10,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -26,6 +27,7 @@ _STANDARD_LIBRARY = tuple({os.path.join(sysconfig.get_path(name), "") for name i
 _OWN_FOLDER = os.path.join(os.path.dirname(os.path.abspath(django_wfe.__file__)), "")
 _DEMO_FOLDER = os.path.join(_OWN_FOLDER, "demo", "")
 
+_BEGAN = time.time_ns()
 _SETTLED_NANOSECONDS = 100_000_000
 
 _lock = threading.Lock()
@@ -130,17 +132,23 @@ def resolve_relative(source: Source, level: int, module: str | None) -> str:
     return ".".join([*base, *([module] if module else [])])
 
 
-def mark_loaded(module: str = "") -> None:
-    """Note for each module that it is loaded by now: its file counts as changed since where it is newer than that.
+@contextmanager
+def noting_imports() -> Iterator[None]:
+    """Note for each module that is imported inside that it is loaded now: its file is a later one where it is newer."""
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        now = time.time_ns()
+        with _lock:
+            for name in set(sys.modules) - before:
+                _loaded_since[name] = now
+                _loaded_hashes.pop(name, None)
 
-    Args:
-        module: one that has just been imported: the files that it needs are looked at now. Default: none.
-    """
-    now = time.time_ns()
-    with _lock:
-        for name in list(sys.modules):
-            _loaded_since.setdefault(name, now)
-    for source in list_sources([module]).values() if module else ():
+
+def note_loaded(module: str) -> None:
+    """Keep the hashes of the files that a module needs, which has just been imported: edits within a tick show then."""
+    for source in list_sources([module]).values():
         hash_loaded(source)
 
 
@@ -161,9 +169,9 @@ def hash_loaded(source: Source) -> str:
         return hash_file(source.file)
     kept = _loaded_hashes.get(source.name)
     if kept is None:
-        mark_loaded()
         state = _look_at_one(source.file)
-        known = state is not None and state[0] < _loaded_since[source.name]
+        # Whoever imported it: where its file is older than this process, it is the one that was loaded.
+        known = state is not None and state[0] < _loaded_since.get(source.name, _BEGAN)
         kept = _loaded_hashes[source.name] = hash_file(source.file) if known else ""
     return kept
 
