@@ -133,11 +133,11 @@ def _holds(error: BaseException, interrupt: Interrupt) -> bool:
 
 def _repair(run: ActiveRun, worker: WorkerProcess) -> None:
     """Mend what an interrupt may have broken; where that cannot be known, have another process take over."""
-    place = run.find_damage()
+    place, name = run.find_damage()
     release_logging_locks()
-    if place is Place.HELD:
+    if place in (Place.HELD, Place.IMPORTING):
         worker.retire(
-            f"step run {run.claim.step_run_id} ({run.claim.step}) could only be interrupted where it may hold locks"
+            f"step run {run.claim.step_run_id} ({run.claim.step}) was interrupted in {name}, which may hold locks"
         )
 
 
