@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 import sys
 from contextvars import copy_context
@@ -77,6 +78,8 @@ def clean_up(claim: Claim, step: Step) -> None:
 def _perform(
     claim: Claim, step_class: type[Step], worker: WorkerProcess, capture: Capture, watch: SessionWatch
 ) -> Outcome:
+    # A context variable holds the decimal context, which is changed in place.
+    decimal.setcontext(decimal.getcontext().copy())
     model: BaseModel | None = None
     try:
         if has_input(step_class):
@@ -121,7 +124,7 @@ def _perform(
                 return Lost(
                     reason=_("the connection to the database broke in the middle of it (%(error)s)") % {"error": error}
                 )
-    return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
+            return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
 
 
 def _holds(error: BaseException, interrupt: Interrupt) -> bool:
