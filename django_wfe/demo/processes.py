@@ -26,7 +26,7 @@ class ChildProcess:
 
     ``log_path`` receives its output (the log of the start before is kept as ``<name>.1``); without one the output goes
     where this process's own goes. ``stop_signal`` asks it for an orderly end, and the kernel sends it when this process
-    vanishes. ``account`` is who it runs as, by default whoever we are.
+    vanishes. ``account`` is who it runs as, by default whoever we are, and ``folder`` is where, by default where we are.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class ChildProcess:
         stop_signal: signal.Signals = signal.SIGTERM,
         account: Account | None = None,
         pass_fds: Sequence[int] = (),
+        folder: Path | None = None,
     ) -> None:
         self.name = name
         self.command = [str(argument) for argument in command]
@@ -47,6 +48,7 @@ class ChildProcess:
         self.stop_signal = stop_signal
         self.account = account
         self.pass_fds = tuple(pass_fds)
+        self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -81,6 +83,7 @@ class ChildProcess:
                 stdout=output,
                 stderr=None if output is None else subprocess.STDOUT,
                 env=self.environment,
+                cwd=self.folder,
                 start_new_session=True,
                 pass_fds=self.pass_fds,
             )
