@@ -13,7 +13,7 @@ from django.utils import translation
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.code import read_graph
-from django_wfe.engine.versions import hash_code, list_nodes
+from django_wfe.engine.versions import hash_held_code, list_nodes
 from django_wfe.graph import Graph, Node, get_description, get_label
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.problems import Problem
@@ -93,7 +93,7 @@ def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
         description=_describe_safely(get_description, workflow),
         graph=graph,
         problems=tuple(problems),
-        code_hash=hash_code(workflow),
+        code_hash=hash_held_code(workflow),
         groups=() if any(problem.code in ("groups", "describe") for problem in problems) else tuple(workflow.groups),
     )
     unstorable = tuple(_find_unstorable(declared))
@@ -133,7 +133,7 @@ def record_workflow(declared: DeclaredWorkflow) -> Workflow:
         fingerprint=declared.graph.fingerprint,
         defaults={"graph": declared.graph.to_json(), "code_hash": declared.code_hash, "code_read_at": Now()},
     )
-    if not created and definition.code_hash != declared.code_hash:
+    if not created and declared.code_hash not in ("", definition.code_hash):
         Definition.objects.filter(pk=definition.pk).update(code_hash=declared.code_hash, code_read_at=Now())
     if workflow.current_definition_id != definition.pk:
         workflow.current_definition = definition
