@@ -87,7 +87,7 @@ class ActionForm(forms.Form):
 
     step_run = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     action = forms.ChoiceField(choices=[(name, name) for name in ("claim", "release", "take_over")])
-    holder = forms.IntegerField(required=False)
+    holder = forms.CharField(required=False, max_length=255)
 
 
 def show_inbox(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:

@@ -16,7 +16,7 @@ from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.claiming import change_claim
 from django_wfe.admin.drafts import restore_form
 from django_wfe.admin.history import log_action
-from django_wfe.admin.job_lookup import find_job, is_id
+from django_wfe.admin.job_lookup import find_job
 from django_wfe.admin.payloads import PREVIEW_CHARACTERS, Preview, load_json_previews, write_json
 from django_wfe.engine.lifecycle import (
     Draft,
@@ -134,8 +134,7 @@ def _take_post(
         if action:
             if form is not None:
                 form.show_as_typed()
-            holder = request.POST.get("holder", "")
-            change_claim(request, question.step_run.pk, action, int(holder) if is_id(holder) else None)
+            change_claim(request, question.step_run.pk, action, request.POST.get("holder", ""))
         elif form is not None and "_draft" in request.POST:
             form.show_as_typed()
             return _save_draft(admin, request, job, question, form)

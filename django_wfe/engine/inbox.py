@@ -107,13 +107,14 @@ def get_claim(step_run_id: int) -> InputClaim | None:
 
 
 def claim_input(
-    step_run_id: int, actor: Any, *, take_over_from: int | None = None, source: str = JobEvent.Source.PYTHON
+    step_run_id: int, actor: Any, *, take_over_from: Any = None, source: str = JobEvent.Source.PYTHON
 ) -> None:
     """Take a waiting step run on. Claiming one's own again changes nothing.
 
     Args:
         actor: the user who claims it.
-        take_over_from: the id of the user whom the caller has seen to have it. Default None: it must be unclaimed.
+        take_over_from: the key of the user whom the caller has seen to have it, or that key as text. Default None: it
+            must be unclaimed.
 
     Raises:
         WrongState: it does not wait (any more), or somebody else has it; the message says who.
@@ -207,13 +208,13 @@ def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
     return step_run
 
 
-def _take(step_run: StepRun, actor: Any, take_over_from: int | None, source: str) -> None:
+def _take(step_run: StepRun, actor: Any, take_over_from: Any, source: str) -> None:
     if actor is None:
         raise ValueError("actor=None: a claim needs the user who takes it on.")
     claim = get_claim(step_run.pk)
     if claim is not None and claim.user_id == actor.pk:
         return
-    if claim is not None and claim.user_id != take_over_from:
+    if claim is not None and (take_over_from is None or str(claim.user_id) != str(take_over_from)):
         raise WrongState(_("%(step)s is claimed by %(user)s.") % {"step": _name(step_run), "user": claim.user})
     InputClaim.objects.update_or_create(step_run=step_run, defaults={"user": actor, "claimed_at": Now()})
     if claim is not None:

@@ -10,11 +10,12 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.jobs import Job, StepRun
 from django_wfe.models.workflows import Workflow
 
 
-class JobEvent(models.Model):
+class JobEvent(EngineModel):
     """One append-only line of a Job's history. ``actor_name`` stays when the user is deleted."""
 
     class Kind(models.TextChoices):
@@ -48,14 +49,14 @@ class JobEvent(models.Model):
         REST = "rest", _("REST")
         COMMAND = "command", _("command")
 
-    job = models.ForeignKey(
+    job = ForeignKey(
         Job,
         verbose_name=_("job"),
         on_delete=models.CASCADE,
         related_name="events",
         db_constraint=False,  # as StepRun.job
     )
-    step_run = models.ForeignKey(
+    step_run = ForeignKey(
         StepRun,
         verbose_name=_("step run"),
         null=True,
@@ -67,7 +68,7 @@ class JobEvent(models.Model):
         db_index=False,
     )
     kind = models.CharField(_("kind"), max_length=32, choices=Kind.choices)
-    actor = models.ForeignKey(
+    actor = ForeignKey(
         django_settings.AUTH_USER_MODEL,
         verbose_name=_("actor"),
         null=True,
@@ -93,7 +94,7 @@ class JobEvent(models.Model):
         return f"{self.get_kind_display()} ({self.job_id})"
 
 
-class WorkflowEvent(models.Model):
+class WorkflowEvent(EngineModel):
     """One append-only line of what operators did to a whole Workflow. ``actor_name`` stays when the user is deleted."""
 
     class Kind(models.TextChoices):
@@ -102,9 +103,9 @@ class WorkflowEvent(models.Model):
         PAUSED = "paused", _("paused")
         RESUMED = "resumed", _("resumed")
 
-    workflow = models.ForeignKey(Workflow, verbose_name=_("workflow"), on_delete=models.CASCADE, related_name="events")
+    workflow = ForeignKey(Workflow, verbose_name=_("workflow"), on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(_("kind"), max_length=32, choices=Kind.choices)
-    actor = models.ForeignKey(
+    actor = ForeignKey(
         django_settings.AUTH_USER_MODEL,
         verbose_name=_("actor"),
         null=True,
@@ -128,10 +129,10 @@ class WorkflowEvent(models.Model):
         return f"{self.get_kind_display()} ({self.workflow_id})"
 
 
-class JobLog(models.Model):
+class JobLog(EngineModel):
     """A piece of what a step run printed or logged; ``sequence`` orders them from 0."""
 
-    step_run = models.ForeignKey(
+    step_run = ForeignKey(
         StepRun,
         verbose_name=_("step run"),
         on_delete=models.CASCADE,

@@ -8,8 +8,10 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.database import EngineModel
 
-class DefinitionModule(models.Model):
+
+class DefinitionModule(EngineModel):
     """One module of ``WFE_WORKFLOWS``, and why its latest reading failed. Only discovery writes it."""
 
     path = models.CharField(_("path"), max_length=255, unique=True, help_text=_("The dotted path of the module."))

@@ -9,8 +9,10 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.database import EngineModel
 
-class Worker(models.Model):
+
+class Worker(EngineModel):
     """One process that runs steps, and when it was last heard of. A worker declared dead stays dead."""
 
     id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)

@@ -10,9 +10,10 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from django_wfe.graph import Graph
+from django_wfe.models.database import EngineModel, ForeignKey
 
 
-class Workflow(models.Model):
+class Workflow(EngineModel):
     """A Workflow class that discovery has found. It outlives its class: then ``deleted`` is set."""
 
     path = models.CharField(_("path"), max_length=255, unique=True, help_text=_("The dotted path of its class."))
@@ -32,7 +33,7 @@ class Workflow(models.Model):
         blank=True,
         help_text=_("Only these groups may see it and its jobs; empty: everybody with the permissions."),
     )
-    current_definition = models.ForeignKey(
+    current_definition = ForeignKey(
         "django_wfe.Definition",
         verbose_name=_("current definition"),
         null=True,
@@ -58,12 +59,10 @@ class Workflow(models.Model):
         return self.label or self.name
 
 
-class Definition(models.Model):
+class Definition(EngineModel):
     """One version of a Workflow's graph and input schemas. Jobs are pinned to theirs; it is never changed."""
 
-    workflow = models.ForeignKey(
-        Workflow, verbose_name=_("workflow"), on_delete=models.CASCADE, related_name="definitions"
-    )
+    workflow = ForeignKey(Workflow, verbose_name=_("workflow"), on_delete=models.CASCADE, related_name="definitions")
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
     graph = models.JSONField(_("graph"))
     code_hash = models.CharField(
@@ -100,7 +99,7 @@ def load_graph(definition_id: int) -> Graph:
     return Definition.objects.get(pk=definition_id).load_graph()
 
 
-class Step(models.Model):
+class Step(EngineModel):
     """A Step or Decision class that discovery has found in a Workflow."""
 
     class Kind(models.TextChoices):
