@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.db import DEFAULT_DB_ALIAS
 
+
 class Settings:
     """The ``WFE_*`` settings, typed. An attribute raises ImproperlyConfigured where the value is of the wrong kind.
 

@@ -8,7 +8,6 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
@@ -34,6 +33,7 @@ from django_wfe.engine.rights import has_permission
 from django_wfe.exceptions import CodeNotLoaded, PermissionRequired, WFEException, WrongState
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import InputClaim, Job, StepRun
+from django_wfe.moments import count_seconds, get_now
 
 PREFIX = "input"
 PERMISSION = "django_wfe.provide_input_job"
@@ -69,7 +69,7 @@ def show_input(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> H
         if answered is not None:
             return answered
     claim = get_claim(question.step_run.pk)
-    now, due = timezone.now(), get_due(question.step_run)
+    now, due = get_now(), get_due(question.step_run)
     return admin.render(
         request,
         "django_wfe/console/input.html",
@@ -90,7 +90,7 @@ def show_input(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> H
         is_held=_is_held_by_other(claim, request.user),
         draft=draft,
         due=due,
-        is_overdue=due is not None and due < now,
+        is_overdue=due is not None and count_seconds(now, due) < 0,
         now=now,
     )
 

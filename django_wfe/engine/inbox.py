@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from django.db import transaction
@@ -23,6 +23,7 @@ from django_wfe.engine.verb_rules import name_step
 from django_wfe.exceptions import UnknownJob, WrongState
 from django_wfe.models import InputClaim, JobEvent, JobState, StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
+from django_wfe.moments import add_seconds
 
 PERMISSION = "django_wfe.provide_input_job"
 DATA_PERMISSION = "django_wfe.view_job_data"
@@ -95,7 +96,7 @@ def get_due(step_run: StepRun) -> datetime | None:
     if within is None:
         return None
     try:
-        return step_run.created_at + timedelta(seconds=within)
+        return add_seconds(step_run.created_at, within)
     except OverflowError:  # after the year 9999
         return None
 

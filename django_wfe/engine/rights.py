@@ -57,7 +57,7 @@ def name_actor(actor: Any) -> str:
 
 
 def key_actor(actor: Any) -> Any:
-    """Return the key of an actor as the driver takes it, or None for None. The project's user model says of what type."""
+    """Return the key of an actor as the driver takes it, whatever type the user model gives it; None for None."""
     key = None if actor is None else actor.pk
     if key is None or type(key) is int:
         return key

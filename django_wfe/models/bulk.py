@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.events import JobEvent
 from django_wfe.models.jobs import Job
+from django_wfe.models.moments import MomentField
 
 
 class BulkRun(EngineModel):
@@ -51,9 +52,9 @@ class BulkRun(EngineModel):
         _("source"), max_length=16, choices=JobEvent.Source.choices, default=JobEvent.Source.PYTHON
     )
     total = models.PositiveIntegerField(_("jobs"), default=0)
-    created_at = models.DateTimeField(_("created"), db_default=Now())
-    touched_at = models.DateTimeField(_("last worked on"), db_default=Now())
-    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    created_at = MomentField(_("created"), db_default=Now())
+    touched_at = MomentField(_("last worked on"), db_default=Now())
+    finished_at = MomentField(_("finished"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("bulk run")

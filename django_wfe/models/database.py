@@ -14,7 +14,6 @@ from django.db.models.fields.related_descriptors import ForwardManyToOneDescript
 
 from django_wfe.conf import DATABASE
 
-
 _Row = TypeVar("_Row", bound=models.Model)
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.jobs import Job, StepRun
+from django_wfe.models.moments import MomentField
 from django_wfe.models.workflows import Workflow
 
 
@@ -80,7 +81,7 @@ class JobEvent(EngineModel):
     actor_name = models.CharField(_("actor's name"), max_length=255, blank=True)
     source = models.CharField(_("source"), max_length=16, choices=Source.choices, default=Source.ENGINE)
     data: Any = models.JSONField(_("data"), default=dict, blank=True)
-    created_at = models.DateTimeField(_("created"), db_default=Now())
+    created_at = MomentField(_("created"), db_default=Now())
 
     class Meta:
         verbose_name = _("job event")
@@ -118,7 +119,7 @@ class WorkflowEvent(EngineModel):
         _("source"), max_length=16, choices=JobEvent.Source.choices, default=JobEvent.Source.PYTHON
     )
     reason = models.TextField(_("reason"), blank=True)
-    created_at = models.DateTimeField(_("created"), db_default=Now())
+    created_at = MomentField(_("created"), db_default=Now())
 
     class Meta:
         verbose_name = _("workflow event")
@@ -141,7 +142,7 @@ class JobLog(EngineModel):
     )
     sequence = models.IntegerField(_("sequence"))
     text = models.TextField(_("text"))
-    created_at = models.DateTimeField(_("created"), db_default=Now())
+    created_at = MomentField(_("created"), db_default=Now())
 
     class Meta:
         verbose_name = _("job log")

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_wfe.models.database import EngineModel, ForeignKey, OneToOneField
 from django_wfe.models.jobs import StepRun
+from django_wfe.models.moments import MomentField
 
 
 class InputClaim(EngineModel):
@@ -27,7 +28,7 @@ class InputClaim(EngineModel):
         on_delete=models.SET_NULL,
         related_name="+",
     )
-    claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
+    claimed_at = MomentField(_("claimed"), null=True, blank=True)
     draft: Any = models.JSONField(_("draft"), null=True, blank=True)
     drafted_by = ForeignKey(
         django_settings.AUTH_USER_MODEL,
@@ -38,7 +39,7 @@ class InputClaim(EngineModel):
         related_name="+",
         db_index=False,  # nobody looks for the drafts of a person
     )
-    drafted_at = models.DateTimeField(_("draft saved"), null=True, blank=True)
+    drafted_at = MomentField(_("draft saved"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("input claim")

@@ -17,6 +17,7 @@ from django_wfe.conf import settings
 from django_wfe.graph import START
 from django_wfe.identifiers import make_uuid
 from django_wfe.models.database import EngineModel, ForeignKey
+from django_wfe.models.moments import MomentField
 from django_wfe.models.workers import Worker
 from django_wfe.models.workflows import Definition, Workflow
 
@@ -97,9 +98,9 @@ class Job(EngineModel):
         related_name="+",
         db_index=False,  # wfe_job_created_by, without the many that code has started
     )
-    created_at = models.DateTimeField(_("created"), db_default=Now())
-    started_at = models.DateTimeField(_("started"), null=True, blank=True)
-    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    created_at = MomentField(_("created"), db_default=Now())
+    started_at = MomentField(_("started"), null=True, blank=True)
+    finished_at = MomentField(_("finished"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True, help_text=_("Why it failed, or what holds it."))
 
     class Meta:
@@ -223,14 +224,14 @@ class StepRun(EngineModel):
         db_index=False,
     )
     epoch = models.IntegerField(_("epoch"), default=0, help_text=_("Counts the claims of this step run."))
-    created_at = models.DateTimeField(_("created"), db_default=Now())
-    due_at = models.DateTimeField(_("due"), db_default=Now())
-    started_at = models.DateTimeField(_("started"), null=True, blank=True)
-    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    created_at = MomentField(_("created"), db_default=Now())
+    due_at = MomentField(_("due"), db_default=Now())
+    started_at = MomentField(_("started"), null=True, blank=True)
+    finished_at = MomentField(_("finished"), null=True, blank=True)
     lost_before = models.SmallIntegerField(
         _("lost before"), default=0, help_text=_("How many attempts at this node have lost their worker.")
     )
-    dispatched_at = models.DateTimeField(_("last message"), db_default=Now())
+    dispatched_at = MomentField(_("last message"), db_default=Now())
     dispatches = models.SmallIntegerField(_("messages sent again"), default=0)
     error_type = models.CharField(_("error type"), max_length=255, blank=True)
     error = models.TextField(_("error"), blank=True)

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from django_wfe.models.database import EngineModel
+from django_wfe.models.moments import MomentField
 
 
 class DefinitionModule(EngineModel):
@@ -22,7 +23,7 @@ class DefinitionModule(EngineModel):
         help_text=_("The paths of the workflows that it named when it could last be read."),
     )
     error = models.TextField(_("error"), blank=True, help_text=_("Why it could not be read, or what is wrong in it."))
-    synced_at = models.DateTimeField(_("last read"), db_default=Now())
+    synced_at = MomentField(_("last read"), db_default=Now())
 
     class Meta:
         verbose_name = _("definition module")

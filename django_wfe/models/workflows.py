@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_wfe.graph import Graph
 from django_wfe.models.database import EngineModel, ForeignKey
+from django_wfe.models.moments import MomentField
 
 
 class Workflow(EngineModel):
@@ -24,7 +25,7 @@ class Workflow(EngineModel):
         _("deleted"), default=False, help_text=_("It is no longer declared; its jobs keep their history.")
     )
     paused = models.BooleanField(_("paused"), default=False, help_text=_("Nothing new starts while this is set."))
-    paused_at = models.DateTimeField(_("paused since"), null=True, blank=True)
+    paused_at = MomentField(_("paused since"), null=True, blank=True)
     paused_by = models.CharField(_("paused by"), max_length=255, blank=True)
     pause_reason = models.TextField(_("reason of the pause"), blank=True)
     groups: Any = models.JSONField(
@@ -44,7 +45,7 @@ class Workflow(EngineModel):
     load_error = models.TextField(
         _("load error"), blank=True, help_text=_("Why its latest declaration could not be taken over.")
     )
-    created_at = models.DateTimeField(_("created"), db_default=Now())
+    created_at = MomentField(_("created"), db_default=Now())
 
     class Meta:
         verbose_name = _("workflow")
@@ -71,7 +72,7 @@ class Definition(EngineModel):
     layout = models.TextField(
         _("layout"), blank=True, help_text=_("The graph as Graphviz laid it out, kept so that it is done once.")
     )
-    created_at = models.DateTimeField(_("created"), db_default=Now())
+    created_at = MomentField(_("created"), db_default=Now())
 
     class Meta:
         verbose_name = _("definition")
