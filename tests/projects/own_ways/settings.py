@@ -2,7 +2,7 @@ from tests.projects.base import *  # noqa: F403
 from tests.projects.base import DATABASES, INSTALLED_APPS, MIDDLEWARE, TEMPLATES
 
 FORCE_SCRIPT_NAME = "/shop"
-STATIC_URL = "static/"
+STATIC_URL = "/static/"  # not below the prefix
 USE_I18N = False
 TIME_ZONE = "America/Santiago"
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
