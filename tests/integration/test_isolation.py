@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from django_wfe.engine.bulk import start_bulk
-from django_wfe.engine.lifecycle import claim_input, pause_job, pause_workflow, run_workflow
+from django_wfe.engine.lifecycle import claim_input, pause_job, pause_workflow, provide_external_input, run_workflow
 from django_wfe.engine.transactions import atomic
 from django_wfe.models import BulkItem, Job, StepRun
 from tests.waiting import wait_until
@@ -43,6 +43,7 @@ DEEDS: dict[str, Callable[[int], Any]] = {
     "pause a job": pause_job,
     "pause a workflow": lambda job_id: pause_workflow(Job.objects.get(pk=job_id).workflow_id),
     "claim an input": claim_first,
+    "give an input": lambda job_id: provide_external_input(job_id, {"some_data": 2}),
     "start a bulk run": lambda job_id: start_bulk("cancel", Job.objects.filter(pk=job_id)),
 }
 
