@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.explain import list_live_workers
 from django_wfe.engine.incidents import SHOWN, list_incidents
+from django_wfe.engine.outdated import list_outdated
 from django_wfe.leadership import WATCHDOG_LOCK
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
 from django_wfe.models.moments import MomentField
@@ -116,6 +117,10 @@ def examine_workers() -> Finding:
     if lacking:
         text = _("lack code: %(lacking)s") % {"lacking": _name_some(lacking)}
         return _find_wrong(name, text, _("Deploy the code to every worker and restart those that lack it."))
+    outdated = list_outdated(alive)
+    if outdated:
+        text = " ".join(str(one) for one in outdated[:NAMED]) + (" …" if len(outdated) > NAMED else "")
+        return _find_wrong(name, text, _("Deploy the code to every worker and restart those that have another."))
     return _find_sound(name, _("%(number)d alive: %(names)s") % {"number": len(alive), "names": _name_some(alive)})
 
 

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_wfe.conf import settings
-from django_wfe.discovery.reading import ModuleReading, read_modules
+from django_wfe.discovery.reading import ModuleReading
+from django_wfe.discovery.steadiness import read_steadily
 from django_wfe.engine.definitions import DeclaredWorkflow
 from django_wfe.models import Workflow
 
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if not modules:
             raise CommandError(_("WFE_WORKFLOWS is not set: name the module that defines your workflows."))
-        readings = read_modules(modules)
+        readings = read_steadily(modules)
         declared = {workflow.path: workflow for reading in readings for workflow in reading.workflows}
         problems = sum(self._print_module(reading) for reading in readings)
         problems += sum(self._print_workflow(workflow) for workflow in declared.values())
