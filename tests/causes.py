@@ -72,7 +72,21 @@ class Vanishing(wfe_workflows.Workflow):
     DIGRAPH = {steps.__start__: [Vanish]}
 
 
+class AskToVanish(steps.Step):
+    """Asks, until its class or its schema is taken away."""
+
+    UserInputSchema: Any = workflows.Ask.UserInputSchema
+
+    def execute(self, _input: Any = None, external_input: Any = None) -> Any:
+        return external_input["some_data"]
+
+
+class AskingToVanish(wfe_workflows.Workflow):
+    DIGRAPH = {steps.__start__: [AskToVanish]}
+
+
 VANISH = Vanish
+ASK_TO_VANISH = AskToVanish
 
 
 def order(workflow: Any = workflows.Linear) -> int:
@@ -120,11 +134,13 @@ def run_without_code(job_id: int) -> None:
 
 @contextmanager
 def keeping_vanish() -> Iterator[None]:
-    """Put the class back that ``run_without_code`` takes away."""
+    """Put the classes back, whole, that a cause has taken away."""
     try:
         yield
     finally:
-        sys.modules[__name__].Vanish = VANISH  # type: ignore[attr-defined]
+        module: Any = sys.modules[__name__]
+        module.Vanish, module.AskToVanish = VANISH, ASK_TO_VANISH
+        ASK_TO_VANISH.UserInputSchema = workflows.Ask.UserInputSchema
         code.clear()
 
 
@@ -215,6 +231,25 @@ def _delete_node(clerk: User) -> int:
     return job_id
 
 
+def _ask_without_code(clerk: User) -> int:
+    job_id = run_workflow(AskingToVanish)
+    delattr(sys.modules[__name__], AskToVanish.__name__)
+    code.clear()
+    return job_id
+
+
+def _ask_for_a_deleted_node(clerk: User) -> int:
+    job_id = _ask_without_code(clerk)
+    record_deleted(set())
+    return job_id
+
+
+def _ask_for_nothing_any_more(clerk: User) -> int:
+    job_id = run_workflow(AskingToVanish)
+    AskToVanish.UserInputSchema = None
+    return job_id
+
+
 def _declare_dead(clerk: User) -> int:
     return start(workflows.Linear, declared_dead_at=Now())[0]
 
@@ -285,6 +320,27 @@ CAUSES = [
     Cause("message_overdue", _lose_message_without_watchdog, "should have been sent", BROKER, stands_still=True),
     Cause("code_lacking", _lack_code, "lacks “tests.causes.Vanish” of definition", "Deploy", stands_still=True),
     Cause("node_gone", _delete_node, "no longer exists in the code", "Put the class back", stands_still=True),
+    Cause(
+        "code_lacking",
+        _ask_without_code,
+        "“Ask to vanish” cannot be answered by this process, which lacks its code. tests.causes.AskToVanish cannot be",
+        "let its old name stand for the new one",
+        stands_still=True,
+    ),
+    Cause(
+        "node_gone",
+        _ask_for_a_deleted_node,
+        "“Ask to vanish” cannot be answered: tests.causes.AskToVanish no longer exists in the code.",
+        "let its old name stand for the new class",
+        stands_still=True,
+    ),
+    Cause(
+        "input_gone",
+        _ask_for_nothing_any_more,
+        "“Ask to vanish” cannot be answered: tests.causes.AskToVanish asks for no input any more.",
+        "Give the class its input schema back",
+        stands_still=True,
+    ),
     Cause("running", lambda clerk: start(workflows.Linear)[0], "on barn:17"),
     Cause(
         "worker_silent",

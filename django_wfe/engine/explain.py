@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from django_wfe.conf import settings
 from django_wfe.engine.code import load_node
+from django_wfe.engine.obstacles import find_obstacle, say_way_out_of_gone
 from django_wfe.engine.recovery import LONGEST_REDISPATCH_FACTOR
 from django_wfe.engine.verb_rules import name_step
 from django_wfe.exceptions import CodeNotLoaded
@@ -118,6 +119,9 @@ def _explain_failed(job: Job, *, with_data: bool) -> Explanation:
 
 
 def _explain_waiting(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
+    obstacle = find_obstacle(job.definition_id, run.step, is_gone=run.is_gone)  # type: ignore[attr-defined]
+    if obstacle is not None:
+        return Explanation(obstacle.sentence, obstacle.way_out, obstacle.code)
     values = {"step": name_step(job.definition_id, run.step), "since": _say_time(run.created_at)}
     way_out = _say_who_may_answer(job.workflow)
     if job.error:
@@ -185,8 +189,7 @@ def _explain_parked(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
     values["fingerprint"] = values["fingerprint"][:12]
     if run.is_gone:  # type: ignore[attr-defined]
         sentence = _("“%(step)s” no longer exists in the code.") % values
-        way_out = _("Put the class back, or skip the step with a result of yours, or cancel the job.")
-        return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "node_gone")
+        return Explanation(_add_reason(sentence, job.error, with_data=with_data), say_way_out_of_gone(), "node_gone")
     lacking = list(list_live_workers().filter(lacks__has_key=run.step)[: WORKERS_NAMED + 1])
     named = ", ".join(str(worker) for worker in lacking[:WORKERS_NAMED]) + ("…" if len(lacking) > WORKERS_NAMED else "")
     if lacking:
