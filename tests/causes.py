@@ -20,7 +20,7 @@ from django_wfe.engine.definitions import record_deleted
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.lifecycle import cancel_job, claim_input, pause_job, pause_workflow
 from django_wfe.engine.recovery import sweep
-from django_wfe.models import StepRun, StepRunState, Worker, Workflow
+from django_wfe.models import Definition, Job, JobEvent, StepRun, StepRunState, Worker, Workflow
 from django_wfe.retry import Retry
 from tests import workflows
 from tests.engine_helpers import run_ready
@@ -250,6 +250,17 @@ def _ask_for_nothing_any_more(clerk: User) -> int:
     return job_id
 
 
+def _adopt(clerk: User) -> int:
+    """Have a Job of django-wfe 1.x, as the migration makes it."""
+    job = Job.objects.get(pk=run_workflow(workflows.Asking))
+    cancel_job(job.pk)
+    history = {**job.definition.graph, "is_history": True}
+    job.definition = Definition.objects.create(workflow=job.workflow, fingerprint="0" * 64, graph=history)
+    job.save(update_fields=["definition"])
+    JobEvent.objects.create(job=job, kind=JobEvent.Kind.ADOPTED, data={"was": "FAILED", "logfile": "/var/log/old.log"})
+    return job.pk
+
+
 def _declare_dead(clerk: User) -> int:
     return start(workflows.Linear, declared_dead_at=Now())[0]
 
@@ -306,6 +317,13 @@ INPUT = "Provide the input. Everybody with the permission “Can provide input t
 CAUSES = [
     Cause("finished", lambda clerk: run_workflow(workflows.Linear), "The last step has run."),
     Cause("canceled", _cancel, "by Clerk Kent. ordered twice"),
+    Cause(
+        "adopted",
+        _adopt,
+        "It failed at “Ask” under django-wfe 1.x. It is kept as history and cannot go on. "
+        "Its log is the file /var/log/old.log.",
+        "Start the workflow anew",
+    ),
     Cause("paused", _pause, "by Clerk Kent. stocktaking", "Resume the job."),
     Cause("workflow_paused", _pause_workflow, "by Clerk Kent. the warehouse is down", "Resume the workflow."),
     Cause("waiting_for_input", lambda clerk: run_workflow(workflows.Asking), "; nobody has claimed it.", INPUT),

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from django_wfe.engine.bulk import BulkPreview, preview_bulk, start_bulk, stop_bulk
-from django_wfe.engine.explain import Explanation, explain_job
+from django_wfe.engine.explain import explain_job
+from django_wfe.engine.explanations import Explanation
 from django_wfe.engine.inbox import (
     Draft,
     claim_input,

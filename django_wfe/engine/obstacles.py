@@ -11,22 +11,14 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from django_wfe.engine.code import load_node
+from django_wfe.engine.explanations import Explanation
 from django_wfe.engine.verb_rules import name_step
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.graph import has_input
 from django_wfe.models import Step, StepRun
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """Why a question cannot be answered in this process now, and the way out. ``code`` is as of ``Explanation``."""
-
-    code: str
-    sentence: str
-    way_out: str
-
-
-def find_obstacle(definition_id: int, step: str, *, is_gone: bool | None = None) -> Obstacle | None:
+def find_obstacle(definition_id: int, step: str, *, is_gone: bool | None = None) -> Explanation | None:
     """Say what keeps the question of a step from being answered, or return None if it can be.
 
     Args:
@@ -42,7 +34,7 @@ def find_obstacle(definition_id: int, step: str, *, is_gone: bool | None = None)
     return _describe(definition_id, step, lack, is_gone=bool(is_gone))
 
 
-def find_obstacles(step_runs: Iterable[StepRun]) -> dict[int, Obstacle]:
+def find_obstacles(step_runs: Iterable[StepRun]) -> dict[int, Explanation]:
     """Say of each of these waiting step runs that cannot be answered why, by its id. At most one query.
 
     The step runs come with their Jobs.
@@ -87,22 +79,18 @@ def _list_gone(steps: list[str]) -> set[str]:
     return set(Step.objects.filter(path__in=steps, deleted=True).values_list("path", flat=True))
 
 
-def _describe(definition_id: int, step: str, lack: _Lack, *, is_gone: bool) -> Obstacle:
+def _describe(definition_id: int, step: str, lack: _Lack, *, is_gone: bool) -> Explanation:
     values = {"step": name_step(definition_id, step), "path": step, "reason": lack.reason}
     if not lack.reason:
-        return Obstacle(
-            "input_gone",
-            _("“%(step)s” cannot be answered: %(path)s asks for no input any more.") % values,
-            _("Give the class its input schema back, or skip the step with a result of yours, or cancel the job."),
-        )
+        sentence = _("“%(step)s” cannot be answered: %(path)s asks for no input any more.") % values
+        way_out = _("Give the class its input schema back, or skip the step with a result of yours, or cancel the job.")
+        return Explanation(sentence, way_out, "input_gone")
     if is_gone:
         sentence = _("“%(step)s” cannot be answered: %(path)s no longer exists in the code. %(reason)s") % values
-        return Obstacle("node_gone", sentence, say_way_out_of_gone())
-    return Obstacle(
-        "code_lacking",
-        _("“%(step)s” cannot be answered by this process, which lacks its code. %(reason)s") % values,
-        _(
-            "Deploy the code to this server and restart it. If the class was renamed, let its old name stand for the "
-            "new one (OldName = NewName in its module)."
-        ),
+        return Explanation(sentence, say_way_out_of_gone(), "node_gone")
+    sentence = _("“%(step)s” cannot be answered by this process, which lacks its code. %(reason)s") % values
+    way_out = _(
+        "Deploy the code to this server and restart it. If the class was renamed, let its old name stand for the new "
+        "one (OldName = NewName in its module)."
     )
+    return Explanation(sentence, way_out, "code_lacking")

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from django_wfe.engine import statements
 from django_wfe.engine.code import load_node
 from django_wfe.engine.dispatcher import dispatch_on_commit
+from django_wfe.engine.explanations import Explanation
 from django_wfe.engine.inputs import encode_input
-from django_wfe.engine.obstacles import Obstacle, find_obstacle
+from django_wfe.engine.obstacles import find_obstacle
 from django_wfe.engine.prepared import fetch_row
 from django_wfe.engine.rights import name_actor, require_permission
 from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
@@ -30,7 +31,7 @@ class OpenQuestion:
     step_run: StepRun
     node: Node
     schema: type[BaseModel] | None
-    obstacle: Obstacle | None = None
+    obstacle: Explanation | None = None
 
     @property
     def load_error(self) -> str:

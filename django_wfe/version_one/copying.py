@@ -17,6 +17,8 @@ from typing import Any
 from django_wfe.version_one.tables import ASIDE, PREFIX, TABLES_OF_BOTH, Columns
 
 START = "django_wfe.steps.__start__"
+UNKNOWN = "unknown"
+"""Stands for the path of a step that the old tables do not tell."""
 
 _FIND_POSITIONS = """
 CREATE TEMPORARY TABLE wfe1_position ON COMMIT DROP AS
@@ -37,7 +39,7 @@ WITH entry AS (
            CASE jsonb_typeof(value) WHEN 'object' THEN value ->> 'step' END AS step
     FROM wfe1_position AS job CROSS JOIN LATERAL jsonb_array_elements(job.data) WITH ORDINALITY AS item (value, place)
 ), run AS (
-    SELECT job_id, number, left(COALESCE(NULLIF(step, ''), 'unknown'), 255) AS step,
+    SELECT job_id, number, left(COALESCE(NULLIF(step, ''), '{UNKNOWN}'), 255) AS step,
            CASE WHEN jsonb_typeof(value) = 'object' AND value ? 'result' THEN 'FINISHED' ELSE 'CANCELED' END AS state,
            NULLIF(value -> 'result', 'null') AS result, NULLIF(value -> 'external_data', 'null') AS external_data
     FROM entry
@@ -165,16 +167,25 @@ def _copy_declared(cursor: Any, quote: Any, old: Columns) -> None:
 
 def _say_where(quote: Any, job: frozenset[str]) -> dict[str, str]:
     """Return the SQL for the number and the path of the step that a Job was at, by the columns that there are."""
-    length = "jsonb_array_length(data)"
     number = "job.current_step_number"
     if "current_step_number" not in job:
-        number = f"CASE WHEN job.state = 'FINISHED' THEN GREATEST({length} - 1, 0) ELSE {length} END"
+        done = "(SELECT count(*) FROM jsonb_array_elements(data) AS entry (value) WHERE value ? 'result')::integer"
+        number = f"CASE WHEN job.state = 'FINISHED' THEN GREATEST({done} - 1, 0) ELSE {done} END"
     if "current_step_id" in job:
         join, step = f"LEFT JOIN {quote(ASIDE + 'step')} AS step ON step.id = job.current_step_id", "step.path"
     else:
-        # Where 0003 of 1.x turned the reference into a path, the id stands in the place of the path.
-        join, step = "", "CASE WHEN job.current_step !~ '^[0-9]*$' THEN job.current_step END"
-    found = f"COALESCE({step}, data -> ({number}) ->> 'step', data -> -1 ->> 'step', '{START}')"
+        # 0003 of 1.x put the id where the path belongs, and dropped the table that told which is which. A Job that has
+        # left something at the step that it is at tells it for the others.
+        step = "COALESCE(CASE WHEN job.current_step !~ '^[0-9]*$' THEN job.current_step END, step.path)"
+        join = f"""
+            LEFT JOIN (
+                SELECT current_step, min(storage -> 'data' -> current_step_number ->> 'step') AS path
+                FROM {quote(ASIDE + "job")} GROUP BY current_step
+            ) AS step ON step.current_step = job.current_step
+        """
+    last = "CASE WHEN job.state = 'FINISHED' THEN data -> -1 ->> 'step' END"
+    otherwise = f"CASE WHEN {number} = 0 THEN '{START}' ELSE '{UNKNOWN}' END"
+    found = f"COALESCE({step}, data -> ({number}) ->> 'step', {last}, {otherwise})"
     return {"number": number, "join": join, "step": f"left({found}, 255)"}
 
 
