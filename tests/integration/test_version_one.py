@@ -8,9 +8,13 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from rest_framework.test import APIClient
 
 from django_wfe import order_workflow_execution
 from django_wfe.discovery import sync_definitions
@@ -22,6 +26,7 @@ from django_wfe.exceptions import FinishedWorkflow, WrongState
 from django_wfe.models import Definition, Job, JobEvent, JobState, Step, Workflow
 from django_wfe.models.workflows import load_graph
 from django_wfe.version_one.tables import OWN_TABLES
+from tests.console import ADDRESSES, World, read_page
 from tests.engine_helpers import recording_dispatcher, run_ready
 from tests.version_one import JOBS, MIGRATIONS, UNTOLD, UUIDS, WORKFLOW, build_reference, build_version_one
 
@@ -361,3 +366,45 @@ def test_the_take_over_comes_before_all_that_changes_tables() -> None:
     assert before == {take_over, *(("django_wfe", name) for name in MIGRATIONS)}
     for key in own:
         assert key in before or take_over in graph.forwards_plan(key), key
+
+
+NOT_THERE = ("django_wfe_job_input", "django_wfe_workflow_graph")
+"""Nothing is asked, and the watchdog has recorded no definition yet."""
+
+
+def test_the_pages_and_calls_about_old_jobs_are_there(old: TakenOver) -> None:
+    user, _ = User.objects.get_or_create(username="boss", is_staff=True, is_superuser=True)
+    console, api = Client(), APIClient()
+    console.force_login(user)
+    api.force_authenticate(user)
+    runs = {was.pk: Job.objects.get(pk=was.pk).step_runs.order_by("-number")[0] for was in JOBS}
+    for was in JOBS:
+        ids = {"workflow": 2, "waiting": was.pk, "failed": was.pk, "failed_run": runs[was.pk].pk}
+        ids |= {"definition": Definition.objects.get().pk, "event": JobEvent.objects.get(job=was.pk).pk}
+        about = {"workflow", "waiting", "failed", "failed_run", "definition", "event"}
+        for address in ADDRESSES:
+            if not address.gets or not set(address.arguments[:1]) <= about or address.name in NOT_THERE:
+                continue
+            if was is not JOBS[0] and address.arguments[:1] in ((), ("workflow",), ("definition",)):
+                continue
+            path = address.build(World(ids))
+            response = console.get(path)
+            if address.name in ("django_wfe_job_verb", "django_wfe_workflow_start", "django_wfe_workflow_start_many"):
+                # Nothing can be done: the page says why, or leads back to where it is said.
+                assert response.status_code in (200, 302), path
+                continue
+            assert response.status_code == 200, (path, response)
+            if address.is_page:
+                read_page(response)
+    page = read_page(console.get(reverse("admin:django_wfe_job_change", args=[3]))).text
+    assert "It ran to its end under django-wfe 1.x, and is kept as history." in page
+    assert "taken over from django-wfe 1.x" in page
+    listed = console.get(reverse("admin:django_wfe_job_changelist")).content.decode()
+    assert [was.pk for was in JOBS if f"/django_wfe/job/{was.pk}/change/" not in listed] == []
+
+    assert len(api.get("/wfe/jobs/").json()["results"]) == len(JOBS)
+    told = api.get("/wfe/jobs/3/").json()
+    assert (told["state"], told["storage"]["data"][-1]["result"]) == ("FINISHED", "left")
+    assert api.get("/wfe/jobs/3/logs").status_code == 200
+    assert api.get("/wfe/jobs/5/input/").status_code == 409
+    assert api.post("/wfe/jobs/3/rerun/", {"number": 1}, format="json").status_code == 409
