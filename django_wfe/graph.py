@@ -56,10 +56,14 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """A compiled DIGRAPH. Nodes come in the order of the declaration, the start first."""
+    """A compiled DIGRAPH. Nodes come in the order of the declaration, the start first.
+
+    ``is_history`` if it was drawn up from the paths of Jobs of django-wfe 1.x: nothing goes on by it.
+    """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    is_history: bool = False
 
     def get_node(self, path: str) -> Node | None:
         """Give the node of this path, or None."""
@@ -87,13 +91,20 @@ class Graph:
 
     def to_json(self) -> dict[str, Any]:
         """Give the graph as data that ``from_json`` reads."""
-        return {"nodes": [_write_node(node) for node in self.nodes], "edges": [asdict(edge) for edge in self.edges]}
+        written: dict[str, Any] = {
+            "nodes": [_write_node(node) for node in self.nodes],
+            "edges": [asdict(edge) for edge in self.edges],
+        }
+        # Left out where it is not so, so that definitions keep the fingerprints that they were recorded under.
+        return {**written, "is_history": True} if self.is_history else written
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Graph:
         """Read what ``to_json`` gave."""
         return cls(
-            nodes=tuple(Node(**node) for node in data["nodes"]), edges=tuple(Edge(**edge) for edge in data["edges"])
+            nodes=tuple(Node(**node) for node in data["nodes"]),
+            edges=tuple(Edge(**edge) for edge in data["edges"]),
+            is_history=data.get("is_history", False),
         )
 
     @cached_property

@@ -1,12 +1,11 @@
-from typing import ClassVar
 
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("django_wfe", "0001_initial")]
+    dependencies = [("django_wfe", "0004_take_over_version_one")]
 
-    operations: ClassVar = [
+    operations = [
         migrations.AddField(
             model_name="definition",
             name="code_read_at",
