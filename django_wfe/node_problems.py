@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from django_wfe.retry import Retry
 from django_wfe.schema_problems import find_schema_problems
-from django_wfe.steps import Decision, Step, StepContext, __start__, plan_execute, plan_transition
+from django_wfe.steps import Decision, Step, StepContext, __start__, plan_execute, plan_transition, read_signature
 from django_wfe.texts import describe_value, name_value
 
 LONGEST_WAIT_SECONDS = 100 * 365 * 86_400
@@ -146,17 +146,17 @@ def _can_be_called(function: Any, arguments: tuple[Any, ...] | None) -> bool:
     if not callable(function):
         return False
     try:
-        inspect.signature(function).bind(*((None,) if arguments is None else arguments))
+        read_signature(function).bind(*((None,) if arguments is None else arguments))
     except TypeError:
         return False
-    except (ValueError, NameError):
+    except ValueError:
         return True
     return True
 
 
 def _name_first_parameter(node: type[Step], name: str) -> str:
     try:
-        return next(iter(inspect.signature(getattr(node, name)).parameters), "")
+        return next(iter(read_signature(getattr(node, name)).parameters), "")
     except (TypeError, ValueError):
         return ""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -172,7 +173,7 @@ def plan_call(function: Callable[..., Any], offered: frozenset[str]) -> CallPlan
     if problem:
         return CallPlan(None, frozenset(), problem)
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        parameters = list(read_signature(function).parameters.values())
     except (TypeError, ValueError):
         return CallPlan(None, frozenset(), "has no signature that Python can read; write a plain method")
     if not any(parameter.kind is not parameter.KEYWORD_ONLY for parameter in parameters):
@@ -205,6 +206,19 @@ def plan_call(function: Callable[..., Any], offered: frozenset[str]) -> CallPlan
             f"it can take _input and {', '.join(sorted(offered))}, or give the parameter a default"
         )
     return CallPlan(input_keyword, frozenset(keywords), problem)
+
+
+def read_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Return a function's signature, whatever its annotations name: an import for the type checker alone does no harm.
+
+    Raises:
+        TypeError, ValueError: where it has none that Python can read.
+    """
+    if sys.version_info >= (3, 14):
+        import annotationlib  # since then annotations are worked out when they are asked for
+
+        return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
+    return inspect.signature(function)
 
 
 def _find_wrong_kind(function: Callable[..., Any]) -> str:

@@ -17,8 +17,11 @@ import pytest
 from django.utils import timezone
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationInfo, field_validator
 
+from django_wfe import steps
 from django_wfe.graph import describe_schema
+from django_wfe.problems import find_problems
 from django_wfe.schema_problems import find_schema_problems
+from django_wfe.steps import plan_execute
 from django_wfe.texts import describe_value, find_unstorable, make_storable
 
 if TYPE_CHECKING:
@@ -55,6 +58,16 @@ def test_a_type_imported_for_the_type_checker_only_is_named_with_where_to_import
 
 def test_the_field_with_the_missing_type_is_named():
     assert "(field share)" in find(OnlyForTheTypeChecker)[1]
+
+
+class Typed(steps.Step):
+    def execute(self, _input: Share, external_input: Share | None = None) -> Share:
+        return _input
+
+
+def test_a_step_may_be_annotated_with_what_only_the_type_checker_knows():
+    assert list(find_problems("shop.Flow", {steps.__start__: [Typed]})) == []
+    assert plan_execute(Typed).keywords == {"external_input"}
 
 
 class Later(BaseModel):
