@@ -85,10 +85,15 @@ def test_a_worker_process_that_is_killed_is_replaced_and_its_step_is_run_again(d
         visit = Visit(address)
         visit.sign_in()
         job = visit.start_job("Monthly report")
-        visit.answer(visit.open_question(job, "OrderReport"), {"minutes": "0.4"})
-        page = visit.wait_for_state(job, "ONGOING", by=visit.admin)
-        running = next(row for row in page.rows if row.facts.get("state") == "RUNNING")
-        assert running.facts["step"].endswith("CollectFigures")
+        visit.answer(visit.open_question(job, "OrderReport"), {"minutes": "0.25"})
+
+        def collects_figures() -> bool:
+            rows = visit.wait_for_state(job, "ONGOING", by=visit.admin).rows
+            return any(
+                row.facts.get("state") == "RUNNING" and row.facts["step"].endswith("CollectFigures") for row in rows
+            )
+
+        wait_until(collects_figures, message="the figures are not being collected")
         workers = wait_until(
             lambda: list_children(wait_for_part(demo, "workers")), message="the workers have no processes"
         )
