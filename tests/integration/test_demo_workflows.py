@@ -155,18 +155,19 @@ class TestFlakyDelivery:
         [called] = [entry for entry in job.storage["data"] if entry["step"] == dotted_path(flaky_delivery.CallCarrier)]
         assert called["result"]["address"]["postcode"] == "8610"
 
-    def test_operator_retries_until_the_carrier_is_back(self) -> None:
+    @pytest.mark.parametrize(("carrier", "retries", "attempts"), [("BACK", 1, 3), ("DOWN", 2, 4)])
+    def test_operator_retries_until_the_carrier_is_back(self, carrier: str, retries: int, attempts: int) -> None:
         job = start_and_give(
             flaky_delivery.FlakyDelivery,
-            (flaky_delivery.PackParcel, pack("DOWN")),
+            (flaky_delivery.PackParcel, pack(carrier)),
             (flaky_delivery.CallCarrier, ADDRESS),
         )
-        for _ in range(2):
+        for _ in range(retries):
             assert (job.state, job.current_step) == (JobState.FAILED, dotted_path(flaky_delivery.CallCarrier))
             retry_job(job.pk)
             job = run_until_idle(job.pk)
         finish(job)
-        assert job.step_runs.filter(step=dotted_path(flaky_delivery.CallCarrier)).count() == 4
+        assert job.step_runs.filter(step=dotted_path(flaky_delivery.CallCarrier)).count() == attempts
 
 
 def pack(carrier: str) -> dict[str, Any]:
