@@ -6,9 +6,6 @@ is logged and harms no job. Receivers run in the process that made the change: a
 
 from __future__ import annotations
 
-import logging
-from typing import Any
-
 from django.dispatch import Signal
 
 job_started = Signal()
@@ -23,12 +20,3 @@ job_finished = Signal()
 """The last node of a Job has run."""
 job_canceled = Signal()
 """An operator canceled a Job."""
-
-logger = logging.getLogger("django_wfe")
-
-
-def send_safely(signal: Signal, **named: Any) -> None:
-    """Send a signal; log what its receivers raise."""
-    for receiver, response in signal.send_robust(**named):
-        if isinstance(response, Exception):
-            logger.error("The signal receiver %r raised %r.", receiver, response, exc_info=response)

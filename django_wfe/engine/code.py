@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from django_wfe.engine.tracebacks import say
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
 from django_wfe.graph import Graph
 from django_wfe.steps import Step, plan_call
@@ -154,7 +155,7 @@ def import_module(name: str) -> Any:
 
 def explain_import_error(error: BaseException) -> str:
     """Give one line: the exception, what it says, and the last file and line outside of the import machinery."""
-    text = " ".join(str(error).split())
+    text = " ".join(say(error).split())
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
     if isinstance(error, SystemExit):

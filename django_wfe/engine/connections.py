@@ -13,7 +13,8 @@ def is_connection_error(error: BaseException) -> bool:
     Where the server went away without a word, as in a crash, psycopg2 may raise the bare DatabaseError, without an
     SQLSTATE. Django raises the bare class for reasons of its own, too, but then no error of the driver is below it.
     """
-    if isinstance(error, (OperationalError, InterfaceError)):
+    # By its type: isinstance() would ask the exception too, which may say or raise anything.
+    if issubclass(type(error), (OperationalError, InterfaceError)):
         return True
     cause = error.__cause__
     return type(error) is DatabaseError and cause is not None and getattr(cause, "pgcode", None) is None

@@ -15,6 +15,7 @@ from django.utils import translation
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.code import read_graph
+from django_wfe.engine.tracebacks import say_briefly
 from django_wfe.graph import Graph, Node, Problem, get_description, get_label
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.steps import dotted_path
@@ -83,7 +84,7 @@ def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
                     "describe",
                     dotted_path(workflow),
                     "",
-                    f"describing it raised {type(error).__name__}: {error}.",
+                    f"describing it raised {say_briefly(error)}.",
                     "Look at the hooks of its schemas and at its labels.",
                 )
             )

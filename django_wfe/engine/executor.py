@@ -8,13 +8,14 @@ import time
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.capture import Capture
 from django_wfe.engine.claims import Claim, claim_step_run
 from django_wfe.engine.code import hold_definition
 from django_wfe.engine.connections import is_connection_error
 from django_wfe.engine.dispatcher import get_dispatcher
 from django_wfe.engine.heartbeat import WorkerProcess, get_worker
 from django_wfe.engine.outcomes import Failed, Finished, Lost, Outcome, Parked
-from django_wfe.engine.output import Capture, capture_output
+from django_wfe.engine.output import capture_output
 from django_wfe.engine.performing import describe_error, find_step_class, perform
 from django_wfe.engine.settling import settle, settle_surely
 from django_wfe.models import StepRun, StepRunState
@@ -56,7 +57,7 @@ def run_slice(claim: Claim, worker: WorkerProcess, *, until: float | None) -> No
 
 
 def _run_one(claim: Claim, worker: WorkerProcess, until: float | None) -> Claim | None:
-    with capture_output(claim.step_run_id, claim.logfile) as capture:
+    with capture_output(claim.step_run_id, claim.logfile, claim.epoch) as capture:
         found = find_step_class(claim)
         if not isinstance(found, type):
             if isinstance(found, Parked):
@@ -93,12 +94,12 @@ def _run_atomic(
             return None
         return _commit(claim, rolled_back.outcome, capture, worker, until)
     except Exception as error:
-        capture.restore()
         if is_connection_error(error):
             # Whether the commit arrived is asked of the database. If not, the step's writes are gone: run it again.
             connections[DATABASE].close()
             lost = Lost(reason="the connection to the database broke while the step was committed")
             return _commit(claim, lost, capture, worker, until, attempted=outcome)
+        capture.restore()
         # A constraint that is checked at commit, say: the step's writes do not stand, so the step has failed.
         return _commit(claim, describe_error(claim, step_class, error), capture, worker, until)
     return settled.next_claim

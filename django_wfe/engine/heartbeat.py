@@ -20,8 +20,9 @@ from django.db import DatabaseError, InterfaceError, connections
 from dramatiq.threading import raise_thread_exception
 
 from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.capture import Capture
 from django_wfe.engine.claims import Claim
-from django_wfe.engine.output import Capture, flush_capture
+from django_wfe.engine.output import flush_capture
 from django_wfe.engine.recovery import find_held
 from django_wfe.engine.settling import settle_lost
 from django_wfe.exceptions import Interrupt, StepCanceled, StepTimeout

@@ -12,14 +12,14 @@ from pydantic import BaseModel, ValidationError
 from django_wfe.conf import settings
 from django_wfe.encoding import encode
 from django_wfe.engine.boundaries import Death, cross
+from django_wfe.engine.capture import Capture
 from django_wfe.engine.claims import Claim
 from django_wfe.engine.code import load_node
 from django_wfe.engine.connections import is_connection_broken, is_connection_error
-from django_wfe.engine.failures import clean, describe_failure, describe_reason
+from django_wfe.engine.failures import clean, describe_failure, describe_reason, say
 from django_wfe.engine.heartbeat import ActiveRun, WorkerProcess
 from django_wfe.engine.inputs import list_values, load_input
 from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
-from django_wfe.engine.output import Capture
 from django_wfe.exceptions import CodeNotLoaded, InvalidTransition, StepCanceled, StepTimeout
 from django_wfe.graph import Edge, Graph, Node, has_input
 from django_wfe.models import Job
@@ -50,8 +50,8 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
     except CUT_OFF:
         raise
     except BaseException as error:
-        if model is None and has_input(step_class) and isinstance(error, ValidationError):
-            values = {"step": claim.step, "error": error}
+        if model is None and has_input(step_class) and issubclass(type(error), ValidationError):
+            values = {"step": claim.step, "error": say(error)}
             reason = _("The input given to %(step)s no longer validates; it is asked for again. %(error)s") % values
             return InputRefused(reason=clean(reason), external_data=claim.external_data)
         # The schema's own validators and the step's __init__ may raise anything, as its execute may.
@@ -74,7 +74,8 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
             if is_connection_error(error) and is_connection_broken():
                 # The database went away under the step: it was interrupted, as if its worker had died.
                 return Lost(
-                    reason=_("the connection to the database broke in the middle of it (%(error)s)") % {"error": error}
+                    reason=_("the connection to the database broke in the middle of it (%(error)s)")
+                    % {"error": say(error)}
                 )
     return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
 
@@ -154,8 +155,16 @@ def _find_target(graph: Graph, edge: Edge) -> Node:
 def _clean_up(claim: Claim, step: Step) -> Outcome:
     try:
         step.on_cancel()
-    except Exception as error:
-        step.log.exception("on_cancel() of %s raised %r; the job is canceled all the same.", claim.step, error)
+    except CUT_OFF:
+        raise
+    except BaseException as error:
+        failure = describe_failure(error, claim.step, engine_frames=1)
+        step.log.error(
+            "on_cancel() of %s raised %s; the job is canceled all the same.\n%s",
+            claim.step,
+            failure,
+            failure.traceback.rstrip(),
+        )
     return Canceled()
 
 
