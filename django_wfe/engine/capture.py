@@ -43,16 +43,39 @@ class Capture:
     A commit calls ``drain``, and ``restore`` where nothing came of it. Until then, flushes take nothing: so the pieces
     that are on their way are in order, and each is with one party alone.
 
+    Attributes:
+        is_closing: a commit has drained it: the step's own code is over, but for what waits for the commit.
+        has_ended: the commit is over too.
+
     Args:
         logfile: the path of a file that gets the text as well, or "" for none.
         epoch: how many times the step run has been claimed, this time included.
     """
+
+    __slots__ = (
+        "_drained",
+        "_is_filing",
+        "_is_forked",
+        "_limit",
+        "_logfile",
+        "_parts",
+        "_room",
+        "_sequence",
+        "_spool",
+        "_unfiled",
+        "_unwritten",
+        "has_ended",
+        "is_closing",
+        "lock",
+        "step_run_id",
+    )
 
     def __init__(self, step_run_id: int, logfile: str = "", epoch: int = 1) -> None:
         self.step_run_id = step_run_id
         # Reentrant, since a signal handler or a finalizer may print in the midst of a print.
         self.lock = threading.RLock()
         self.has_ended = False
+        self.is_closing = False
         self._parts: list[str] = []
         self._unwritten: list[Piece] = []
         self._drained: Piece | None = None
@@ -76,19 +99,23 @@ class Capture:
                 return self._spool is not None and self._spool.write(text, limit=self._limit)
             if self.has_ended:
                 return False
-            self._read_spool()
+            if self._spool is not None:
+                self._read_spool()
             self._add(text)
         return True
 
     def drain(self) -> str:
         """Take what is not written yet, for a commit, and append it to the log file where there is one."""
         with self.lock:
-            self._read_spool()
-            text = "".join(self._parts)
-            self._parts.clear()
-            if text:
-                self._drained = self._number(text)
-        self._write_to_file()
+            self.is_closing = True
+            if self._spool is not None:
+                self._read_spool()
+            if not self._parts:
+                return ""
+            self._drained = self._number()
+            text = self._drained.text
+        if self._unfiled:
+            self._write_to_file()
         return text
 
     def take_sequence(self) -> int:
@@ -104,6 +131,7 @@ class Capture:
     def restore(self) -> None:
         """Put back what the latest drain took: its commit did not happen. Nothing to do where that was confirmed."""
         with self.lock:
+            self.is_closing = False
             if self._drained is not None:
                 # No flush has taken a number meanwhile.
                 self._sequence, text = self._drained
@@ -115,12 +143,9 @@ class Capture:
         with self.lock:
             if self._drained is not None:
                 return []
-            self._read_spool()
-            pieces, self._unwritten = self._unwritten, []
-            if self._parts:
-                pieces.append(self._number("".join(self._parts)))
-                self._parts.clear()
-        self._write_to_file()
+            pieces = self._take_pieces()
+        if self._unfiled:
+            self._write_to_file()
         return pieces
 
     def return_pieces(self, pieces: list[Piece]) -> bool:
@@ -133,17 +158,20 @@ class Capture:
 
     def end(self) -> list[Piece]:
         """End the capture after the commit; return what has come since, such as from the receivers of signals."""
-        self.confirm()
         with self.lock:
+            self.has_ended = True
+            self._drained = None
             if self._spool is not None and not self._is_forked:
                 self._spool.end()
                 self._read_spool()
                 self._spool.close()
                 self._spool = None
-            self.has_ended = True
             if not self._parts and not self._unwritten:
                 return []
-        return self.take_pieces()
+            pieces = self._take_pieces()
+        if self._unfiled:
+            self._write_to_file()
+        return pieces
 
     def reopen(self) -> None:
         """Take output again: what waited for the commit of a transaction around the step run has its turn."""
@@ -176,9 +204,19 @@ class Capture:
         if self._logfile:
             self._unfiled.append(text)
 
-    def _number(self, text: str) -> Piece:
+    def _number(self) -> Piece:
+        piece = Piece(self._sequence, "".join(self._parts))
+        self._parts.clear()
         self._sequence += 1
-        return Piece(self._sequence - 1, text)
+        return piece
+
+    def _take_pieces(self) -> list[Piece]:
+        if self._spool is not None:
+            self._read_spool()
+        pieces, self._unwritten = self._unwritten, []
+        if self._parts:
+            pieces.append(self._number())
+        return pieces
 
     def _read_spool(self) -> None:
         """Take over what forked processes have left, before anything that comes later."""
@@ -186,7 +224,7 @@ class Capture:
             # It is in memory, so the lock is not held for long.
             text = self._spool.read()
             if text:
-                self._add(text)
+                self._add(clean(text))
 
     def _write_to_file(self) -> None:
         """Append to the log file what is not in it. One thread does it at a time, and no other waits for it."""
@@ -216,22 +254,23 @@ class Hearing:
     The latter is for what is not the step's own doing: the engine's statements, and handlers of ``logging``.
     """
 
-    __slots__ = ("_capture", "_tokens")
+    __slots__ = ("_capture", "_token", "_unheard_token")
 
     def __init__(self, capture: Capture | None) -> None:
         self._capture = capture
-        self._tokens: tuple[Token[Capture | None] | None, Token[bool]] | None = None
 
     def __enter__(self) -> None:
-        token = current.set(self._capture) if self._capture is not None else None
-        self._tokens = (token, _is_unheard.set(self._capture is None))
+        capture = self._capture
+        self._token: Token[Capture | None] | None = None if capture is None else current.set(capture)
+        self._unheard_token: Token[bool] | None = None
+        if _is_unheard.get() is not (capture is None):
+            self._unheard_token = _is_unheard.set(capture is None)
 
     def __exit__(self, *exception: object) -> None:
-        if self._tokens is not None:
-            token, unheard = self._tokens
-            _is_unheard.reset(unheard)
-            if token is not None:
-                current.reset(token)
+        if self._unheard_token is not None:
+            _is_unheard.reset(self._unheard_token)
+        if self._token is not None:
+            current.reset(self._token)
 
 
 def _append_to_file(path: str, text: str) -> None:

@@ -29,25 +29,31 @@ _left_over: deque[tuple[int, list[Piece]]] = deque(maxlen=100)
 """What could not be written when its step run was over already: whoever writes next takes it along."""
 
 
-@contextmanager
-def capture_output(step_run_id: int, logfile: str = "", epoch: int = 1) -> Iterator[Capture]:
-    """Collect what the code inside prints and logs, in this thread and in the asyncio tasks it starts.
+class capture_output(Hearing):
+    """A context that collects what the code inside prints and logs, in this thread and in the asyncio tasks it starts.
 
     What has come since the commit, from the receivers of signals for instance, is written at the end of the block.
     Arguments as of ``Capture``.
     """
-    capture = Capture(step_run_id, logfile, epoch)
-    begin_routing()
-    try:
-        with Hearing(capture):
-            yield capture
-    except BaseException:
-        # Cut off: what has come meanwhile goes with the run, or was committed with it.
-        capture.end()
-        raise
-    finally:
+
+    __slots__ = ("_own",)
+
+    def __init__(self, step_run_id: int, logfile: str = "", epoch: int = 1) -> None:
+        self._own = Capture(step_run_id, logfile, epoch)
+        super().__init__(self._own)
+
+    def __enter__(self) -> Capture:  # type: ignore[override]
+        begin_routing()
+        super().__enter__()
+        return self._own
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__()
         end_routing()
-    _write_rest(capture)
+        pieces = self._own.end()
+        # Where the run was cut off, what has come meanwhile goes with it, or was committed with it.
+        if exception[0] is None and (pieces or _left_over):
+            _write_rest(self._own, pieces)
 
 
 @contextmanager
@@ -67,7 +73,7 @@ def resume_capture(capture: Capture | None) -> Iterator[None]:
                 yield
         finally:
             end_routing()
-            _write_rest(capture)
+            _write_rest(capture, capture.end())
 
 
 def get_capture() -> Capture | None:
@@ -84,10 +90,7 @@ def flush_capture(capture: Capture) -> None:
     _write(capture, capture.take_pieces())
 
 
-def _write_rest(capture: Capture) -> None:
-    pieces = capture.end()
-    if not pieces and not _left_over:
-        return
+def _write_rest(capture: Capture, pieces: list[Piece]) -> None:
     # What belongs to a transaction that will be rolled back goes with it.
     if not connections[DATABASE].needs_rollback:
         try:

@@ -16,10 +16,11 @@ from django_wfe.engine.capture import Capture
 from django_wfe.engine.claims import Claim
 from django_wfe.engine.code import load_node
 from django_wfe.engine.connections import is_connection_broken, is_connection_error
-from django_wfe.engine.failures import clean, describe_failure, describe_reason, say
+from django_wfe.engine.failures import clean, describe_failure, describe_reason
 from django_wfe.engine.heartbeat import ActiveRun, WorkerProcess
 from django_wfe.engine.inputs import list_values, load_input
 from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
+from django_wfe.engine.tracebacks import say
 from django_wfe.exceptions import CodeNotLoaded, InvalidTransition, StepCanceled, StepTimeout
 from django_wfe.graph import Edge, Graph, Node, has_input
 from django_wfe.models import Job

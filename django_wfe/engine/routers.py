@@ -1,7 +1,7 @@
 """Brings what is printed, written to stderr and logged to the capture of the context that it is done in.
 
-``sys.stdout`` and ``sys.stderr`` are replaced by routers while a step run is at work, and are what they were before once
-none is. Nothing is swapped while any thread is at work, so that no thread can break it for another.
+``sys.stdout`` and ``sys.stderr`` are replaced by routers while a step run is at work, and are again what they were
+once none is. Nothing is swapped while any thread is at work, so that no thread can break it for another.
 
 ``logging`` is listened to where each logger hands its records to the handlers. No handler is needed for it: so
 ``basicConfig()`` finds the root logger as it was, Python's handler of last resort speaks where the project has none,
@@ -27,6 +27,9 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 ENGINE_LOGGERS = ("django_wfe.engine", "django_wfe.delivery")
 """What the engine says about a step run while it is at it. That is for the worker's log, not for the step's own."""
 
+DATABASE_LOGGER = "django.db.backends"
+"""Tells of the statements too by which the engine ends a step run."""
+
 _formatter = logging.Formatter(FORMAT)
 _complainer = logging.Handler()
 _hand_over = logging.Logger.callHandlers
@@ -46,9 +49,13 @@ def begin_routing() -> None:
             _before = (_unwrap(sys.stdout), _unwrap(sys.stderr))
         _users += 1
         if type(sys.stdout) is not Router:
-            sys.stdout = Router(sys.stdout)
+            if _routers[0]._stream is not sys.stdout:
+                _routers[0] = Router(sys.stdout)
+            sys.stdout = _routers[0]
         if type(sys.stderr) is not Router:
-            sys.stderr = Router(sys.stderr)
+            if _routers[1]._stream is not sys.stderr:
+                _routers[1] = Router(sys.stderr)
+            sys.stderr = _routers[1]
     if logging.Logger.callHandlers is _hand_over:
         _listen_to_logging()
 
@@ -165,11 +172,12 @@ def _call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
         with Hearing(None):
             _hand_over(logger, record)
     finally:
-        if not record.name.startswith(ENGINE_LOGGERS):
-            _keep(capture, record)
+        _keep(capture, record)
 
 
 def _keep(capture: Capture, record: logging.LogRecord) -> None:
+    if record.name.startswith(ENGINE_LOGGERS) or (capture.is_closing and record.name.startswith(DATABASE_LOGGER)):
+        return
     try:
         text = _formatter.format(record)
     except Exception:
@@ -178,6 +186,10 @@ def _keep(capture: Capture, record: logging.LogRecord) -> None:
             _complainer.handleError(record)
     else:
         capture.write(f"{text}\n")
+
+
+_routers = [Router(None), Router(None)]
+"""The latest, to be used again."""
 
 
 def _renew_lock() -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine import notices, statements
-from django_wfe.engine.capture import Capture, Hearing
+from django_wfe.engine.capture import Capture
 from django_wfe.engine.claims import Claim
 from django_wfe.engine.connections import is_connection_error
 from django_wfe.engine.dispatcher import dispatch_on_commit
@@ -45,9 +45,7 @@ def settle(claim: Claim, outcome: Outcome, capture: Capture | None, *, keep: boo
     Args:
         keep: claim the next step run for this worker, where there is one that can run; else it is dispatched.
     """
-    # The step is over: what the engine's statements log is not its output.
-    with Hearing(None):
-        settled = _settle(claim, outcome, capture, keep=keep)
+    settled = _settle(claim, outcome, capture, keep=keep)
     if capture is not None and not settled.accepted:
         # The log is kept all the same.
         capture.restore()

@@ -194,10 +194,8 @@ def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
         errors += _describe(error)
     except NotEncodable as error:
         errors.append(str(error))
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # a validator is code of the project: its defect is told for the row that meets it
+    except (Exception, SystemExit) as error:
+        # A validator is code of the project: its defect is told for the row that meets it.
         errors.append(
             _("a validator of %(schema)s raised %(error)s")
             % {"schema": schema.__qualname__, "error": say_briefly(error)}
