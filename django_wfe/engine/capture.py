@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from contextvars import ContextVar, Token
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from typing import NamedTuple
 from django_wfe.conf import settings
 from django_wfe.engine.failures import clean
 from django_wfe.engine.spool import Spool
+from django_wfe.engine.tracebacks import format_traceback, get_location
 
 PIECES_PER_EPOCH = 1_000
 LAST_EPOCH = 2_000_000
@@ -191,6 +193,21 @@ class Capture:
         self._parts = []
         self._unfiled = []
         self._is_forked = True
+
+    def leave_forked_process(self) -> None:
+        """End the process if it is one that the step has forked, and that comes back from the step's code.
+
+        The engine belongs to the process that forked it: here it would settle the same run, over the same connection.
+        """
+        if not self._is_forked:
+            return
+        error = sys.exc_info()[1]
+        code = 0 if error is None else 1
+        if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
+            code = error.code or 0
+        elif error is not None:
+            self.write(format_traceback(error, get_location(error)))
+        os._exit(code & 0xFF)
 
     def _add(self, text: str) -> None:
         if self._room <= 0:

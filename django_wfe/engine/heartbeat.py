@@ -22,6 +22,7 @@ from dramatiq.threading import raise_thread_exception
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.capture import Capture
 from django_wfe.engine.claims import Claim
+from django_wfe.engine.green_threads import refuse_green_threads
 from django_wfe.engine.output import flush_capture
 from django_wfe.engine.recovery import find_held
 from django_wfe.engine.settling import settle_lost
@@ -96,6 +97,7 @@ class WorkerProcess:
     """
 
     def __init__(self) -> None:
+        refuse_green_threads()
         self.id = uuid.uuid4()
         self.pid = os.getpid()
         self.threads = 1

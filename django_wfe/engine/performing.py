@@ -112,15 +112,18 @@ def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -
     step_class = type(step)
     outgoing = graph.list_edges_from(claim.step)
     cross("before execute")
-    with active.allow_interrupts():
-        result = plan_execute(step_class).call(step.execute, claim.value, offered)
-        # What the next step gets is what the database will give after a crash, so that both are the same.
-        encoded = encode(result, lambda: _("the result of %(step)s") % {"step": claim.step})
-        value = None if encoded == "null" else json.loads(encoded)
-        transition = None
-        if outgoing:
-            offered["result"] = result
-            transition = plan_transition(step_class).call(step.transition, claim.value, offered)
+    try:
+        with active.allow_interrupts():
+            result = plan_execute(step_class).call(step.execute, claim.value, offered)
+            # What the next step gets is what the database will give after a crash, so that both are the same.
+            encoded = encode(result, lambda: _("the result of %(step)s") % {"step": claim.step})
+            value = None if encoded == "null" else json.loads(encoded)
+            transition = None
+            if outgoing:
+                offered["result"] = result
+                transition = plan_transition(step_class).call(step.transition, claim.value, offered)
+    finally:
+        active.capture.leave_forked_process()
     cross("after execute")
     if not outgoing:
         return Finished(encoded=encoded, value=value, transition=None, next_node=None)
