@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 from django_wfe.engine.capture import Capture, Hearing, find_listener
+from django_wfe.engine.tracebacks import format_traceback, get_location, say_briefly
 
 STEP_LOGGER = "django_wfe.step"
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -31,7 +32,6 @@ DATABASE_LOGGER = "django.db.backends"
 """Tells of the statements too by which the engine ends a step run."""
 
 _formatter = logging.Formatter(FORMAT)
-_complainer = logging.Handler()
 _hand_over = logging.Logger.callHandlers
 _lock = threading.Lock()
 _users = 0
@@ -180,12 +180,13 @@ def _keep(capture: Capture, record: logging.LogRecord) -> None:
         return
     try:
         text = _formatter.format(record)
-    except Exception:
-        # The way logging treats a record that cannot be formatted: said on stderr, never raised.
-        with Hearing(None):
-            _complainer.handleError(record)
-    else:
-        capture.write(f"{text}\n")
+    except Exception as error:
+        # Not as logging does it: to print what went wrong may raise too, for the same reason.
+        text = f"{record.levelname} {record.name}: (a record that cannot be formatted: {say_briefly(error)})"
+        exception = record.exc_info[1] if record.exc_info else None
+        if exception is not None:
+            text += "\n" + format_traceback(exception, get_location(exception)).rstrip()
+    capture.write(f"{text}\n")
 
 
 _routers = [Router(None), Router(None)]

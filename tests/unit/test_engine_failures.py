@@ -193,7 +193,9 @@ def test_what_python_can_describe_is_described_as_python_does():
         except KeyError as inner:
             raise ValueError("outer") from inner
     except ValueError as raised:
-        assert describe_failure(raised, "shop.Step").traceback == "".join(traceback.format_exception(raised))
+        described = describe_failure(raised, "shop.Step").traceback
+        expected = "".join(traceback.format_exception(raised))
+    assert described == expected
 
 
 def test_a_syntax_error_without_a_text_says_what_it_is_and_where_it_was_raised():
