@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 from django_wfe.exceptions import InvalidWorkflow
-from django_wfe.graph import Graph, Problem, build_graph, find_problems
+from django_wfe.graph import Graph, build_graph
+from django_wfe.problems import Problem, find_problems, find_workflow_problems
 from django_wfe.steps import Step, dotted_path
 
 __all__ = ["Workflow"]
@@ -38,7 +39,8 @@ def is_abstract(workflow: type[Workflow]) -> bool:
 def list_problems(workflow: type[Workflow]) -> tuple[Problem, ...]:
     """List what stands in the way of running this workflow, each with its cure. Empty: it can run."""
     # Not kept: a test may have patched a class for a moment, and what is wrong then is not wrong later.
-    return tuple(find_problems(dotted_path(workflow), workflow.DIGRAPH))
+    path = dotted_path(workflow)
+    return (*find_problems(path, workflow.DIGRAPH), *find_workflow_problems(path, workflow))
 
 
 def compile_graph(workflow: type[Workflow]) -> Graph:

@@ -8,14 +8,17 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db import DataError, transaction
+from django.db import DataError
 from django.db.models.functions import Now
 
-from django_wfe.conf import DATABASE, settings
+from django_wfe.conf import settings
 from django_wfe.discovery.files import FileState, look_at
 from django_wfe.discovery.reading import ModuleReading, read_modules
+from django_wfe.discovery.steadiness import confirm_readings, read_again
 from django_wfe.engine.definitions import DeclaredWorkflow, record_deleted, record_workflow
+from django_wfe.engine.transactions import atomic
 from django_wfe.models import DefinitionModule, Workflow
+from django_wfe.texts import make_storable
 
 LONGEST_ERROR = 4_000
 """How many characters of an error are kept."""
@@ -76,9 +79,17 @@ class DefinitionSync:
         began = time.time_ns()
         before = look_at(self._seen or ())
         readings = read_modules(settings.workflows, stop=stop)
+        readings = self._confirm(readings, stop)
         report = record_readings(readings)
         self._seen = self._look_after(readings, before, began)
         return report
+
+    def _confirm(self, readings: list[ModuleReading], stop: threading.Event | None) -> list[ModuleReading]:
+        """Read again what gave a definition that is new, so that one which each process has anew is not recorded."""
+        new = find_new_definitions(readings)
+        if not new:
+            return readings
+        return confirm_readings(readings, lambda names: read_again(names, stop=stop), only=new)
 
     def _look_after(
         self, readings: Iterable[ModuleReading], before: Mapping[str, FileState], began: int
@@ -106,6 +117,18 @@ class DefinitionSync:
             if latest == state:
                 return
             state = latest
+
+
+def find_new_definitions(readings: Iterable[ModuleReading]) -> set[str]:
+    """Return the paths of the workflows whose definition is not the current one in the database."""
+    fingerprints = {
+        workflow.path: workflow.graph.fingerprint
+        for reading in readings
+        for workflow in reading.workflows
+        if workflow.graph is not None
+    }
+    rows = Workflow.objects.filter(path__in=fingerprints).values_list("path", "current_definition__fingerprint")
+    return {path for path, fingerprint in (fingerprints.items() - set(rows))}
 
 
 def record_readings(readings: Iterable[ModuleReading]) -> SyncReport:
@@ -146,7 +169,7 @@ def _merge(readings: Iterable[ModuleReading]) -> dict[str, DeclaredWorkflow]:
 def _record(declared: DeclaredWorkflow) -> str:
     """Write one workflow; give why it cannot run, or ""."""
     try:
-        with transaction.atomic(using=DATABASE):
+        with atomic():
             return record_workflow(declared).load_error
     except (DataError, ValueError) as error:  # NUL characters, half of a surrogate pair, NaN as a schema's default
         text = _clean(f"{declared.path} cannot be kept in the database: {error}")
@@ -166,4 +189,4 @@ def _record_module(reading: ModuleReading, error: str, errors: Mapping[str, str]
 
 def _clean(text: str) -> str:
     """Give the text as PostgreSQL can keep it, cut where it is very long."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()[:LONGEST_ERROR]
+    return make_storable(text)[:LONGEST_ERROR]

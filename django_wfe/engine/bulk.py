@@ -21,10 +21,11 @@ from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.dispatcher import get_dispatcher
 from django_wfe.engine.rights import name_actor, require_permission
 from django_wfe.engine.staging import LOOK_AGAIN_SECONDS, count_room, find_returned, is_free
+from django_wfe.engine.transactions import atomic
 from django_wfe.engine.verb_rules import Situation
 from django_wfe.engine.verbs import VERBS, Verb
 from django_wfe.exceptions import WFEException, WrongState
-from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, StepRun, StepRunState
+from django_wfe.models import BulkItem, BulkRun, Definition, Job, JobEvent, StepRun, StepRunState
 from django_wfe.models.jobs import name_job_state
 
 BATCH = 50
@@ -53,13 +54,15 @@ def preview_bulk(verb: str, jobs: QuerySet[Job], *, expected_state: str | None =
     """
     chosen = _get_verb(verb)
     running = StepRun.objects.filter(job=OuterRef("pk"), state=StepRunState.RUNNING)
-    groups = jobs.order_by().annotate(runs=Exists(running)).values_list("state", "runs").annotate(count=Count("pk"))
+    history = Definition.objects.filter(pk=OuterRef("definition"), graph__has_key="is_history")
+    found = jobs.order_by().annotate(runs=Exists(running), is_history=Exists(history))
+    groups = found.values_list("state", "runs", "is_history").annotate(count=Count("pk"))
     allowed, left_alone = 0, dict[str, int]()
-    for state, has_running, count in groups:
+    for state, has_running, is_history, count in groups:
         if expected_state is not None and state != expected_state:
             reason = _("It is not “%(expected)s”.") % {"expected": name_job_state(expected_state)}
         else:
-            reason = chosen.rule.refuse(Situation(state=state, has_running=has_running))
+            reason = chosen.rule.refuse(Situation(state=state, has_running=has_running, is_history=is_history))
         if reason:
             left_alone[reason] = left_alone.get(reason, 0) + count
         else:
@@ -90,7 +93,7 @@ def start_bulk(
     """
     chosen = _get_verb(verb)
     require_permission(actor, chosen.permission)
-    with transaction.atomic(using=DATABASE):
+    with atomic():
         bulk = BulkRun.objects.create(
             verb=verb,
             options=dict(options or {}),
@@ -201,7 +204,7 @@ def resume_bulk() -> int:
 
 def _apply_to_next(bulk: BulkRun) -> bool:
     """Apply the verb to one Job and keep what came of it, in one transaction: after a crash it is done once or not."""
-    with transaction.atomic(using=DATABASE):
+    with atomic():
         item = (
             bulk.items.filter(state=BulkItem.State.PENDING).select_for_update(skip_locked=True).order_by("id").first()
         )
@@ -209,7 +212,7 @@ def _apply_to_next(bulk: BulkRun) -> bool:
             return False
         state, message = BulkItem.State.DONE, ""
         try:
-            with transaction.atomic(using=DATABASE):
+            with atomic():
                 _get_verb(bulk.verb).function(
                     item.job_id, actor=bulk.actor, source=bulk.source, reason=bulk.reason, **bulk.options
                 )

@@ -20,9 +20,9 @@ from django_wfe.conf import DATABASE
 from django_wfe.engine.boundaries import cross
 
 TYPES = {
-    "actor_id": "bigint",
+    "actor_id": "unknown",  # as the key of the project's user model: PostgreSQL looks at the column
     "actor_name": "text",
-    "created_by_id": "bigint",
+    "created_by_id": "unknown",
     "definition_id": "bigint",
     "epoch": "integer",
     "error": "text",

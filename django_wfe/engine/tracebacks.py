@@ -42,6 +42,36 @@ def get_location(error: BaseException) -> TracebackType | None:
     return location
 
 
+def get_cause(error: BaseException) -> BaseException | None:
+    """Return its cause, whatever its class makes of the attribute."""
+    cause: BaseException | None = BaseException.__dict__["__cause__"].__get__(error)
+    return cause
+
+
+def get_context(error: BaseException) -> BaseException | None:
+    """Return what was being handled when it was raised, unless it says that this does not matter."""
+    if BaseException.__dict__["__suppress_context__"].__get__(error):
+        return None
+    context: BaseException | None = BaseException.__dict__["__context__"].__get__(error)
+    return context
+
+
+def list_members(error: BaseException) -> tuple[BaseException, ...]:
+    """Return the exceptions that a group holds; none where it is no group."""
+    if not issubclass(type(error), BaseExceptionGroup):
+        return ()
+    members: tuple[BaseException, ...] = BaseExceptionGroup.__dict__["exceptions"].__get__(error)
+    return members
+
+
+def read_attribute(error: BaseException | None, name: str) -> Any:
+    """Return an attribute, or None where it has none, or reading it raises."""
+    try:
+        return getattr(error, name, None)
+    except BaseException:
+        return None
+
+
 def find_innermost(location: TracebackType) -> TracebackType:
     """Return the last part of a traceback."""
     while location.tb_next is not None:
@@ -87,8 +117,8 @@ def _is_small(error: BaseException) -> bool:
         seen.add(id(one))
         if len(seen) > MAX_LINKED or depth > MAX_DEPTH:
             return False
-        waiting.extend((linked, depth) for linked in (_get_cause(one), _get_context(one)) if linked is not None)
-        waiting.extend((member, depth + 1) for member in _list_members(one))
+        waiting.extend((linked, depth) for linked in (get_cause(one), get_context(one)) if linked is not None)
+        waiting.extend((member, depth + 1) for member in list_members(one))
     return True
 
 
@@ -97,9 +127,9 @@ def _format_plainly(error: BaseException, location: TracebackType | None, reason
     seen = {id(error)}
     while len(chain) < MAX_PLAIN:
         last = chain[-1][0]
-        before, link = _get_cause(last), "\nThe exception above was the cause of the one below.\n\n"
+        before, link = get_cause(last), "\nThe exception above was the cause of the one below.\n\n"
         if before is None:
-            before, link = _get_context(last), "\nThe exception below was raised while the one above was handled.\n\n"
+            before, link = get_context(last), "\nThe exception below was raised while the one above was handled.\n\n"
         if before is None or id(before) in seen:
             break
         seen.add(id(before))
@@ -109,7 +139,7 @@ def _format_plainly(error: BaseException, location: TracebackType | None, reason
             yield "Traceback (most recent call last):\n"
             yield from _format_frames(place)
         yield f"{name_type(type(one))}: {say(one)}\n"
-        members = _list_members(one)
+        members = list_members(one)
         if members:
             yield f"  ({len(members)} exceptions in it: {', '.join(name_type(type(each)) for each in members[:10])})\n"
         yield link
@@ -130,22 +160,3 @@ def _walk(location: TracebackType) -> list[tuple[Any, int]]:
     if len(frames) > MAX_FRAMES:
         frames = frames[: MAX_FRAMES // 2] + frames[-MAX_FRAMES // 2 :]
     return frames
-
-
-def _get_cause(error: BaseException) -> BaseException | None:
-    cause: BaseException | None = BaseException.__dict__["__cause__"].__get__(error)
-    return cause
-
-
-def _get_context(error: BaseException) -> BaseException | None:
-    if BaseException.__dict__["__suppress_context__"].__get__(error):
-        return None
-    context: BaseException | None = BaseException.__dict__["__context__"].__get__(error)
-    return context
-
-
-def _list_members(error: BaseException) -> tuple[BaseException, ...]:
-    if not issubclass(type(error), BaseExceptionGroup):
-        return ()
-    members: tuple[BaseException, ...] = BaseExceptionGroup.__dict__["exceptions"].__get__(error)
-    return members

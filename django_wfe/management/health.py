@@ -11,15 +11,18 @@ import dramatiq
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.explain import list_live_workers
 from django_wfe.engine.incidents import SHOWN, list_incidents
+from django_wfe.engine.needed_code import list_needed_code, say_cure, say_needed_code
+from django_wfe.engine.outdated import list_outdated
 from django_wfe.leadership import WATCHDOG_LOCK
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
+from django_wfe.models.moments import MomentField
+from django_wfe.moments import count_seconds, localize
 from django_wfe.states import RUNNABLE_JOB_STATES
 
 LONGEST_READY_SECONDS = 300.0
@@ -58,7 +61,14 @@ def examine() -> Iterator[Finding]:
     yield migrations
     if not migrations.ok:
         return
-    for look in (examine_workers, examine_watchdog, examine_definitions, examine_queue, examine_incidents):
+    for look in (
+        examine_workers,
+        examine_watchdog,
+        examine_definitions,
+        examine_needed_code,
+        examine_queue,
+        examine_incidents,
+    ):
         yield look()
 
 
@@ -115,6 +125,10 @@ def examine_workers() -> Finding:
     if lacking:
         text = _("lack code: %(lacking)s") % {"lacking": _name_some(lacking)}
         return _find_wrong(name, text, _("Deploy the code to every worker and restart those that lack it."))
+    outdated = list_outdated(alive)
+    if outdated:
+        text = " ".join(str(one) for one in outdated[:NAMED]) + (" …" if len(outdated) > NAMED else "")
+        return _find_wrong(name, text, _("Deploy the code to every worker and restart those that have another."))
     return _find_sound(name, _("%(number)d alive: %(names)s") % {"number": len(alive), "names": _name_some(alive)})
 
 
@@ -143,6 +157,15 @@ def examine_definitions() -> Finding:
     return _find_sound(_("Definitions"), text)
 
 
+def examine_needed_code() -> Finding:
+    """Tell whether this process has the code of every node that open jobs are at, or may come to."""
+    name, needed = _("Code that jobs need"), list_needed_code()
+    if not needed:
+        return _find_sound(name, _("all there"))
+    text = _name_some(f"{lack.step}: {say_needed_code(lack)}" for lack in needed)
+    return _find_wrong(name, text, say_cure(needed[0]))
+
+
 def examine_queue() -> Finding:
     """Tell for how long the step run has been ready that could have been claimed first."""
     oldest = (
@@ -152,7 +175,7 @@ def examine_queue() -> Finding:
             job__state__in=sorted(RUNNABLE_JOB_STATES),
             job__workflow__paused=False,
         )
-        .annotate(now=Now())
+        .annotate(now=Now(output_field=MomentField()))
         .only("job_id", "due_at")
         .order_by("due_at")
         .first()
@@ -160,7 +183,7 @@ def examine_queue() -> Finding:
     if oldest is None:
         return _find_sound(_("Oldest ready step"), _("none"))
     now: datetime = oldest.now
-    seconds = max((now - oldest.due_at).total_seconds(), 0)
+    seconds = max(count_seconds(oldest.due_at, now), 0)
     text = _("ready for %(seconds)d s, in job %(job)d") % {"seconds": seconds, "job": oldest.job_id}
     cure = _("Run manage.py wfe_doctor %(job)d for its cause.") % {"job": oldest.job_id}
     return Finding(_("Oldest ready step"), ok=seconds <= LONGEST_READY_SECONDS, text=text, cure=cure)
@@ -210,7 +233,7 @@ def _say_error(error: BaseException) -> str:
 
 
 def _say_time(moment: datetime) -> str:
-    return timezone.localtime(moment).isoformat(sep=" ", timespec="seconds")
+    return localize(moment).isoformat(sep=" ", timespec="seconds")
 
 
 def _name_some(things: Any) -> str:
