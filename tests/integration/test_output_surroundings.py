@@ -20,6 +20,7 @@ from django_wfe.engine import code, output
 from django_wfe.engine.output import capture_output, flush_capture, read_log
 from django_wfe.exceptions import InvalidWorkflow
 from django_wfe.models import JobState
+from django_wfe.steps import Step
 from tests import interface_workflows as declared
 from tests.engine_helpers import run
 
@@ -401,3 +402,10 @@ def test_what_was_wrong_with_a_step_while_it_was_patched_is_not_wrong_afterwards
     ):
         run_workflow(declared.Passing)
     assert run(declared.Passing).state == JobState.FINISHED
+
+
+def test_the_base_of_all_steps_may_be_mocked_and_only_steps_without_a_method_of_their_own_are():
+    code.clear()
+    with mock.patch.object(Step, "execute", return_value="of the base") as execute:
+        job = run(declared.Passing)
+    assert (job.state, execute.call_count) == (JobState.FINISHED, 0)
