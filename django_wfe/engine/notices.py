@@ -6,16 +6,18 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import Error, transaction
+from django.db import Error, connections, transaction
 from django.dispatch import Signal
 
 from django_wfe import signals
 from django_wfe.conf import DATABASE
 from django_wfe.engine.failures import describe_failure, name_function
 from django_wfe.engine.output import get_capture, resume_capture
+from django_wfe.engine.sessions import restore_sessions
 from django_wfe.models import Job, StepRun
 
 logger = logging.getLogger("django_wfe")
@@ -78,8 +80,12 @@ def _send_on_commit(signal: Signal, load: Callable[[], dict[str, Any]]) -> None:
     capture = get_capture()
 
     def send() -> None:
+        was_in_block = connections[DATABASE].in_atomic_block
         with resume_capture(capture):
-            _send_safely(signal, load)
+            copy_context().run(_send_safely, signal, load)
+        if not was_in_block:
+            # Receivers are code like that of steps, and may leave a transaction open.
+            restore_sessions()
 
     transaction.on_commit(send, using=DATABASE)
 
