@@ -18,6 +18,7 @@ from django_wfe.engine.code import read_graph
 from django_wfe.graph import Graph, Node, get_description, get_label
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.problems import Problem
+from django_wfe.repeated_keys import find_repeated_keys
 from django_wfe.steps import dotted_path
 from django_wfe.workflows import Workflow as WorkflowClass
 from django_wfe.workflows import list_problems
@@ -73,6 +74,7 @@ class DeclaredWorkflow:
 def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
     """Give a Workflow class as data, with every problem that keeps it from running."""
     problems = [*list_problems(workflow)]
+    problems += find_repeated_keys(workflow)
     problems += _find_storage_problems(workflow, known={problem.node for problem in problems})
     graph = None
     if not problems:

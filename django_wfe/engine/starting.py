@@ -180,9 +180,7 @@ def _choose_definition(asked: Any, row: Workflow) -> int:
     found = Definition.objects.filter(workflow=row, fingerprint=fingerprint).values_list("pk", flat=True).first()
     if found is not None:
         return found
-    recorded = _record(asked).current_definition_id
-    assert recorded is not None  # noqa: S101  (a class without problems was recorded just now)
-    return recorded
+    return require_startable(_record(asked))
 
 
 def _record(workflow: type[WorkflowClass]) -> Workflow:

@@ -9,15 +9,20 @@ from typing import Any
 
 import dramatiq
 from django.db import DatabaseError, InterfaceError, connections
-from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.database_trouble import (
+    explain_connection_error,
+    explain_unapplied,
+    list_unapplied_migrations,
+)
 from django_wfe.engine.explain import list_live_workers
 from django_wfe.engine.incidents import SHOWN, list_incidents
+from django_wfe.engine.start_rules import say_how_to_read, was_never_read
 from django_wfe.leadership import WATCHDOG_LOCK
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
 from django_wfe.states import RUNNABLE_JOB_STATES
@@ -73,17 +78,17 @@ def examine_database() -> Finding:
             cursor.execute("SHOW server_version")
             (version,) = cursor.fetchone()
     except (DatabaseError, InterfaceError) as error:
-        return _find_wrong(name, _say_error(error), _("See that it runs, and look at DATABASES[“default”]."))
+        trouble = explain_connection_error(error)
+        return _find_wrong(name, trouble.cause, trouble.cure)
     return _find_sound(name, f"PostgreSQL {version}")
 
 
 def examine_migrations() -> Finding:
     """Tell whether the tables are those of this version."""
-    executor = MigrationExecutor(connections[DATABASE])
-    targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "django_wfe"]
-    missing = [str(migration) for migration, _backwards in executor.migration_plan(targets)]
+    missing = list_unapplied_migrations()
     if missing:
-        return _find_wrong(_("Migrations"), ", ".join(missing), _("Run manage.py migrate."))
+        trouble = explain_unapplied(missing)
+        return _find_wrong(_("Migrations"), trouble.cause, trouble.cure)
     return _find_sound(_("Migrations"), _("all applied"))
 
 
@@ -131,6 +136,9 @@ def examine_watchdog() -> Finding:
 
 def examine_definitions() -> Finding:
     """Tell whether every module of ``WFE_WORKFLOWS`` could be read, and every workflow in it taken over."""
+    if not settings.workflows:
+        cure = _("Write WFE_WORKFLOWS = “yourproject.workflows”, the module that defines or imports your workflows.")
+        return _find_wrong(_("Definitions"), _("WFE_WORKFLOWS is not set"), cure)
     failed = [
         *DefinitionModule.objects.exclude(error="").values_list("path", "error"),
         *Workflow.objects.filter(deleted=False).exclude(load_error="").values_list("path", "load_error"),
@@ -139,6 +147,8 @@ def examine_definitions() -> Finding:
         text = _name_some(f"{path}: {error.strip().splitlines()[-1][:200]}" for path, error in failed)
         return _find_wrong(_("Definitions"), text, _("Run manage.py wfe_check, and mend what it names."))
     number = Workflow.objects.filter(deleted=False).count()
+    if was_never_read():
+        return _find_wrong(_("Definitions"), _("none has been read yet"), say_how_to_read())
     text = ngettext("%(number)d workflow", "%(number)d workflows", number) % {"number": number}
     return _find_sound(_("Definitions"), text)
 
