@@ -67,9 +67,9 @@ class ForeignMessages:
             self._told_at[identity] = now
             number = self._untold.pop(identity)
         logger.error(
-            "%d message(s) in the queue %s are of another database, %s; this worker's is %s. They are not run here, and "
-            "the jobs there wait until their watchdog sends again. Two projects use one broker and one queue: give each "
-            "a WFE_QUEUE of its own, or a broker.",
+            "%d message(s) in the queue %s are of another database, %s; this worker's is %s. They are not run here, "
+            "and the jobs there wait until their watchdog sends again. Two projects use one broker and one queue: "
+            "give each a WFE_QUEUE of its own.",
             number,
             queue,
             identity,

@@ -26,7 +26,17 @@ class WorkerAdmin(ConsoleAdmin[Worker]):
     search_help_text = gettext_lazy("Finds workers by a part of their host's name.")
     sortable_by = ()
     ordering = ("-started_at",)
-    fields = ("hostname", "pid", "threads", "condition", "started_at", "last_seen", "stopped_at", "lacks_written")
+    fields = (
+        "hostname",
+        "pid",
+        "threads",
+        "condition",
+        "started_at",
+        "last_seen",
+        "stopped_at",
+        "lacks_written",
+        "foreign_written",
+    )
     readonly_fields = fields
 
     @admin.display(description=gettext_lazy("worker"))
@@ -56,6 +66,13 @@ class WorkerAdmin(ConsoleAdmin[Worker]):
         if not worker.lacks:
             return _("nothing")
         return draw_json(worker.lacks)
+
+    @admin.display(description=gettext_lazy("messages of other databases"))
+    def foreign_written(self, worker: Worker) -> SafeString | str:
+        """How many messages it got that are about another project's database."""
+        if not worker.foreign_messages:
+            return _("none")
+        return draw_json(worker.foreign_messages)
 
 
 def describe_worker(worker: Worker) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Which database a message is about: two projects that share a broker must not take each other's messages in silence."""
+"""Which database a message is about: of two projects on one broker, neither takes the other's messages in silence."""
 
 from __future__ import annotations
 

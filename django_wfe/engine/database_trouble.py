@@ -172,4 +172,4 @@ _CONNECTION_CURES: tuple[tuple[re.Pattern[str], Callable[[str, str], str]], ...]
         _say_not_running,
     ),
 )
-"""What libpq and the server say where no connection comes about. A server that speaks another language gets the rest."""
+"""What libpq and the server say where there is no connection. What a server says in another language fits none."""

@@ -24,6 +24,13 @@ class Worker(models.Model):
     lacks: Any = models.JSONField(
         _("lacks"), default=dict, blank=True, help_text=_("Nodes that it was asked to run and could not import.")
     )
+    foreign_messages: Any = models.JSONField(
+        _("messages of other databases"),
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        help_text=_("How many messages it got that are about another database, by the name of that."),
+    )
 
     class Meta:
         verbose_name = _("worker")
