@@ -71,7 +71,8 @@ class DramatiqDispatcher:
 
     def _send(self, actor: dramatiq.Actor[[int], None], number: int, *, delay: int | None) -> bool:
         try:
-            actor.send_with_options(args=(number,), delay=delay, **{OPTION: name_own_database()})
+            options: dict[str, Any] = {OPTION: name_own_database()}
+            actor.send_with_options(args=(number,), delay=delay, **options)
         except Exception as error:
             # Each broker has exceptions of its own.
             logger.warning("The message %s(%s) was not sent (%r); recovery will.", actor.actor_name, number, error)

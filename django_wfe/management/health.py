@@ -120,14 +120,11 @@ def examine_workers() -> Finding:
     if lacking:
         text = _("lack code: %(lacking)s") % {"lacking": _name_some(lacking)}
         return _find_wrong(name, text, _("Deploy the code to every worker and restart those that lack it."))
-    foreign = sorted(
-        {f"{database}: {number}" for worker in alive for database, number in worker.foreign_messages.items()}
-    )
+    counted = [item for worker in alive for item in worker.foreign_messages.items()]
+    foreign = sorted({f"{database}: {number}" for database, number in counted})
     if foreign:
         text = _("got messages of another database: %(foreign)s") % {"foreign": _name_some(foreign)}
-        cure = _(
-            "Two projects use one broker and one queue: give each a WFE_QUEUE of its own, and restart its workers."
-        )
+        cure = _("Two projects use one broker and one queue: give each a WFE_QUEUE of its own, and restart them.")
         return _find_wrong(name, text, cure)
     return _find_sound(name, _("%(number)d alive: %(names)s") % {"number": len(alive), "names": _name_some(alive)})
 

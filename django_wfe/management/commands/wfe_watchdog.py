@@ -22,11 +22,8 @@ class Command(EngineCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--once",
-            action="store_true",
-            help=_("Do one sync and one sweep, then exit. Exit code 1: a definition has an error."),
-        )
+        words = _("Do one sync and one sweep, then exit. Exit code 1: a definition has an error.")
+        parser.add_argument("--once", action="store_true", help=words)
 
     def handle(self, *args: Any, once: bool, verbosity: int, **options: Any) -> None:
         _set_up_logging(verbosity)
