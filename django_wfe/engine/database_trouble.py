@@ -27,10 +27,14 @@ _OWN_TABLE = re.compile(r"\bdjango_wfe_\w+|\bwfe_\w+")
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why the database cannot be used, and what to do about it, each as a sentence or more."""
+    """Why the database cannot be used, and what to do about it, each as a sentence or more.
+
+    ``is_about_tables``: the database answers, and its tables are not those of this version.
+    """
 
     cause: str
     cure: str
+    is_about_tables: bool = False
 
     def __str__(self) -> str:
         return f"{self.cause} {self.cure}"
@@ -87,6 +91,7 @@ def explain_unapplied(migrations: list[str]) -> Trouble:
     return Trouble(
         _("The database lacks these migrations, which django-wfe needs: %(names)s.") % {"names": names},
         _("Run “python manage.py migrate”."),
+        is_about_tables=True,
     )
 
 
@@ -119,7 +124,7 @@ def _explain_tables(text: str) -> Trouble | None:
         "error": _end_sentence(text.strip().splitlines()[0])
     }
     cure = _("Run “python manage.py migrate”; if that finds nothing to do, the table was changed by hand: restore it.")
-    return Trouble(cause, cure)
+    return Trouble(cause, cure, is_about_tables=True)
 
 
 def _get_sqlstate(error: BaseException) -> str | None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.conf import settings
 from django_wfe.engine.code import import_module
-from django_wfe.engine.start_rules import say_how_to_read, was_never_read
+from django_wfe.engine.start_rules import explain_no_workflows
 from django_wfe.exceptions import CodeNotLoaded, UnknownWorkflow
 from django_wfe.graph import get_label
 from django_wfe.models import Workflow
@@ -51,9 +51,7 @@ def explain_unknown(asked: Any) -> str:
         return _("Did you mean %(path)r?") % {"path": nearest}
     if failures:
         return " ".join(failures)
-    if not known and was_never_read():
-        return _("No definition has been read yet. %(cure)s") % {"cure": say_how_to_read()}
-    return _("Give the id or dotted path of one that is listed, or its class.")
+    return explain_no_workflows() or _("Give the id or dotted path of one that is listed, or its class.")
 
 
 def _find_nearest(asked: str, paths: list[str]) -> str:

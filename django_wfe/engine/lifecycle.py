@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django_wfe.engine.bulk import BulkPreview, preview_bulk, start_bulk, stop_bulk
+from django_wfe.engine.database_trouble import noting_database_trouble
 from django_wfe.engine.explain import Explanation, explain_job
 from django_wfe.engine.inbox import (
     Draft,
@@ -92,6 +93,7 @@ __all__ = [
 Source = JobEvent.Source
 
 
+@noting_database_trouble
 def order_workflow_execution(
     workflow: Any = None,
     *,
@@ -110,6 +112,7 @@ def order_workflow_execution(
     return start_job(chosen, key=key, created_by=created_by, actor=actor, source=source).job_id
 
 
+@noting_database_trouble
 def run_workflow(
     workflow: Any = None,
     *,

@@ -51,6 +51,13 @@ def was_never_read() -> bool:
     return not DefinitionModule.objects.exists()
 
 
+def explain_no_workflows() -> str:
+    """Return why the database knows no workflow, and what to do, where no watchdog has worked yet; else ""."""
+    if Workflow.objects.exists() or not was_never_read():
+        return ""
+    return _("No definition has been read yet. %(cure)s") % {"cure": say_how_to_read()}
+
+
 def say_how_to_read() -> str:
     """Return what brings the definitions into the database."""
     if settings.watchdog_interval <= 0:

@@ -153,7 +153,7 @@ def examine_definitions() -> Finding:
         text = _name_some(f"{path}: {error.strip().splitlines()[-1][:200]}" for path, error in failed)
         return _find_wrong(_("Definitions"), text, _("Run manage.py wfe_check, and mend what it names."))
     number = Workflow.objects.filter(deleted=False).count()
-    if was_never_read():
+    if not number and was_never_read():
         return _find_wrong(_("Definitions"), _("none has been read yet"), say_how_to_read())
     text = ngettext("%(number)d workflow", "%(number)d workflows", number) % {"number": number}
     return _find_sound(_("Definitions"), text)

@@ -158,7 +158,8 @@ def test_trouble_is_told_once_and_its_end_too(project, watchdog, monkeypatch, ca
     failed = "The sweep failed, and is tried again every round without saying so: "
     assert told == [
         "This watchdog leads.",
-        f"{failed}the database does not answer: the server is gone",
+        f"{failed}The database does not answer: the server is gone. "
+        'See that PostgreSQL runs, and look at DATABASES["default"].',
         "The sweep works again.",
     ]
 

@@ -29,7 +29,7 @@ def only(messages: list[CheckMessage]) -> CheckMessage:
 
 
 def give_broker(settings, *middleware: object) -> None:
-    settings.DRAMATIQ_BROKER = {"BROKER": "dramatiq.brokers.stub.StubBroker", "MIDDLEWARE": list(middleware)}
+    settings.DRAMATIQ_BROKER = {"BROKER": "dramatiq.brokers.stub.StubBroker", "MIDDLEWARE": [*middleware, checks._CONNECTIONS_MIDDLEWARE]}
 
 
 def pretend_database(monkeypatch, **values: object) -> None:
@@ -40,7 +40,13 @@ def pretend_database(monkeypatch, **values: object) -> None:
 
 def test_all_checks_are_registered_under_the_tag():
     registered = {check for check in registry.registry.get_checks() if checks.TAG in check.tags}
-    assert registered == {checks.check_database, checks.check_broker, checks.check_settings, checks.check_workflows}
+    assert registered == {
+        checks.check_database,
+        checks.check_broker,
+        checks.check_settings,
+        checks.check_workflows,
+        checks.check_migrations,
+    }
 
 
 def test_every_message_has_an_own_id_and_a_hint(project, settings, monkeypatch):

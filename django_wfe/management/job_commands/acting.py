@@ -21,7 +21,13 @@ from django_wfe.engine.starting import run_job_here
 from django_wfe.exceptions import WFEException
 from django_wfe.management.job_commands.arguments import read_json, read_verb_options
 from django_wfe.management.job_commands.bulk import preview, start
-from django_wfe.management.job_commands.choosing import choose_jobs, find_job, find_workflow, is_id
+from django_wfe.management.job_commands.choosing import (
+    choose_jobs,
+    find_job,
+    find_startable_workflow,
+    find_workflow,
+    is_id,
+)
 from django_wfe.management.job_commands.output import Output, refuse, reject
 from django_wfe.management.job_commands.showing import describe
 from django_wfe.models import Job
@@ -29,7 +35,7 @@ from django_wfe.models import Job
 
 def start_one(output: Output, user: Any, workflow: str, key: str | None, here: bool, **options: Any) -> None:  # noqa: FBT001
     """Start a job, and run it here where that is asked for."""
-    row = find_workflow(workflow)
+    row = find_startable_workflow(workflow)
     try:
         started = start_job(row, key=key, actor=user, source=Source.COMMAND, run_here=here)
     except ValueError as error:
