@@ -116,10 +116,11 @@ def _guess_option(name: str, value: Any, known: Iterable[str], *, is_workflow: b
     base = Workflow if is_workflow else Decision
     declared = {option for place in base.__mro__ for option in inspect.get_annotations(place)}
     methods = {"execute", "transition", "on_cancel"}
-    options = sorted(methods & set(known) if is_method else declared - methods)
+    options = sorted(methods & set(known) if is_method else (declared & set(known)) - methods)
     guessed = (_WORKFLOW_SYNONYMS if is_workflow else _STEP_SYNONYMS).get(squashed, "")
     if guessed not in options:
-        guessed = next((option for option in options if _is_near(squashed, _squash(option))), "")
+        nearest = sorted(options, key=lambda option: _squash(option) != squashed)
+        guessed = next((option for option in nearest if _is_near(squashed, _squash(option))), "")
     if guessed == "DIGRAPH" and not isinstance(value, Mapping):
         return ""
     if not guessed and "UserInputSchema" in options and _is_input_model(squashed, value):

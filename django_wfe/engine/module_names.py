@@ -44,7 +44,7 @@ def suggest_module(name: str) -> str:
         return _say_meant(usual)
     if missing:
         nearest = _find_nearest(found, missing.partition(".")[0])
-        return _say_meant(nearest) if nearest else ""
+        return _say_meant(nearest) if nearest not in ("", stripped) else ""
     return ""
 
 

@@ -15,7 +15,7 @@ from django_wfe.engine.declared import explain_unknown, list_declared_as
 from django_wfe.engine.incidents import jobs_of_incident
 from django_wfe.engine.rights import list_visible_jobs
 from django_wfe.exceptions import WFEException
-from django_wfe.management.job_commands.output import refuse, reject
+from django_wfe.management.job_commands.output import REFUSED, refuse, reject
 from django_wfe.models import Job, Workflow
 
 LARGEST_ID = 2**63 - 1
@@ -48,15 +48,17 @@ def find_workflow(name: str) -> Workflow:
         raise reject(
             _("Several workflows are called %(name)s. Give one of: %(paths)s") % {"name": name, "paths": paths}
         )
-    raise refuse(_("There is no workflow %(name)s. %(cure)s") % {"name": name, "cure": explain_unknown(name)})
+    known = ", ".join(Workflow.objects.filter(deleted=False).values_list("path", flat=True))
+    cure = _("There are: %(paths)s") % {"paths": known} if known else explain_unknown(name)
+    raise refuse(_("There is no workflow %(name)s. %(cure)s") % {"name": name, "cure": cure})
 
 
 def find_startable_workflow(name: str) -> Workflow:
     """Give the workflow of this name, as ``find_workflow``. One that is declared and not read yet is recorded."""
     try:
         return find_workflow(name)
-    except CommandError:
-        declared = list_declared_as(name)
+    except CommandError as error:
+        declared = list_declared_as(name) if error.returncode == REFUSED else []
         if len(declared) != 1:
             raise
     try:
