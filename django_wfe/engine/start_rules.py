@@ -22,7 +22,10 @@ def explain_no_start(workflow: Workflow) -> WFEException | None:
         )
     if workflow.load_error:
         return InvalidWorkflow(
-            _("The workflow %(workflow)s cannot start: its latest declaration has problems. Mend them, and let the watchdog read it: %(reason)s")
+            _(
+                "The workflow %(workflow)s cannot start: its latest declaration has problems. "
+                "Mend them, and let the watchdog read it: %(reason)s"
+            )
             % {"workflow": workflow.path, "reason": workflow.load_error}
         )
     if workflow.current_definition_id is None:

@@ -157,7 +157,11 @@ def test_the_table_of_settings_says_what_the_code_does(monkeypatch: pytest.Monke
 
 def _name_database(default: Any) -> Any:
     """Put the name of this run's database where the README says "<database>"."""
-    return default.replace("<database>", str(django_settings.DATABASES["default"]["NAME"])) if isinstance(default, str) else default
+    return (
+        default.replace("<database>", str(django_settings.DATABASES["default"]["NAME"]))
+        if isinstance(default, str)
+        else default
+    )
 
 
 def _list_settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Any, str]]:
