@@ -18,6 +18,7 @@ from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.heartbeat import get_worker, stop_worker
 from django_wfe.engine.sessions import check_sessions
 from django_wfe.foreign_messages import OPTION, ForeignMessages, name_own_database
+from django_wfe.models import Worker
 
 ENLIST_SECONDS = 5.0
 """How long a worker that cannot reach its tables waits before it tries again."""
@@ -88,9 +89,17 @@ class WorkerLifeMiddleware(Middleware):
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: Any) -> None:
         """Appear in the list of workers, as soon as there is one."""
-        if not self._enlist(worker.worker_threads):
+        chosen = worker.consumer_whitelist
+        queues = sorted(chosen if chosen else broker.get_declared_queues())
+        if run_step.queue_name not in queues:
+            logger.error(
+                "This worker reads the queues %s and not %s, so it gets no step to run. Add that to --queues.",
+                ", ".join(queues),
+                run_step.queue_name,
+            )
+        if not self._enlist(worker.worker_threads, queues):
             threading.Thread(
-                target=self._enlist_later, args=(worker.worker_threads,), name="django-wfe-enlist", daemon=True
+                target=self._enlist_later, args=(worker.worker_threads, queues), name="django-wfe-enlist", daemon=True
             ).start()
 
     def before_process_message(self, broker: dramatiq.Broker, message: Any) -> None:
@@ -118,14 +127,17 @@ class WorkerLifeMiddleware(Middleware):
             trouble = explain_database_error(error)
             logger.warning("The worker could not say that it has stopped: %s", trouble or error)
 
-    def _enlist_later(self, threads: int) -> None:
-        while not get_worker().stopping.wait(ENLIST_SECONDS) and not self._enlist(threads):
+    def _enlist_later(self, threads: int, queues: list[str]) -> None:
+        while not get_worker().stopping.wait(ENLIST_SECONDS) and not self._enlist(threads, queues):
             pass
 
     @staticmethod
-    def _enlist(threads: int) -> bool:
+    def _enlist(threads: int, queues: list[str]) -> bool:
+        # Ours first, since the text may be cut.
+        written = " ".join(sorted(queues, key=lambda name: name != run_step.queue_name))
         try:
             get_worker().start(threads=threads)
+            Worker.objects.filter(pk=get_worker().id).update(queues=written[:255])
         except (DatabaseError, InterfaceError) as error:
             trouble = explain_database_error(error)
             if trouble is None:

@@ -34,6 +34,7 @@ class WorkerAdmin(ConsoleAdmin[Worker]):
         "started_at",
         "last_seen",
         "stopped_at",
+        "queues",
         "lacks_written",
         "foreign_written",
     )

@@ -47,6 +47,11 @@ def explain_database_error(error: BaseException) -> Trouble | None:
     """
     if not isinstance(error, Error):
         return None
+    vendor = connections[DATABASE].vendor
+    if vendor != "postgresql":
+        cause = _("DATABASES[“%(alias)s”] is %(vendor)s, and django-wfe needs PostgreSQL.")
+        cure = _("Write “ENGINE”: “django.db.backends.postgresql” there.")
+        return Trouble(cause % {"alias": DATABASE, "vendor": vendor}, cure)
     code = _get_sqlstate(error)
     if code in _UNDEFINED:
         return _explain_tables(str(error))

@@ -120,6 +120,12 @@ def examine_workers() -> Finding:
     if lacking:
         text = _("lack code: %(lacking)s") % {"lacking": _name_some(lacking)}
         return _find_wrong(name, text, _("Deploy the code to every worker and restart those that lack it."))
+    known = [worker.queues.split() for worker in alive if worker.queues]
+    if len(known) == len(alive) and not any(settings.queue in queues for queues in known):
+        read = _name_some(sorted({queue for queues in known for queue in queues}))
+        text = _("none reads the queue %(queue)s; they read: %(read)s") % {"queue": settings.queue, "read": read}
+        cure = _("Give every process one WFE_QUEUE, and rundramatiq no --queues, or that one.")
+        return _find_wrong(name, text, cure)
     counted = [item for worker in alive for item in worker.foreign_messages.items()]
     foreign = sorted({f"{database}: {number}" for database, number in counted})
     if foreign:

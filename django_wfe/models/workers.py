@@ -24,6 +24,14 @@ class Worker(models.Model):
     lacks: Any = models.JSONField(
         _("lacks"), default=dict, blank=True, help_text=_("Nodes that it was asked to run and could not import.")
     )
+    queues = models.CharField(
+        _("queues"),
+        max_length=255,
+        default="",
+        db_default="",
+        blank=True,
+        help_text=_("The queues that it reads, with a space between two; empty: not known."),
+    )
     foreign_messages: Any = models.JSONField(
         _("messages of other databases"),
         default=dict,

@@ -19,6 +19,7 @@ from django_wfe.engine.lifecycle import order_workflow_execution, pause_workflow
 from django_wfe.leadership import Leadership
 from django_wfe.management import health
 from django_wfe.models import DefinitionModule, StepRun, Worker, Workflow
+from django_wfe.tasks import run_step
 from tests import workflows
 from tests.engine_helpers import recording_dispatcher
 
@@ -128,6 +129,17 @@ def test_workflows_that_are_not_set_are_wrong(settings: Any) -> None:
     finding = find("Definitions")
     assert (finding.ok, finding.text) == (False, "WFE_WORKFLOWS is not set")
     assert "Write WFE_WORKFLOWS = " in finding.cure
+
+
+def test_workers_that_read_other_queues_are_wrong_and_those_of_which_it_is_not_known_are_not() -> None:
+    worker = Worker.objects.create(hostname="barn", pid=7, queues="default mail")
+    finding = find("Workers")
+    assert not finding.ok
+    assert finding.text == f"none reads the queue {run_step.queue_name}; they read: default, mail"
+    assert "Give every process one WFE_QUEUE" in finding.cure
+    for queues in ("", f"default {run_step.queue_name}"):
+        Worker.objects.filter(pk=worker.pk).update(queues=queues)
+        assert find("Workers").ok
 
 
 def test_workers_that_got_messages_of_another_database_are_wrong() -> None:

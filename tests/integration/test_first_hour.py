@@ -206,6 +206,24 @@ def test_near_misses_and_a_repeated_node_are_told_by_both_checks(edited: Shop) -
         assert "FindOrder stands 2 times as a key of DIGRAPH, with [ChooseWay] and [AskAmount]" in said
 
 
+def test_workflows_that_are_not_set_stop_the_watchdog_before_it_marks_them_as_deleted(migrated: Shop) -> None:
+    for line in ("wfe_watchdog", "wfe_watchdog --once", "wfe_check"):
+        code, said = migrated.run(line, "del WFE_WORKFLOWS")
+        assert (code, said.splitlines()[-1]) == (
+            1,
+            "CommandError: WFE_WORKFLOWS is not set: name the module that defines your workflows.",
+        )
+
+
+def test_the_database_that_startproject_writes_is_told_to_be_the_wrong_one(migrated: Shop) -> None:
+    sqlite = 'DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}'
+    for line in ("check", "wfe_job list", "wfe_watchdog --once"):
+        code, said = migrated.run(line, sqlite)
+        assert (code, "Traceback" in said) == (1, False), said
+        assert "sqlite" in said
+        assert "needs PostgreSQL" in said
+
+
 @pytest.mark.parametrize(
     ("entry", "said"),
     [

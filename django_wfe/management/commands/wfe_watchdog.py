@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from django_wfe.conf import settings
 from django_wfe.management.base import EngineCommand
 from django_wfe.watchdog import Watchdog, run_once
 
@@ -26,6 +27,9 @@ class Command(EngineCommand):
         parser.add_argument("--once", action="store_true", help=words)
 
     def handle(self, *args: Any, once: bool, verbosity: int, **options: Any) -> None:
+        if settings.watchdog_interval > 0 and not settings.workflows:
+            # It would mark every workflow as deleted.
+            raise CommandError(_("WFE_WORKFLOWS is not set: name the module that defines your workflows."))
         _set_up_logging(verbosity)
         if once:
             self._run_once()
