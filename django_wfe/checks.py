@@ -6,6 +6,7 @@ Only the check of the migrations connects to the database.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -138,7 +139,23 @@ def check_settings(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]
             getattr(settings, name)
         except ImproperlyConfigured as error:
             messages.append(Error(str(error), hint="Correct it, or leave it out for its default.", id="wfe.E007"))
+    if settings.log_dir and not _can_write(settings.log_dir):
+        messages.append(
+            Warning(
+                f"WFE_LOG_DIR = {settings.log_dir!r}: no log can be written there by the user that runs this.",
+                hint="Name a folder in which the workers may write; the console has the logs anyway.",
+                id="wfe.W013",
+            )
+        )
     return messages
+
+
+def _can_write(folder: str) -> bool:
+    """Tell whether files can be made in a folder that is made where it is not there."""
+    there = os.path.abspath(folder)
+    while not os.path.exists(there):
+        there = os.path.dirname(there)
+    return os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)
 
 
 def check_workflows(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:

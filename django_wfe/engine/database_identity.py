@@ -10,8 +10,8 @@ from django.db import connections
 
 from django_wfe.conf import DATABASE
 
-KNOWN_SECONDS = 600.0
-"""For how long the answer is kept: an upgrade of the server may change it under a running process."""
+KNOWN_SECONDS = 60.0
+"""For how long the answer is kept: a failover or an upgrade of the server may change it under a running process."""
 
 _ASK = """
 SELECT current_database(), (SELECT oid FROM pg_database WHERE datname = current_database())::bigint,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import dramatiq
+from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -94,6 +95,9 @@ def examine_migrations() -> Finding:
 
 def examine_broker() -> Finding:
     """Tell whether the broker answers, over the connection that messages are sent by."""
+    if not apps.is_installed("django_dramatiq"):
+        text = _("django_dramatiq is not in INSTALLED_APPS")
+        return _find_wrong(_("Broker"), text, _("Add it there, and name the broker in DRAMATIQ_BROKER."))
     broker = dramatiq.get_broker()
     name, kind = _("Broker"), type(broker).__name__
     knock = _find_knock(broker)

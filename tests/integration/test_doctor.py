@@ -124,6 +124,12 @@ def test_definitions_that_no_watchdog_has_read_are_wrong_until_one_has() -> None
     assert find("Definitions").ok, "a project may start its workflows by their classes alone"
 
 
+def test_a_project_without_django_dramatiq_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health.apps, "is_installed", lambda app: app != "django_dramatiq")
+    finding = find("Broker")
+    assert (finding.ok, finding.text) == (False, "django_dramatiq is not in INSTALLED_APPS")
+
+
 def test_workflows_that_are_not_set_are_wrong(settings: Any) -> None:
     settings.WFE_WORKFLOWS = ()
     finding = find("Definitions")

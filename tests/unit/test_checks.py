@@ -179,6 +179,16 @@ def test_a_setting_of_the_wrong_kind_is_an_error_with_its_name_and_value(setting
     assert repr(value) in message.msg or repr(value[0]) in message.msg
 
 
+def test_a_folder_for_logs_that_cannot_be_written_is_a_warning(settings, tmp_path):
+    (tmp_path / "file").touch()
+    settings.WFE_LOG_DIR = str(tmp_path / "file" / "logs")
+    message = only(checks.check_settings(None))
+    assert (message.id, repr(settings.WFE_LOG_DIR) in message.msg) == ("wfe.W013", True)
+    for folder in (tmp_path, tmp_path / "made" / "when" / "needed"):
+        settings.WFE_LOG_DIR = str(folder)
+        assert checks.check_settings(None) == []
+
+
 def test_a_watchdog_interval_of_zero_is_allowed(settings):
     settings.WFE_WATCHDOG_INTERVAL = 0
     assert checks.check_settings(None) == []
