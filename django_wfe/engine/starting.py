@@ -24,7 +24,7 @@ from django_wfe.engine.prepared import Statement, fetch_row
 from django_wfe.engine.rights import START_JOBS, key_actor, name_actor, require_permission
 from django_wfe.engine.start_rules import require_startable
 from django_wfe.engine.transactions import atomic, fetch_committed_row
-from django_wfe.exceptions import InputNotAsked
+from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, WorkflowDeleted
 from django_wfe.graph import START, has_input
 from django_wfe.identifiers import make_uuid
 from django_wfe.models import Definition, Job, JobEvent, JobState, StepRunState, Workflow
