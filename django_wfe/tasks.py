@@ -13,8 +13,13 @@ from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.connections import is_connection_error
 from django_wfe.engine.executor import run_step_run
+from django_wfe.engine.green_threads import refuse_green_threads
 from django_wfe.engine.heartbeat import get_worker, stop_worker
 from django_wfe.engine.sessions import check_sessions
+from django_wfe.exceptions import GreenThreads
+
+EXIT_CONFIGURATION = 78
+"""What sysexits.h has for a wrong configuration."""
 
 logger = logging.getLogger("django_wfe.delivery")
 
@@ -74,6 +79,15 @@ class DramatiqDispatcher:
 
 class WorkerLifeMiddleware(Middleware):
     """Makes a Dramatiq worker process one of the engine's workers while it lives."""
+
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: Any) -> None:
+        """Refuse to start where steps cannot run as they must. Ends the process with exit code 78."""
+        try:
+            refuse_green_threads()
+        except GreenThreads as error:
+            logger.critical("%s", error)
+            # Dramatiq would log an exception, and go on.
+            raise SystemExit(EXIT_CONFIGURATION) from None
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: Any) -> None:
         """Appear in the list of workers."""

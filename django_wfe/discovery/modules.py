@@ -88,13 +88,16 @@ def list_watched_files(names: Iterable[str]) -> set[str]:
 def list_failed_files(error: BaseException | None) -> set[str]:
     """List the files whose change may cure a failed import: those of its traceback, and those that were not there."""
     files: set[str] = set()
-    while error is not None:
+    seen: set[int] = set()
+    # Exceptions may be linked in a circle, and may have a truth value of their own.
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         if isinstance(error, ModuleNotFoundError) and error.name:
             files.update(list_candidates(error.name))
         if isinstance(error, SyntaxError) and error.filename:
             files.add(error.filename)
         files.update(frame.filename for frame in traceback.extract_tb(error.__traceback__))
-        error = error.__cause__ or error.__context__
+        error = error.__context__ if error.__cause__ is None else error.__cause__
     return {file for file in files if file.endswith(".py") and is_project_file(file)}
 
 

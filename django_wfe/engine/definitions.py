@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import translation
 
 from django_wfe.engine.code import read_graph
+from django_wfe.engine.tracebacks import say_briefly
 from django_wfe.engine.transactions import atomic
 from django_wfe.engine.versions import hash_held_code, list_nodes
 from django_wfe.graph import Graph, Node, get_description, get_label
@@ -81,7 +82,7 @@ def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
                     "describe",
                     path,
                     "",
-                    f"describing it raised {type(error).__name__}: {error}.",
+                    f"describing it raised {say_briefly(error)}.",
                     "Look at the hooks of its schemas and at its labels.",
                 )
             )

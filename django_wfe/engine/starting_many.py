@@ -19,6 +19,7 @@ from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.providing import describe_today
 from django_wfe.engine.rights import START_JOBS, require_permission
 from django_wfe.engine.starting import MAX_KEY_LENGTH, NOT_GIVEN, find_workflow, start_job
+from django_wfe.engine.tracebacks import say_briefly
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow, NotEncodable, WFEException, WorkflowDeleted
 from django_wfe.graph import Node, has_input
 from django_wfe.models import Job, JobEvent, Workflow
@@ -191,10 +192,11 @@ def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
         errors += _describe(error)
     except NotEncodable as error:
         errors.append(str(error))
-    except Exception as error:  # a validator is code of the project: its defect is told for the row that meets it
+    except (Exception, SystemExit) as error:
+        # A validator is code of the project: its defect is told for the row that meets it.
         errors.append(
             _("a validator of %(schema)s raised %(error)s")
-            % {"schema": schema.__qualname__, "error": f"{type(error).__name__}: {error}"}
+            % {"schema": schema.__qualname__, "error": say_briefly(error)}
         )
     return errors
 
