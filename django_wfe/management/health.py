@@ -18,8 +18,9 @@ from django.utils.translation import ngettext
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.explain import list_live_workers
 from django_wfe.engine.incidents import SHOWN, list_incidents
-from django_wfe.leadership import WATCHDOG_LOCK
+from django_wfe.leadership import find_leader
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
+from django_wfe.rendering.durations import describe_duration
 from django_wfe.states import RUNNABLE_JOB_STATES
 
 LONGEST_READY_SECONDS = 300.0
@@ -27,14 +28,6 @@ LONGEST_READY_SECONDS = 300.0
 
 NAMED = 5
 """How many workers, modules or workflows a finding names."""
-
-_IS_LED = """
-SELECT EXISTS (
-    SELECT FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid::bigint = %s AND objid::bigint = %s
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +112,12 @@ def examine_workers() -> Finding:
 
 
 def examine_watchdog() -> Finding:
-    """Tell whether a watchdog leads: it holds an advisory lock."""
-    with connections[DATABASE].cursor() as cursor:
-        cursor.execute(_IS_LED, [WATCHDOG_LOCK >> 32, WATCHDOG_LOCK & 0xFFFF_FFFF])
-        (is_led,) = cursor.fetchone()
-    if is_led:
-        return _find_sound(_("Watchdog"), _("one leads"))
+    """Tell whether a watchdog leads, and which."""
+    leader = find_leader()
+    if leader is not None:
+        values = {"name": leader.name, "duration": describe_duration(leader.seconds)}
+        text = _("%(name)s has led for %(duration)s") % values
+        return _find_sound(_("Watchdog"), text)
     cure = _("Start one: manage.py wfe_watchdog. Without it lost workers and messages are not recovered.")
     return _find_wrong(_("Watchdog"), _("none leads"), cure)
 
