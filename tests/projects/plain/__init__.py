@@ -1,0 +1,1 @@
+"""A project as the README sets it up: what the others are compared with."""
