@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 from django.conf import settings as django_settings
 
+from tests.driver import connect
 from tests.projects.options import Options
 from tests.waiting import wait_until
 
@@ -161,7 +161,7 @@ def execute(database: str, statement: str) -> list[tuple[Any, ...]]:
     """Run a statement in a database, by a connection of its own; give its rows."""
     server = _get_server()
     with closing(
-        psycopg2.connect(
+        connect(
             dbname=database,
             host=server["HOST"],
             port=server["PORT"] or None,

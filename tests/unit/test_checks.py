@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.core import checks as django_checks
 from django.core.checks import CheckMessage, Error, Info, registry, run_checks
 from django.db import connections
 from django.db.utils import ConnectionHandler
@@ -99,17 +98,6 @@ def test_a_connection_for_each_message_is_worth_a_word(monkeypatch, values, told
     messages = checks.check_database(None)
     assert [message.id for message in messages] == (["wfe.I001"] if told else [])
     assert all(isinstance(message, Info) for message in messages)
-
-
-@pytest.mark.parametrize(
-    ("installed", "told"), [({"psycopg2"}, False), ({"psycopg"}, False), ({"psycopg", "psycopg2"}, True)]
-)
-def test_psycopg_3_beside_psycopg2_is_a_warning(monkeypatch, installed, told):
-    pretend_database(monkeypatch)
-    monkeypatch.setattr(checks, "_is_installed", lambda package: package in installed)
-    messages = checks.check_database(None)
-    assert [message.id for message in messages] == (["wfe.W003"] if told else [])
-    assert all(isinstance(message, django_checks.Warning) for message in messages)
 
 
 @pytest.mark.parametrize("value", [None, {}, {"BROKER": ""}, "dramatiq.brokers.stub.StubBroker"])
