@@ -58,6 +58,14 @@ class Project:
             assert child.process.returncode == 0, child.describe()
 
     @contextmanager
+    def watching(self) -> Iterator["Child"]:
+        """Run a watchdog, which is told to stop at the end, and must do so well."""
+        with self._running("watchdog", "django", "wfe_watchdog") as child:
+            yield child
+            child.stop()
+            assert child.process.returncode == 0, child.describe()
+
+    @contextmanager
     def serving(self) -> Iterator[tuple["Child", str]]:
         """Run the web server; give its process and its address."""
         with self._running("server", "tests.projects.inside", "serve") as child:
