@@ -14,6 +14,7 @@ from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.connections import is_connection_error
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.heartbeat import get_worker, stop_worker
+from django_wfe.engine.sessions import check_sessions
 
 logger = logging.getLogger("django_wfe.delivery")
 
@@ -30,6 +31,7 @@ ACTOR_OPTIONS: dict[str, Any] = {
 @dramatiq.actor(queue_name=settings.queue, **ACTOR_OPTIONS)
 def run_step(step_run_id: int) -> None:
     """Run a step run that is ready. Where the database is away, the message is dropped: recovery sends another."""
+    check_sessions()
     try:
         run_step_run(step_run_id)
     except (DatabaseError, InterfaceError) as error:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-import time
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.claims import Claim, claim_step_run
+from django_wfe.engine.clock import read_clock
 from django_wfe.engine.code import hold_definition
-from django_wfe.engine.connections import is_connection_error
+from django_wfe.engine.connections import is_connection_error, may_pass
 from django_wfe.engine.dispatcher import get_dispatcher
+from django_wfe.engine.failures import describe_engine_error
 from django_wfe.engine.heartbeat import WorkerProcess, get_worker
-from django_wfe.engine.outcomes import Failed, Finished, Lost, Outcome, Parked
+from django_wfe.engine.outcomes import Canceled, Failed, Finished, Lost, Outcome, Parked
 from django_wfe.engine.output import Capture, capture_output
-from django_wfe.engine.performing import describe_error, find_step_class, perform
+from django_wfe.engine.performing import clean_up, describe_error, find_step_class, perform
+from django_wfe.engine.sessions import discard_session, restore_sessions
 from django_wfe.engine.settling import settle, settle_surely
+from django_wfe.exceptions import Interrupt
 from django_wfe.models import StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step
@@ -37,7 +40,7 @@ def run_step_run(step_run_id: int) -> None:
         return
     claim = _claim(step_run_id, worker, suspects=False)
     if claim is not None:
-        run_slice(claim, worker, until=time.monotonic() + settings.slice_seconds)
+        run_slice(claim, worker, until=read_clock() + settings.slice_seconds)
     elif StepRun.objects.filter(pk=step_run_id, state=StepRunState.READY, lost_before__gt=0).exists():
         _run_suspect(step_run_id, worker)
 
@@ -46,7 +49,7 @@ def run_slice(claim: Claim, worker: WorkerProcess, *, until: float | None) -> No
     """Run a claimed step run and its followers in a loop, not by recursion: the longest Job takes no more memory.
 
     Args:
-        until: the time (``time.monotonic()``) at which the next step run is left to others. None: never.
+        until: the time (``read_clock()``) at which the next step run is left to others. None: never.
     """
     # Has this process reload its definitions where the Job's is newer; an older Job goes on with today's code.
     hold_definition(claim.workflow_path, load_graph(claim.definition_id).fingerprint)
@@ -57,20 +60,30 @@ def run_slice(claim: Claim, worker: WorkerProcess, *, until: float | None) -> No
 
 def _run_one(claim: Claim, worker: WorkerProcess, until: float | None) -> Claim | None:
     with capture_output(claim.step_run_id, claim.logfile) as capture:
-        found = find_step_class(claim)
-        if not isinstance(found, type):
-            if isinstance(found, Parked):
-                worker.note_lack(claim.step, found.reason)
-            return _commit(claim, found, capture, worker, until)
-        worker.note_found(claim.step)
         try:
-            if found.atomic:
-                return _run_atomic(claim, found, worker, capture, until)
-            return _commit(claim, perform(claim, found, worker, capture), capture, worker, until)
-        except (KeyboardInterrupt, GeneratorExit) as interrupt:
-            # A person at a shell, or a daemon that ends: the step did not fail, it was cut off.
+            return _run_and_commit(claim, worker, capture, until)
+        except (KeyboardInterrupt, GeneratorExit, Interrupt) as interrupt:
+            # A person at a shell, a daemon that ends, a step that ran this job: this step did not fail, it was cut off.
             settle_surely(claim, Lost(reason=f"interrupted by {type(interrupt).__name__}"), capture, keep=False)
             raise
+        except Exception as error:
+            if is_connection_error(error) or connections[DATABASE].needs_rollback:
+                raise
+            # Whatever went wrong in the engine, the run must not stay RUNNING and count as lost with its worker.
+            logger.exception("Job %s: the outcome of %s could not be recorded.", claim.job_id, claim.step)
+            return _commit(claim, Failed(failure=describe_engine_error(error, claim.step)), capture, worker, until)
+
+
+def _run_and_commit(claim: Claim, worker: WorkerProcess, capture: Capture, until: float | None) -> Claim | None:
+    found = find_step_class(claim)
+    if not isinstance(found, type):
+        if isinstance(found, Parked):
+            worker.note_lack(claim.step, found.reason)
+        return _commit(claim, found, capture, worker, until)
+    worker.note_found(claim.step)
+    if found.atomic:
+        return _run_atomic(claim, found, worker, capture, until)
+    return _commit(claim, perform(claim, found, worker, capture), capture, worker, until)
 
 
 def _run_atomic(
@@ -87,21 +100,31 @@ def _run_atomic(
             if not settled.accepted:
                 raise _RollBack(None)
     except _RollBack as rolled_back:
+        _restore_sessions()
         capture.restore()
         if rolled_back.outcome is None:
             _report_refused(claim)
             return None
         return _commit(claim, rolled_back.outcome, capture, worker, until)
     except Exception as error:
+        _restore_sessions()
         capture.restore()
         if is_connection_error(error):
             # Whether the commit arrived is asked of the database. If not, the step's writes are gone: run it again.
-            connections[DATABASE].close()
+            discard_session(connections[DATABASE])
             lost = Lost(reason="the connection to the database broke while the step was committed")
             return _commit(claim, lost, capture, worker, until, attempted=outcome)
-        # A constraint that is checked at commit, say: the step's writes do not stand, so the step has failed.
+        # A constraint that is checked at commit, say, or a conflict with another transaction: the step's writes do not
+        # stand, so the step has failed, and its retry policy says whether it is tried again.
         return _commit(claim, describe_error(claim, step_class, error), capture, worker, until)
+    _restore_sessions()
     return settled.next_claim
+
+
+def _restore_sessions() -> None:
+    """After a transaction of the engine's: replace the sessions that the step has changed or may have broken in it."""
+    if not connections[DATABASE].in_atomic_block:
+        restore_sessions()
 
 
 def _commit(
@@ -113,6 +136,8 @@ def _commit(
     *,
     attempted: Outcome | None = None,
 ) -> Claim | None:
+    if isinstance(outcome, Canceled) and outcome.step is not None:
+        clean_up(claim, outcome.step)
     settled = settle_surely(claim, outcome, capture, keep=_may_keep(worker, until), attempted=attempted)
     if not settled.accepted:
         _report_refused(claim)
@@ -123,7 +148,7 @@ def _commit(
 
 
 def _may_keep(worker: WorkerProcess, until: float | None) -> bool:
-    return not worker.stopping.is_set() and (until is None or time.monotonic() < until)
+    return not worker.stopping.is_set() and (until is None or read_clock() < until)
 
 
 def _report_refused(claim: Claim) -> None:
@@ -143,7 +168,7 @@ def _run_suspect(step_run_id: int, worker: WorkerProcess) -> None:
             return
         claim = _claim(step_run_id, worker, suspects=True)
         if claim is not None:
-            run_slice(claim, worker, until=time.monotonic() + settings.slice_seconds)
+            run_slice(claim, worker, until=read_clock() + settings.slice_seconds)
 
 
 def _claim(step_run_id: int, worker: WorkerProcess, *, suspects: bool) -> Claim | None:
@@ -152,10 +177,11 @@ def _claim(step_run_id: int, worker: WorkerProcess, *, suspects: bool) -> Claim 
         return claim_step_run(step_run_id, worker.id, suspects=suspects)
     except (DatabaseError, InterfaceError) as error:
         connection = connections[DATABASE]
-        if connection.in_atomic_block or not is_connection_error(error):
+        if connection.in_atomic_block or not may_pass(error):
             raise
         # A connection that was kept open may have died of a restart of the database: once more with a new one.
-        connection.close()
+        if is_connection_error(error):
+            connection.close()
         return claim_step_run(step_run_id, worker.id, suspects=suspects)
 
 

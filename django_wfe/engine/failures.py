@@ -8,6 +8,8 @@ import traceback
 from dataclasses import dataclass
 from types import TracebackType
 
+from django.utils.translation import gettext as _
+
 MAX_ERROR_LENGTH = 10_000
 MAX_TRACEBACK_LENGTH = 60_000
 
@@ -33,7 +35,7 @@ def describe_failure(error: BaseException, step: str, *, engine_frames: int = 0)
         engine_frames: how many of the outermost frames are the engine's own, and of no interest to anybody.
     """
     location: TracebackType | None = error.__traceback__
-    for _ in range(engine_frames):
+    for _frame in range(engine_frames):
         if location is not None and location.tb_next is not None:
             location = location.tb_next
     lines = traceback.TracebackException(type(error), error, location, capture_locals=False, compact=True).format()
@@ -51,6 +53,16 @@ def describe_failure(error: BaseException, step: str, *, engine_frames: int = 0)
 def describe_reason(reason: str, step: str, kind: str) -> Failure:
     """Describe a failure that the engine found by itself, as one of the given kind, without a traceback."""
     return Failure(kind, clean(reason), "", compute_fingerprint(step, kind, ""))
+
+
+def describe_engine_error(error: Exception, step: str) -> Failure:
+    """Describe a failure of the engine itself with a step run, together with what the step raised before."""
+    described = describe_failure(error, step)
+    message = _("The engine could not record what came of this step: %(error)s.") % {"error": described}
+    before = error.__cause__ or error.__context__
+    if before is not None:
+        message += " " + _("Before that came %(error)s.") % {"error": describe_failure(before, step)}
+    return Failure("EngineError", shorten(message, MAX_ERROR_LENGTH), described.traceback, described.fingerprint)
 
 
 def compute_fingerprint(step: str, error_type: str, place: str) -> str:

@@ -1,6 +1,6 @@
 """This process as a worker: one row that says it is alive, and a thread that watches its running steps.
 
-The thread beats, interrupts steps that run out of time or whose Job was canceled, and writes their logs while they run.
+The thread beats, has steps interrupted whose Job was canceled, and writes the logs of steps while they run.
 A process that only runs Jobs in-process (``run_workflow``) beats while it does so; a resident worker always.
 """
 
@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from django.db import DatabaseError, InterfaceError, connections
-from dramatiq.threading import raise_thread_exception
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.claims import Claim
+from django_wfe.engine.clock import read_clock
+from django_wfe.engine.interrupts import ActiveRun, Interrupter
 from django_wfe.engine.output import Capture, flush_capture
 from django_wfe.engine.recovery import find_held
 from django_wfe.engine.settling import settle_lost
-from django_wfe.exceptions import Interrupt, StepCanceled, StepTimeout
+from django_wfe.exceptions import StepCanceled
 
 TICK_SECONDS = 1.0
-"""How often running steps are looked at: the most that a timeout or a cancel comes late."""
+"""How often running steps are looked at: about the most that a cancel comes late."""
 
 logger = logging.getLogger("django_wfe.engine")
 
@@ -43,47 +43,6 @@ _FIND_ENDED_ELSEWHERE = """
 SELECT run.id, run.state, job.state FROM django_wfe_steprun AS run JOIN django_wfe_job AS job ON job.id = run.job_id
 WHERE run.id = ANY(%s) AND (run.state <> 'RUNNING' OR run.worker_id <> %s OR job.state = 'CANCELED')
 """
-
-
-@dataclass(slots=True, eq=False)
-class ActiveRun:
-    """A step run that is running in this process. Its lock guards the moments in which it may be interrupted."""
-
-    claim: Claim
-    capture: Capture
-    deadline: float | None
-    thread_id: int = field(default_factory=threading.get_ident)
-    began: float = field(default_factory=time.monotonic)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    interruptible: bool = False
-    sent: bool = False
-
-    def interrupt(self, exception: type[Interrupt]) -> None:
-        """Raise ``exception`` in the step's thread, once, if its step is still at work."""
-        with self.lock:
-            if self.interruptible and not self.sent:
-                self.sent = True
-                raise_thread_exception(self.thread_id, exception)
-
-    @contextmanager
-    def allow_interrupts(self) -> Iterator[None]:
-        """Let the step be interrupted inside; no interrupt arrives after the end of the block."""
-        with self.lock:
-            self.interruptible = True
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.interruptible = False
-                sent = self.sent
-            if sent:
-                self._await_interrupt()
-
-    def _await_interrupt(self) -> None:
-        # It was raised in this thread, but arrives only between two bytecodes. Meet it here, not in the engine's code.
-        # Where the step has let it out already, it does not come again.
-        for _ in range(20):
-            time.sleep(0.001)
 
 
 class WorkerProcess:
@@ -102,6 +61,7 @@ class WorkerProcess:
         self.stopping = threading.Event()
         self._suspect_slot = threading.Lock()
         self._active: dict[int, ActiveRun] = {}
+        self._interrupter = Interrupter()
         self._lock = threading.Lock()
         self._wake = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
@@ -116,7 +76,7 @@ class WorkerProcess:
 
         Costs nothing where that was done lately, and not in a transaction that may have been rolled back.
         """
-        if not self._beat_is_durable or time.monotonic() - self._last_beat >= settings.worker_timeout / 4:
+        if not self._beat_is_durable or read_clock() - self._last_beat >= settings.worker_timeout / 4:
             self._beat()
 
     def start(self, *, threads: int) -> None:
@@ -145,21 +105,39 @@ class WorkerProcess:
             self._wake.notify_all()
         if self._thread is not None:
             self._thread.join()
+        self._interrupter.stop()
+
+    def retire(self, reason: str) -> None:
+        """Have this process end, and its supervisor start another: something in it may be broken for good.
+
+        Each thread finishes its current step, as on SIGTERM. Where the process is not a resident worker, it is said
+        only.
+        """
+        if self.stopping.is_set():
+            return
+        if not self.resident:
+            logger.error("Something in this process may hang from now on: %s. Start it anew.", reason)
+            return
+        self.stopping.set()
+        logger.error("Worker %s ends, and has to be started anew: %s.", self.id, reason)
+        os.kill(self.pid, signal.SIGTERM)
 
     @contextmanager
     def watch(self, claim: Claim, capture: Capture, timeout: float | None) -> Iterator[ActiveRun]:
         """Watch over a step run while the block runs. ``timeout`` is in seconds."""
-        run = ActiveRun(claim, capture, None if timeout is None else time.monotonic() + timeout)
-        with self._wake:
+        run = ActiveRun(claim, capture, None if timeout is None else read_clock() + timeout)
+        with self._lock:
             self._active[claim.step_run_id] = run
-            if timeout is not None:
-                self._wake.notify_all()
         self._ensure_thread()
+        if timeout is not None:
+            self._interrupter.add(run)
         try:
             yield run
         finally:
-            with self._wake:
+            with self._lock:
                 self._active.pop(claim.step_run_id, None)
+            if run.deadline is not None or run.asked is not None:
+                self._interrupter.remove(run)
 
     @contextmanager
     def offer_suspect_slot(self) -> Iterator[bool]:
@@ -222,14 +200,10 @@ class WorkerProcess:
     def _choose_wait(self) -> float | None:
         if not self._active and not self.resident:
             return TICK_SECONDS * 5
-        deadlines = [run.deadline - time.monotonic() for run in self._active.values() if run.deadline and not run.sent]
-        return max(0.0, min([TICK_SECONDS, settings.worker_timeout / 4, *deadlines]))
+        return min(TICK_SECONDS, settings.worker_timeout / 4)
 
     def _tick(self, active: list[ActiveRun]) -> None:
-        now = time.monotonic()
-        for run in active:
-            if run.deadline is not None and now >= run.deadline:
-                run.interrupt(StepTimeout)
+        now = read_clock()
         interval = settings.worker_timeout / 4
         # A step run in-process that is over soon is no business of this thread.
         long = [run for run in active if now - run.began > (TICK_SECONDS if self.resident else interval)]
@@ -255,7 +229,7 @@ class WorkerProcess:
                 logger.warning("Worker %s was declared dead; it goes on as %s.", dead, self.id)
                 cursor.execute(_ENLIST, [self.id, host, self.pid, self.threads])
             self._beat_is_durable = not connections[DATABASE].in_atomic_block
-        self._last_beat = time.monotonic()
+        self._last_beat = read_clock()
 
     def _give_back_forgotten(self) -> None:
         """Give back what the database says this worker runs, and no thread of it does, at two beats in a row.
@@ -278,8 +252,8 @@ class WorkerProcess:
                 cursor.execute(_FIND_ENDED_ELSEWHERE, [[run.claim.step_run_id for run in runs], worker_id])
                 ended = {row[0] for row in cursor.fetchall()}
             for run in runs:
-                if run.claim.step_run_id in ended:
-                    run.interrupt(StepCanceled)
+                if run.claim.step_run_id in ended and run.ask(StepCanceled):
+                    self._interrupter.add(run)
 
 
 _worker: WorkerProcess | None = None

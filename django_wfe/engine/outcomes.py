@@ -7,6 +7,7 @@ from typing import Any
 
 from django_wfe.engine.failures import Failure
 from django_wfe.graph import Node
+from django_wfe.steps import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,9 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canceled:
-    """Its Job was canceled while it ran."""
+    """Its Job was canceled while it ran. ``step`` is what is to clean up after itself."""
+
+    step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

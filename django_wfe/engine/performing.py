@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextvars import copy_context
 from datetime import timedelta
 from typing import Any
 
@@ -16,11 +18,14 @@ from django_wfe.engine.claims import Claim
 from django_wfe.engine.code import load_node
 from django_wfe.engine.connections import is_connection_broken, is_connection_error
 from django_wfe.engine.failures import clean, describe_failure, describe_reason
-from django_wfe.engine.heartbeat import ActiveRun, WorkerProcess
+from django_wfe.engine.heartbeat import WorkerProcess
 from django_wfe.engine.inputs import list_values, load_input
+from django_wfe.engine.interrupts import ActiveRun, get_run, release_logging_locks
 from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
 from django_wfe.engine.output import Capture
-from django_wfe.exceptions import CodeNotLoaded, InvalidTransition, StepCanceled, StepTimeout
+from django_wfe.engine.sessions import SessionWatch
+from django_wfe.engine.stacks import Place
+from django_wfe.exceptions import CodeNotLoaded, Interrupt, InvalidTransition, StepCanceled
 from django_wfe.graph import Edge, Graph, Node, has_input
 from django_wfe.models import Job
 from django_wfe.models.workflows import load_graph
@@ -34,7 +39,44 @@ ENGINE_FRAMES = 3
 
 
 def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture: Capture) -> Outcome:
-    """Run the step of a claim. Never raises what the step raised, except KeyboardInterrupt and its like."""
+    """Run the step of a claim. Never raises what the step raised, except KeyboardInterrupt and its like.
+
+    The thread is afterwards as it was: its database sessions, and all that context variables hold, such as the active
+    language, time zone and decimal context.
+    """
+    watch = SessionWatch(own_transaction=step_class.atomic)
+    outcome: Outcome | None = None
+    try:
+        outcome = copy_context().run(_perform, claim, step_class, worker, capture, watch)
+    finally:
+        run = watch.run
+        was_interrupted = outcome is None or (run is not None and run.asked is not None)
+        left_open = watch.finish(interrupted=was_interrupted)
+        if run is not None and run.raised is not None:
+            _repair(run, worker)
+    if left_open and isinstance(outcome, Finished):
+        reason = _(
+            "The step returned, but %(left_open)s: what it wrote there was rolled back. "
+            "Use 'with transaction.atomic():' around it, or atomic = True."
+        ) % {"left_open": left_open}
+        return Failed(failure=describe_reason(reason, claim.step, "OpenTransaction"))
+    return outcome
+
+
+def clean_up(claim: Claim, step: Step) -> None:
+    """Let a canceled step clean up after itself. What it raises is logged."""
+    watch = SessionWatch(own_transaction=False)
+    try:
+        copy_context().run(step.on_cancel)
+    except Exception as error:
+        step.log.exception("on_cancel() of %s raised %r; the job is canceled all the same.", claim.step, error)
+    finally:
+        watch.finish(interrupted=False)
+
+
+def _perform(
+    claim: Claim, step_class: type[Step], worker: WorkerProcess, capture: Capture, watch: SessionWatch
+) -> Outcome:
     model: BaseModel | None = None
     try:
         if has_input(step_class):
@@ -57,26 +99,46 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
         # The schema's own validators and the step's __init__ may raise anything, as its execute may.
         return describe_error(claim, step_class, error, engine_frames=1)
     with worker.watch(claim, capture, _give_seconds(step_class.timeout)) as active:
+        watch.run = active
         try:
             return _run(claim, step, model, active)
-        except StepTimeout:
-            values = {"step": claim.step, "seconds": f"{_give_seconds(step_class.timeout):g}"}
-            reason = _("%(step)s ran longer than its timeout of %(seconds)s s.") % values
-            raised: BaseException = TimeoutError(reason)
-        except StepCanceled:
-            return _clean_up(claim, step)
         except CUT_OFF:
             raise
         except BaseException as error:
             # A step's code may raise anything; all of it is its failure. sys.exit() must not end the worker, nor a
             # canceled asyncio task leave the run without an end.
             raised = error
-            if is_connection_error(error) and is_connection_broken():
+            if isinstance(error, Interrupt) and get_run(error) not in (None, active):
+                # This job was run by a step of another: that one is interrupted.
+                raise
+            if active.raised is not None and _holds(error, active.raised):
+                if isinstance(active.raised, StepCanceled):
+                    return Canceled(step=step)
+                values = {"step": claim.step, "seconds": f"{_give_seconds(step_class.timeout):g}"}
+                raised = TimeoutError(_("%(step)s ran longer than its timeout of %(seconds)s s.") % values)
+            elif is_connection_error(error) and is_connection_broken():
                 # The database went away under the step: it was interrupted, as if its worker had died.
                 return Lost(
                     reason=_("the connection to the database broke in the middle of it (%(error)s)") % {"error": error}
                 )
     return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
+
+
+def _holds(error: BaseException, interrupt: Interrupt) -> bool:
+    """Return whether an exception is the interrupt, or a group, such as a TaskGroup's, that it is in."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(_holds(inner, interrupt) for inner in error.exceptions)
+    return error is interrupt
+
+
+def _repair(run: ActiveRun, worker: WorkerProcess) -> None:
+    """Mend what an interrupt may have broken; where that cannot be known, have another process take over."""
+    place = run.find_damage()
+    release_logging_locks()
+    if place is Place.HELD:
+        worker.retire(
+            f"step run {run.claim.step_run_id} ({run.claim.step}) could only be interrupted where it may hold locks"
+        )
 
 
 def describe_error(claim: Claim, step_class: type[Step], error: BaseException, *, engine_frames: int = 0) -> Failed:
@@ -110,7 +172,8 @@ def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -
     step_class = type(step)
     outgoing = graph.list_edges_from(claim.step)
     cross("before execute")
-    with active.allow_interrupts():
+    active.begin(sys._getframe())
+    try:
         result = plan_execute(step_class).call(step.execute, claim.value, offered)
         # What the next step gets is what the database will give after a crash, so that both are the same.
         encoded = encode(result, lambda: _("the result of %(step)s") % {"step": claim.step})
@@ -119,6 +182,8 @@ def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -
         if outgoing:
             offered["result"] = result
             transition = plan_transition(step_class).call(step.transition, claim.value, offered)
+    finally:
+        active.end()
     cross("after execute")
     if not outgoing:
         return Finished(encoded=encoded, value=value, transition=None, next_node=None)
@@ -149,14 +214,6 @@ def _find_target(graph: Graph, edge: Edge) -> Node:
             % {"index": edge.index, "source": edge.source, "target": edge.target}
         )
     return node
-
-
-def _clean_up(claim: Claim, step: Step) -> Outcome:
-    try:
-        step.on_cancel()
-    except Exception as error:
-        step.log.exception("on_cancel() of %s raised %r; the job is canceled all the same.", claim.step, error)
-    return Canceled()
 
 
 def _give_seconds(timeout: float | timedelta | None) -> float | None:

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine import notices, statements
 from django_wfe.engine.claims import Claim
-from django_wfe.engine.connections import is_connection_error
+from django_wfe.engine.clock import read_clock
+from django_wfe.engine.connections import is_connection_error, may_pass
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.failures import Failure, describe_reason
 from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
@@ -69,7 +70,7 @@ def settle(claim: Claim, outcome: Outcome, capture: Capture | None, *, keep: boo
 def settle_surely(
     claim: Claim, outcome: Outcome, capture: Capture | None, *, keep: bool, attempted: Outcome | None = None
 ) -> Settled:
-    """Commit an outcome even if the connection breaks meanwhile: reconnect, ask whether the commit arrived, try again.
+    """Commit an outcome even if that is refused for now: reconnect, ask whether the commit arrived, try again.
 
     Args:
         attempted: another outcome, whose commit broke just now: where it arrived all the same, it stands.
@@ -88,14 +89,13 @@ def settle_surely(
                     return settled
             return settle(claim, outcome, capture, keep=keep)
         except (DatabaseError, InterfaceError) as error:
-            connection, now = connections[DATABASE], time.monotonic()
+            connection, now = connections[DATABASE], read_clock()
             deadline = deadline or now + settings.worker_timeout
-            if connection.in_atomic_block or not is_connection_error(error) or now > deadline:
+            if connection.in_atomic_block or not may_pass(error) or now > deadline:
                 raise
-            logger.warning(
-                "The connection broke while step run %s was committed (%s); again.", claim.step_run_id, error
-            )
-            connection.close()
+            logger.warning("The outcome of step run %s was not committed (%s); again.", claim.step_run_id, error)
+            if is_connection_error(error):
+                connection.close()
             if capture is not None:
                 capture.restore()
             attempted = attempted or outcome

@@ -1,0 +1,162 @@
+"""Tells from the stack of a thread whether an exception may be raised there from outside.
+
+A frame is judged by the module that its code is from, so a function that is wrapped or renamed is judged alike. What
+decides is the innermost frame of the step's own code or of a guarded package; frames of other libraries stand for
+those that called them.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dis
+import enum
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import lru_cache
+from types import CodeType, FrameType, TracebackType
+
+DATABASE_PACKAGES = frozenset({"django", "psycopg2", "psycopg", "psycopg_pool", "psycopg_c", "psycopg_binary"})
+"""What goes on here concerns a connection, which is discarded after each interrupt."""
+
+LOCKING_PACKAGES = frozenset(
+    {"logging", "threading", "queue", "importlib", "_frozen_importlib", "concurrent", "multiprocessing", "weakref"}
+)
+"""These hold locks over several statements of Python."""
+
+ENGINE_PACKAGE = "django_wfe"
+_STEPS_OF_OURS = ("django_wfe.demo",)
+
+_BAD_NAMES = frozenset({"__enter__", "__exit__", "__aenter__", "__aexit__", "__del__", "acquire", "release"})
+"""Functions that leave something held or undone where they are cut off, in whatever module they are."""
+
+_BAD_CODES = {subprocess.Popen.__init__.__code__, subprocess.Popen._execute_child.__code__}  # type: ignore[attr-defined]
+
+Spot = tuple[CodeType, int, str]
+"""A frame: its code, the offset of its current instruction, the name of its module."""
+
+
+class Place(enum.Enum):
+    """Where a thread is in the code of a step."""
+
+    GOOD = "good"
+    """An exception from outside does there what one of the step's own would do."""
+    OUTSIDE = "outside"
+    """In no code of the step's."""
+    ENGINE = "engine"
+    DATABASE = "database"
+    LOGGING = "logging"
+    HELD = "held"
+    """Where locks or other things may be held."""
+
+
+def list_frames(frame: FrameType, boundary: FrameType) -> list[Spot] | None:
+    """List the frames from ``frame`` outwards to ``boundary``, without it; None if that is not among them."""
+    spots: list[Spot] = []
+    current: FrameType | None = frame
+    while current is not None and current is not boundary:
+        spots.append((current.f_code, current.f_lasti, current.f_globals.get("__name__", "")))
+        current = current.f_back
+    return spots if current is boundary else None
+
+
+def list_traceback(traceback: TracebackType | None, boundary: FrameType) -> list[Spot] | None:
+    """List the frames of a traceback likewise, as they were when it was raised."""
+    spots: list[Spot] = []
+    is_inside = False
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if is_inside:
+            spots.append((frame.f_code, traceback.tb_lasti, frame.f_globals.get("__name__", "")))
+        elif frame is boundary:
+            is_inside = True
+        traceback = traceback.tb_next
+    if not is_inside and not spots:
+        return None
+    return spots[::-1]
+
+
+def judge_place(spots: list[Spot] | None) -> Place:
+    """Tell what kind of place a thread is at, by its frames from the innermost outwards."""
+    if not spots:
+        return Place.OUTSIDE
+    place: Place | None = None
+    for index, (code, position, module) in enumerate(spots):
+        if code in _WAITING_CODES:
+            if index == 0 and code in _LOCK_WAITS and position not in find_lock_calls(code):
+                return Place.HELD
+            continue
+        if place is None:
+            place = _judge_frame(code, position, module, is_innermost=index == 0)
+        if place in (None, Place.GOOD) and (code.co_name in _BAD_NAMES or code in _BAD_CODES):
+            place = Place.HELD
+    return place or Place.GOOD
+
+
+def _judge_frame(code: CodeType, position: int, module: str, *, is_innermost: bool) -> Place | None:
+    """Tell what a frame says of the place; None where the frame outside of it has to say."""
+    package = module.partition(".")[0]
+    if package == "logging":
+        return Place.LOGGING
+    if package in LOCKING_PACKAGES:
+        return Place.HELD
+    if package in DATABASE_PACKAGES:
+        return Place.DATABASE
+    if package == ENGINE_PACKAGE and not module.startswith(_STEPS_OF_OURS):
+        return Place.ENGINE
+    if is_innermost and position in find_lock_calls(code):
+        # It may have just got the lock, and is not yet in the block that gives it back.
+        return Place.HELD
+    return None if package in sys.stdlib_module_names else Place.GOOD
+
+
+@lru_cache(maxsize=1024)
+def find_lock_calls(code: CodeType) -> frozenset[int]:
+    """Return the offsets of the instructions that call a method named ``acquire``."""
+    offsets, name = set[int](), ""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_METHOD", "LOAD_ATTR"):
+            name = str(instruction.argval)
+        elif instruction.opname.startswith(("POP_", "STORE_")):
+            name = ""
+        elif name == "acquire" and instruction.opname.startswith(("CALL", "PRECALL")):
+            # Calls among its arguments count as well: to wait a moment longer does no harm.
+            offsets.add(instruction.offset)
+    return frozenset(offsets)
+
+
+def _find_codes(*names: tuple[object, str]) -> Iterator[CodeType]:
+    """Return the code of those functions that this version of Python has, and has in Python."""
+    for owner, name in names:
+        code = getattr(getattr(owner, name, None), "__code__", None)
+        if code is not None:
+            yield code
+
+
+_LOCK_WAITS = frozenset(
+    _find_codes((threading.Condition, "wait"), (threading.Thread, "_wait_for_tstate_lock")),
+)
+"""Made to be interrupted, as Ctrl-C does, while they wait for their lock."""
+
+_WAITING_CODES = _LOCK_WAITS | frozenset(
+    _find_codes(
+        (threading.Condition, "wait_for"),
+        (threading.Event, "wait"),
+        (threading.Barrier, "wait"),
+        (threading.Barrier, "_wait"),
+        (threading.Semaphore, "acquire"),
+        (threading.Thread, "join"),
+        (queue.Queue, "get"),
+        (queue.Queue, "put"),
+        (queue.Queue, "join"),
+        (concurrent.futures.Future, "result"),
+        (concurrent.futures.Future, "exception"),
+        (concurrent.futures, "wait"),
+        (concurrent.futures, "as_completed"),
+        (concurrent.futures.Executor, "__exit__"),
+        (concurrent.futures.ThreadPoolExecutor, "shutdown"),
+    )
+)
+"""Functions that only wait in one of those, and leave everything in order when an exception comes out of it."""
