@@ -21,6 +21,7 @@ from django.db import DatabaseError, connections
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.boundaries import cross
+from django_wfe.engine.connections import get_sqlstate
 
 TYPES = {
     "actor_id": "bigint",
@@ -103,7 +104,7 @@ def fetch_row(statement: Statement, parameters: Mapping[str, Any]) -> tuple[Any,
         row = _fetch(connection, statement, parameters, is_plain=is_plain)
     except DatabaseError as error:
         # Somebody's DISCARD ALL or DEALLOCATE, or a pooler that this project's settings do not tell of.
-        if is_plain or connection.in_atomic_block or _get_sqlstate(error) not in FORGOTTEN:
+        if is_plain or connection.in_atomic_block or get_sqlstate(error) not in FORGOTTEN:
             raise
         _prepared.pop(connection.connection, None)
         row = _fetch(connection, statement, parameters, is_plain=True)
@@ -150,9 +151,3 @@ def _open_cursor(connection: Any) -> Iterator[Any]:
         connection.ensure_connection()
         with connection.wrap_database_errors, connection.connection.cursor() as cursor:
             yield cursor
-
-
-def _get_sqlstate(error: DatabaseError) -> str | None:
-    cause = error.__cause__
-    state: str | None = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    return state
