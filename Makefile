@@ -6,6 +6,8 @@
 #   PORT=8000           the first port that "make demo" tries
 #   PROCESSES=2         how many processes run the tests; 0: this one
 #   BROKERS='rabbitmq redis'  the brokers that "make chaos" runs its storms over, for MINUTES=5 each
+#   REF=main  LIMIT=1.04  the commit that "make bench-against" measures this checkout against, and the ratio from which
+#                       on it fails (default: none)
 #   MARKS='not chaos and not survey'   which tests "make test" runs, by their marks; MARKS= runs all
 #   ARGS=               further arguments for pytest, for the demo, or for the storms
 
@@ -23,7 +25,7 @@ PIP = $(RUN) -m pip install -qq --disable-pip-version-check
 PACKAGE_FILES = setup.cfg pyproject.toml
 
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-check test chaos bench bench-console screenshots lint messages matrix wheel clean
+.PHONY: help demo demo-check test chaos bench bench-against bench-console screenshots lint messages matrix wheel clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +46,10 @@ chaos: $(VENV)/.installed-test ## Run jobs while workers, brokers and the databa
 
 bench: $(VENV)/.installed-bench ## Measure the speed beside others; needs RabbitMQ
 	$(RUN) -m benchmarks --write docs/benchmarks.md $(ARGS)
+
+bench-against: $(VENV)/.installed-bench ## Measure this checkout against another commit, in turns: REF=COMMIT [LIMIT=1.04]
+	$(if $(REF),,$(error Which commit? Say it so: make bench-against REF=COMMIT))
+	@$(RUN) -m benchmarks.against $(REF) $(if $(LIMIT),--limit $(LIMIT)) $(ARGS)
 
 bench-console: $(VENV)/.installed-bench ## Measure the pages of the console with a million jobs
 	$(RUN) -m benchmarks.console --write docs/benchmarks.md $(ARGS)

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import broker, growth, in_process, latency
 from benchmarks.counts import QUICK, Counts
-from benchmarks.database import open_server
+from benchmarks.database import add_server_options, choose_server, open_server
 from benchmarks.machine import describe_machine, describe_versions
 from benchmarks.report import render_table, write_page
 
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     with_dbos = not options.without_dbos and "in_process" in parts
     broker_url = options.rabbitmq if BROKER_PARTS & set(parts) else None
     began = time.monotonic()
-    with open_server(_choose_server(options)) as server:
+    with open_server(choose_server(options)) as server:
         results: dict[str, Any] = {
             "machine": describe_machine(),
             "versions": describe_versions(server, with_dbos=False, broker_url=broker_url),
@@ -55,18 +55,6 @@ def main(arguments: list[str] | None = None) -> None:
     print(json.dumps(results) if options.json else render_table(results))
 
 
-def _choose_server(options: argparse.Namespace) -> dict[str, Any] | None:
-    if options.database_host is None:
-        return None
-    return {
-        "host": options.database_host,
-        "port": options.database_port,
-        "user": options.database_user,
-        "password": options.database_password,
-        "dbname": "postgres",
-    }
-
-
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object in place of the table")
@@ -74,11 +62,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part only; may be given twice")
     parser.add_argument("--without-dbos", action="store_true", help="leave DBOS out")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page with the table to this file")
-    parser.add_argument("--rabbitmq", default="amqp://guest:guest@127.0.0.1:5672/", metavar="URL")
-    parser.add_argument("--database-host", help="a host or socket folder; default: an embedded server is started")
-    parser.add_argument("--database-port", type=int, default=5432)
-    parser.add_argument("--database-user", default="postgres", help="a superuser")
-    parser.add_argument("--database-password", default="")
+    add_server_options(parser)
     return parser.parse_args(arguments)
 
 

@@ -113,14 +113,20 @@ def _compare(medians: dict[str, float], counts: Counts) -> Figures:
 
 
 @contextmanager
-def run_workers(module: list[str], environment: dict[str, str], processes: int, threads: int) -> Iterator[ChildProcess]:
-    """Run Dramatiq workers, by ``python -m`` with the arguments of ``module``; they are ready when the block begins."""
+def run_workers(
+    module: list[str], environment: dict[str, str], processes: int, threads: int, folder: Path | None = None
+) -> Iterator[ChildProcess]:
+    """Run Dramatiq workers, by ``python -m`` with the arguments of ``module``; they are ready when the block begins.
+
+    ``folder`` is where they run, by default where this process does.
+    """
     with tempfile.TemporaryDirectory(prefix="wfe-bench-") as directory:
         workers = ChildProcess(
             f"workers of {module[-1]}",
             [sys.executable, "-m", *module, "--processes", str(processes), "--threads", str(threads)],
             log_path=Path(directory) / "workers.log",
             environment={**environment, "PYTHONUNBUFFERED": "1"},
+            folder=folder,
         )
         workers.start()
         try:

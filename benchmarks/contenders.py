@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,14 +17,20 @@ from typing import Any, Self
 class Contender:
     """A running contender. A context manager: it ends with the block."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None) -> None:
         self._command = list(command)
         self._environment = dict(environment)
+        self._folder = folder
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            self._command, env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            self._command,
+            env=self._environment,
+            cwd=self._folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         return self
 
@@ -56,6 +63,6 @@ class Contender:
         return json.loads(line)
 
 
-def build_engine(environment: Mapping[str, str]) -> Contender:
-    """Give a contender that is django-wfe itself."""
-    return Contender([sys.executable, "-m", "benchmarks.engine_runner"], environment)
+def build_engine(environment: Mapping[str, str], folder: Path | None = None) -> Contender:
+    """Return a contender that is django-wfe itself, run in this folder (default: this process's)."""
+    return Contender([sys.executable, "-m", "benchmarks.engine_runner"], environment, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -43,10 +44,15 @@ def open_server(given: Parameters | None) -> Iterator[Parameters]:
 
 
 @contextmanager
-def open_database(server: Parameters, name: str, *, migrated: bool = True) -> Iterator[Parameters]:
-    """Make a database of this name, and drop it at the end. ``migrated``: with django-wfe's tables."""
+def open_database(
+    server: Parameters, name: str, *, migrated: bool = True, template: str = "template0"
+) -> Iterator[Parameters]:
+    """Make a database of this name as a copy of ``template``, and drop it at the end.
+
+    ``migrated``: with django-wfe's tables, as this checkout makes them.
+    """
     name = f"wfe_benchmark_{os.getpid()}_{name}"
-    execute(server, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     database = {**server, "dbname": name}
     try:
         if migrated:
@@ -56,10 +62,10 @@ def open_database(server: Parameters, name: str, *, migrated: bool = True) -> It
         execute(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
-def migrate(database: Parameters) -> None:
-    """Make django-wfe's tables."""
+def migrate(database: Parameters, environment: dict[str, str] | None = None, folder: Path | None = None) -> None:
+    """Make django-wfe's tables: by this checkout, or by the one that the environment and the folder lead to."""
     command = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
-    subprocess.run(command, env=build_environment(database), check=True, stdout=sys.stderr)
+    subprocess.run(command, env=environment or build_environment(database), cwd=folder, check=True, stdout=sys.stderr)
 
 
 def build_environment(database: Parameters, **variables: str) -> dict[str, str]:
@@ -71,6 +77,28 @@ def build_environment(database: Parameters, **variables: str) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
         "WFE_BENCH_DATABASE": json.dumps(database),
         **variables,
+    }
+
+
+def add_server_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name the servers of a run."""
+    parser.add_argument("--rabbitmq", default="amqp://guest:guest@127.0.0.1:5672/", metavar="URL")
+    parser.add_argument("--database-host", help="a host or socket folder; default: an embedded server is started")
+    parser.add_argument("--database-port", type=int, default=5432)
+    parser.add_argument("--database-user", default="postgres", help="a superuser")
+    parser.add_argument("--database-password", default="")
+
+
+def choose_server(options: argparse.Namespace) -> Parameters | None:
+    """Return the server that the options name, for ``open_server``; ``None`` for an embedded one."""
+    if options.database_host is None:
+        return None
+    return {
+        "host": options.database_host,
+        "port": options.database_port,
+        "user": options.database_user,
+        "password": options.database_password,
+        "dbname": "postgres",
     }
 
 

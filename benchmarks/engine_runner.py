@@ -25,6 +25,31 @@ def main() -> None:
         answers.flush()
 
 
+def locate() -> str:
+    """Return the file of the django-wfe that this process runs."""
+    import django_wfe
+
+    return str(django_wfe.__file__)
+
+
+def locate_at_worker() -> str:
+    """Return the file of the django-wfe that the workers run, as one of their steps tells it."""
+    from benchmarks.workflows import Locate
+    from django_wfe import order_workflow_execution
+
+    job_id = order_workflow_execution(Locate)
+    _wait_until(partial(_has_state, job_id, "FINISHED"), "a job is finished", timeout=60)
+    result = "SELECT result FROM django_wfe_steprun WHERE job_id = %s AND number = 1 AND state = 'FINISHED'"
+    return str(json.loads(_fetch(result, job_id)))
+
+
+def take_cpu_time(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what the command answers, and the milliseconds of CPU that this process had for it."""
+    began = time.process_time()
+    answer = COMMANDS[command](**arguments)
+    return {"answer": answer, "cpu_ms": (time.process_time() - began) * 1000}
+
+
 def run(steps: int, jobs: int) -> list[float]:
     """Run jobs by ``run_workflow``; give the milliseconds of each."""
     from benchmarks.workflows import CHAINS, STARTED_AT
@@ -163,6 +188,9 @@ def _wait_until(condition: Callable[[], bool], what: str, *, timeout: float = 30
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
+    "locate": locate,
+    "locate_at_worker": locate_at_worker,
+    "take_cpu_time": take_cpu_time,
     "run": run,
     "run_loop": run_loop,
     "start": start,

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+import django_wfe
 from django_wfe import steps, workflows
 
 LOOP_STEPS = 1000
@@ -85,6 +86,19 @@ class Latency(workflows.Workflow):
     """Starts, waits for input, goes on."""
 
     DIGRAPH = {steps.__start__: [Tell], Tell: [AskAndTell]}
+
+
+class TellFile(steps.Step):
+    """Gives the file of the django-wfe that runs it."""
+
+    def execute(self) -> str:
+        return str(django_wfe.__file__)
+
+
+class Locate(workflows.Workflow):
+    """Tells which code the workers run."""
+
+    DIGRAPH = {steps.__start__: [TellFile]}
 
 
 CHAINS: dict[int, Any] = {1: Chain1, 3: Chain3, 10: Chain10, 50: Chain50, LOOP_STEPS: Loop}

@@ -9,7 +9,9 @@ from typing import Any
 
 from django.db.models import Aggregate, F, Func, QuerySet, TextField
 from django.db.models.functions import Left, Length, Right
+from django.utils.safestring import SafeString
 
+from django_wfe.admin.readable import draw_json
 from django_wfe.models import JobLog, StepRun
 
 PREVIEW_CHARACTERS = 20_000
@@ -27,6 +29,14 @@ class Preview:
 
     text: str
     size: int
+    is_json: bool = False
+
+    @property
+    def readable(self) -> SafeString | str:
+        """Return the value as a person reads it; "" for what is no JSON, is cut, or is too long for that."""
+        if not self.is_json or self.is_cut or self.size > PREVIEW_CHARACTERS:
+            return ""
+        return draw_json(self.text)
 
     @property
     def is_cut(self) -> bool:
@@ -59,7 +69,10 @@ def load_json_previews(step_run_ids: Iterable[int], characters: int) -> dict[int
         columns[f"{name}_text"] = Left(pretty, characters)
         columns[f"{name}_size"] = Length(pretty)
     rows: Any = StepRun.objects.filter(pk__in=list(step_run_ids)).values("pk", **columns)
-    return {row["pk"]: {name: _preview(row, name) for name in JSON_COLUMNS if row[f"{name}_size"]} for row in rows}
+    return {
+        row["pk"]: {name: _preview(row, name, is_json=True) for name in JSON_COLUMNS if row[f"{name}_size"]}
+        for row in rows
+    }
 
 
 def load_text_previews(step_run_ids: Iterable[int], characters: int) -> dict[int, dict[str, Preview]]:
@@ -91,5 +104,5 @@ def write_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _preview(row: Mapping[str, Any], name: str) -> Preview:
-    return Preview(row[f"{name}_text"], row[f"{name}_size"])
+def _preview(row: Mapping[str, Any], name: str, *, is_json: bool = False) -> Preview:
+    return Preview(row[f"{name}_text"], row[f"{name}_size"], is_json)

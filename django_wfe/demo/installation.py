@@ -43,7 +43,7 @@ class Installation:
     def __init__(self, directory: Path, *, port: int, say: Callable[[str], None], durable: bool = True) -> None:
         self.directory = directory.absolute()
         self.say = say
-        self.supervisor = Supervisor()
+        self.supervisor = Supervisor(say)
         self._wanted_port = port
         self._closing = ExitStack()
         logs = self.logs
@@ -83,22 +83,25 @@ class Installation:
         self._start_server("Broker", self.broker)
         self._make_secret_key()
         self._prepare_database()
-        with self._open_port() as listener:
-            web = self._make_part("web", ["-m", "django_wfe.demo.web", str(listener.fileno())], listener.fileno())
-            workers = self._make_part(
-                "workers",
-                [
-                    *["-m", "django", "rundramatiq", "--worker-shutdown-timeout", WORKER_SHUTDOWN_TIMEOUT],
-                    *["--processes", str(WORKER_PROCESSES), "--threads", str(WORKER_THREADS)],
-                ],
-            )
-            watchdog = self._make_part("watchdog", ["-m", "django", "wfe_watchdog"])
-            parts = (web, workers, watchdog)
-            for part in parts:
-                part.start()
-            self.supervisor.add(*parts)
+        # It stays open here: who comes while a web server that was killed is started again waits, and is not refused.
+        listener = self._closing.enter_context(self._open_port())
+        web = self._make_part("web", ["-m", "django_wfe.demo.web", str(listener.fileno())], listener.fileno())
+        workers = self._make_part(
+            "workers",
+            [
+                *["-m", "django", "rundramatiq", "--worker-shutdown-timeout", WORKER_SHUTDOWN_TIMEOUT],
+                *["--processes", str(WORKER_PROCESSES), "--threads", str(WORKER_THREADS)],
+            ],
+        )
+        watchdog = self._make_part("watchdog", ["-m", "django", "wfe_watchdog"])
+        parts = (web, workers, watchdog)
+        for part in parts:
+            part.start()
+        self.supervisor.add(*parts)
         self.say(f"Workers    {WORKER_PROCESSES} processes of {WORKER_THREADS} threads, and the watchdog")
         self.supervisor.wait_until(self._web_answers, timeout=START_TIMEOUT)
+        self._seed()
+        self.supervisor.keep_alive(*parts)
         self._write_owner()
 
     def make_environment(self) -> dict[str, str]:
@@ -149,6 +152,13 @@ class Installation:
         if self.supervisor.run(child, START_TIMEOUT) != 0:
             raise PartDied(describe_death(child))
         self.say(f"Database   migrated in {time.monotonic() - started:.1f} s")
+
+    def _seed(self) -> None:
+        started = time.monotonic()
+        child = self.make_child("seed", ["-m", "django_wfe.demo.seed"])
+        if self.supervisor.run(child, START_TIMEOUT) != 0:
+            raise PartDied(describe_death(child))
+        self.say(f"Jobs       one in every state, in {time.monotonic() - started:.1f} s")
 
     def _open_port(self) -> socket.socket:
         """Bind the wanted port or the next free one, and say so; no other program can take it in between."""

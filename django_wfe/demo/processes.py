@@ -19,6 +19,7 @@ from django_wfe.demo.accounts import Account
 
 PR_SET_CHILD_SUBREAPER = 36
 POLL_INTERVAL = 0.02  # seconds
+SESSION_TIMEOUT = 5.0  # seconds for killed processes to be gone
 
 
 class ChildProcess:
@@ -26,7 +27,7 @@ class ChildProcess:
 
     ``log_path`` receives its output (the log of the start before is kept as ``<name>.1``); without one the output goes
     where this process's own goes. ``stop_signal`` asks it for an orderly end, and the kernel sends it when this process
-    vanishes. ``account`` is who it runs as, by default whoever we are.
+    vanishes. ``account`` is who it runs as, and ``folder`` is where, by default as we do.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class ChildProcess:
         stop_signal: signal.Signals = signal.SIGTERM,
         account: Account | None = None,
         pass_fds: Sequence[int] = (),
+        folder: Path | None = None,
     ) -> None:
         self.name = name
         self.command = [str(argument) for argument in command]
@@ -47,6 +49,7 @@ class ChildProcess:
         self.stop_signal = stop_signal
         self.account = account
         self.pass_fds = tuple(pass_fds)
+        self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -81,6 +84,7 @@ class ChildProcess:
                 stdout=output,
                 stderr=None if output is None else subprocess.STDOUT,
                 env=self.environment,
+                cwd=self.folder,
                 start_new_session=True,
                 pass_fds=self.pass_fds,
             )
@@ -229,6 +233,18 @@ def end_descendants(*, grace: float) -> list[int]:
     return killed
 
 
+def kill_session(leader: int) -> None:
+    """Kill what is left of the session of a process that has ended, and reap those that have become our children."""
+    deadline = time.monotonic() + SESSION_TIMEOUT
+    while members := [pid for pid in _list_processes() if _read_session(pid) == leader]:
+        for pid in members:
+            send_signal(pid, signal.SIGKILL)
+            _reap(pid)
+        if time.monotonic() > deadline:
+            return
+        time.sleep(POLL_INTERVAL)
+
+
 def send_signal(pid: int, number: signal.Signals) -> None:
     """Send a signal to a process that may have ended already."""
     try:
@@ -246,6 +262,25 @@ def reap_orphans() -> None:
             return
         if pid == 0:
             return
+
+
+def _list_processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
+def _read_session(pid: int) -> int | None:
+    """The session that a process belongs to, also as a zombie; ``None`` if there is no such process."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _read_parent(pid: str) -> int | None:

@@ -9,7 +9,7 @@ from django_wfe.demo.arguments import Arguments, parse_arguments
 from django_wfe.demo.embedded import ServerError
 from django_wfe.demo.installation import DemoError, Installation
 from django_wfe.demo.supervisor import PartDied, StopRequested
-from django_wfe.demo.users import ADMIN, CLERK
+from django_wfe.demo.users import ADMIN, CLERK, LEAD
 
 FAILED = 1
 STOPPED = 0
@@ -36,7 +36,13 @@ def run(arguments: Arguments) -> int:
         installation.start()
         say(f"\nOpen  {installation.address}")
         say(f"  as  {ADMIN}, password {ADMIN}   (may do everything)")
+        say(f"  or  {LEAD}, password {LEAD}     (the team lead: answers, and repairs what failed)")
         say(f"  or  {CLERK}, password {CLERK}   (sees jobs and gives them input)")
+        say("Try this; the page that opens tells more:")
+        say(f"  Answer as team lead      sign in as {LEAD} and open the inbox")
+        say("  Repair what failed       open the incidents, and retry all of one kind")
+        say("  Kill a worker            the page names its process; it comes back, and its step is run again")
+        say(f"  See the REST API         curl -u {LEAD}:{LEAD} '{installation.address}wfe/jobs/?state=FAILED'")
         say(f"Logs are in {arguments.directory / 'logs'}. Press Ctrl-C to stop.")
         installation.supervisor.wait_forever()
     return STOPPED

@@ -101,6 +101,8 @@ DRAMATIQ_BROKER = {
 }
 
 WFE_WORKFLOWS = "django_wfe.demo.workflows"
+# Who kills a worker to see what happens looks at the page meanwhile.
+WFE_WORKER_TIMEOUT = 15
 
 USE_TZ = True
 TIME_ZONE = "UTC"

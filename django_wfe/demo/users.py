@@ -1,10 +1,14 @@
-"""The demo's people: ``admin`` may do everything, ``clerk`` sees Jobs and gives them input."""
+"""The demo's people: ``admin`` may do everything, ``clerk`` and ``lead`` see Jobs and give them input.
+
+``lead`` is the team lead who approves purchases, and repairs what has failed.
+"""
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
 
 ADMIN = "admin"
 CLERK = "clerk"
+LEAD = "lead"
 
 CLERK_PERMISSIONS = (
     "view_workflow",
@@ -20,18 +24,22 @@ CLERK_PERMISSIONS = (
 )
 
 
+LEAD_PERMISSIONS = (*CLERK_PERMISSIONS, "view_worker", "retry_job", "pause_job")
+
+
 def create_sample_users() -> None:
-    """Make the two users where they are missing, each with its name as password, and give ``clerk`` its rights.
+    """Make the users where they are missing, each with its name as password, and give them their rights.
 
     What somebody changed about them since, such as a password, stays.
     """
     users = get_user_model()._default_manager
     if not users.filter(username=ADMIN).exists():
         users.create_superuser(ADMIN, f"{ADMIN}@example.com", ADMIN)
-    clerk = users.filter(username=CLERK).first()
-    if clerk is None:
-        clerk = users.create_user(CLERK, f"{CLERK}@example.com", CLERK, is_staff=True)
-    permissions = apps.get_model("auth", "Permission")._default_manager.filter(
-        content_type__app_label="django_wfe", codename__in=CLERK_PERMISSIONS
-    )
-    clerk.user_permissions.add(*permissions)
+    for name, codenames in ((CLERK, CLERK_PERMISSIONS), (LEAD, LEAD_PERMISSIONS)):
+        user = users.filter(username=name).first()
+        if user is None:
+            user = users.create_user(name, f"{name}@example.com", name, is_staff=True)
+        permissions = apps.get_model("auth", "Permission")._default_manager.filter(
+            content_type__app_label="django_wfe", codename__in=codenames
+        )
+        user.user_permissions.add(*permissions)

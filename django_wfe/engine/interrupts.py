@@ -4,8 +4,8 @@ CPython can raise an exception in another thread. It arrives wherever that threa
 query half sent; inside ``logging``, with a handler's lock held. So the thread that asks for an interrupt looks first at
 the stack of the step's thread (``engine.stacks``), and waits while that is at a bad place. A step that is at such
 places for ever is met elsewhere: ``engine.sessions`` raises the interrupt before its next statement, and the server is
-asked to cancel a statement that takes long. After ``PATIENCE_SECONDS`` it is raised wherever the step is; what that may
-have broken is mended or, where it cannot be, costs the process (``ActiveRun.find_damage``).
+asked to cancel a statement that takes long. After a while it is raised wherever the step is; what that may have broken
+is mended or, where it cannot be, costs the process (``ActiveRun.find_damage``).
 """
 
 from __future__ import annotations
@@ -26,16 +26,29 @@ from django_wfe.engine.output import Capture
 from django_wfe.engine.stacks import Place, judge_place, list_frames, list_traceback
 from django_wfe.exceptions import Interrupt, StepTimeout
 
-LOOK_SECONDS = 0.005
+LOOK_SECONDS = 0.002
 """How long to wait between two looks at a step that is at a bad place."""
 
 PATIENCE_SECONDS = 1.0
-"""How long an interrupt waits for a good place."""
+"""How long an interrupt waits for a good place, where what it breaks at a bad one can be mended."""
+
+LONG_PATIENCE_SECONDS = 10.0
+"""How long it waits while the step may hold locks: to raise it there costs the process."""
 
 CANCEL_SECONDS = 0.2
 """How long a statement may go on after the interrupt was asked for, before the server is told to cancel it."""
 
 logger = logging.getLogger("django_wfe.engine")
+
+_PATIENCE = {
+    Place.GOOD: 0.0,
+    Place.DATABASE: PATIENCE_SECONDS,
+    Place.ENGINE: PATIENCE_SECONDS,
+    Place.LOGGING: PATIENCE_SECONDS,
+    Place.HELD: LONG_PATIENCE_SECONDS,
+    Place.IMPORTING: float("inf"),
+    Place.OUTSIDE: float("inf"),
+}
 
 _set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
@@ -129,23 +142,25 @@ class ActiveRun:
                 return False
             position = frame.f_lasti
             place = judge_place(list_frames(frame, boundary))
-            if place is Place.OUTSIDE or (place is not Place.GOOD and waited < PATIENCE_SECONDS):
+            if waited < _PATIENCE[place]:
                 return False
             self._is_set = True
             _set_exception(ctypes.c_ulong(self.thread_id), ctypes.py_object(self.asked))
             now = sys._current_frames().get(self.thread_id)
-            if waited < PATIENCE_SECONDS and (now is not frame or frame.f_lasti != position):
+            if place is Place.GOOD and (now is not frame or frame.f_lasti != position):
                 # The thread has moved between the look and the deed: take it back, if it has not arrived.
                 _set_exception(ctypes.c_ulong(self.thread_id), None)
                 self._is_set = False
                 return False
             return True
 
-    def find_damage(self) -> Place:
-        """Return where the interrupt has hit the step's code; what that place holds may be broken now."""
-        if self.raised is None or self._bottom is None:
-            return Place.GOOD
-        return judge_place(list_traceback(self.raised.__traceback__, self._bottom))
+    def find_damage(self) -> tuple[Place, str]:
+        """Return where the interrupt has hit the step's code, and the name of that place: it may be broken now."""
+        spots = list_traceback(self.raised.__traceback__, self._bottom) if self.raised and self._bottom else None
+        if not spots:
+            return Place.GOOD, ""
+        code, _, module = spots[0]
+        return judge_place(spots), f"{module}.{code.co_qualname}"
 
     def _cancel_statement(self) -> None:
         self.canceled_statement = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 import sys
 from contextvars import copy_context
@@ -77,6 +78,8 @@ def clean_up(claim: Claim, step: Step) -> None:
 def _perform(
     claim: Claim, step_class: type[Step], worker: WorkerProcess, capture: Capture, watch: SessionWatch
 ) -> Outcome:
+    # A context variable holds the decimal context, which is changed in place.
+    decimal.setcontext(decimal.getcontext().copy())
     model: BaseModel | None = None
     try:
         if has_input(step_class):
@@ -121,7 +124,7 @@ def _perform(
                 return Lost(
                     reason=_("the connection to the database broke in the middle of it (%(error)s)") % {"error": error}
                 )
-    return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
+            return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
 
 
 def _holds(error: BaseException, interrupt: Interrupt) -> bool:
@@ -133,11 +136,11 @@ def _holds(error: BaseException, interrupt: Interrupt) -> bool:
 
 def _repair(run: ActiveRun, worker: WorkerProcess) -> None:
     """Mend what an interrupt may have broken; where that cannot be known, have another process take over."""
-    place = run.find_damage()
+    place, name = run.find_damage()
     release_logging_locks()
-    if place is Place.HELD:
+    if place in (Place.HELD, Place.IMPORTING):
         worker.retire(
-            f"step run {run.claim.step_run_id} ({run.claim.step}) could only be interrupted where it may hold locks"
+            f"step run {run.claim.step_run_id} ({run.claim.step}) was interrupted in {name}, which may hold locks"
         )
 
 

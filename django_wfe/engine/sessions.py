@@ -30,7 +30,7 @@ LONGEST_LOOKED_AT = 100_000
 """Of longer statements, which hold data, only so many characters are looked at."""
 
 _CHANGES_SESSION = re.compile(
-    r"""\s*(?:
+    r"""(?:\s|/\*.*?\*/|--[^\n]*\n)*(?:
         set\s+(?!local\b|constraints\b|transaction\b) | reset\b | discard\b | load\b | listen\b
         | prepare\s+(?!transaction\b|wfe_) | create\s+(?:local\s+|global\s+)?temp | declare\b.*\bwith\s+hold\b
     )""",
@@ -38,8 +38,8 @@ _CHANGES_SESSION = re.compile(
 )
 _CHANGES_WITHIN = ("set_config", "advisory_lock", "advisory_unlock", " temp ", " temporary ")
 _ENDS_TRANSACTION = re.compile(
-    r"\s*(?:commit|end|abort|rollback(?!\s+(?:work\s+|transaction\s+)?to\b)|prepare\s+transaction)\b",
-    re.IGNORECASE,
+    r"(?:\s|/\*.*?\*/|--[^\n]*\n)*(?:commit|end|abort|rollback(?!\s+(?:work\s+|transaction\s+)?to\b)|prepare\s+transaction)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 
 logger = logging.getLogger("django_wfe.engine")

@@ -21,9 +21,9 @@ from types import CodeType, FrameType, TracebackType
 DATABASE_PACKAGES = frozenset({"django", "psycopg2", "psycopg", "psycopg_pool", "psycopg_c", "psycopg_binary"})
 """What goes on here concerns a connection, which is discarded after each interrupt."""
 
-LOCKING_PACKAGES = frozenset(
-    {"logging", "threading", "queue", "importlib", "_frozen_importlib", "concurrent", "multiprocessing", "weakref"}
-)
+IMPORT_PACKAGES = frozenset({"importlib", "_frozen_importlib", "_frozen_importlib_external", "zipimport"})
+
+LOCKING_PACKAGES = frozenset({"threading", "queue", "concurrent", "multiprocessing", "weakref"})
 """These hold locks over several statements of Python."""
 
 ENGINE_PACKAGE = "django_wfe"
@@ -50,6 +50,8 @@ class Place(enum.Enum):
     LOGGING = "logging"
     HELD = "held"
     """Where locks or other things may be held."""
+    IMPORTING = "importing"
+    """In the import system, which holds locks that all threads need, and stays there for no long time."""
 
 
 def list_frames(frame: FrameType, boundary: FrameType) -> list[Spot] | None:
@@ -98,8 +100,13 @@ def judge_place(spots: list[Spot] | None) -> Place:
 def _judge_frame(code: CodeType, position: int, module: str, *, is_innermost: bool) -> Place | None:
     """Tell what a frame says of the place; None where the frame outside of it has to say."""
     package = module.partition(".")[0]
+    if code.co_name == "<module>":
+        # A module that is being imported may raise anything, and the import is undone.
+        return Place.GOOD
     if package == "logging":
         return Place.LOGGING
+    if package in IMPORT_PACKAGES:
+        return Place.IMPORTING
     if package in LOCKING_PACKAGES:
         return Place.HELD
     if package in DATABASE_PACKAGES:

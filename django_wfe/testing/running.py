@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from django.db import connections
@@ -10,6 +9,7 @@ from django.db.models.functions import Now
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.claims import claim_step_run
+from django_wfe.engine.clock import read_clock
 from django_wfe.engine.executor import run_slice, run_step_run
 from django_wfe.engine.lifecycle import order_workflow_execution, provide_external_input
 from django_wfe.exceptions import CodeNotLoaded
@@ -142,7 +142,7 @@ def _run_one(run: StepRun, worker: SimulatedWorker) -> bool:
     claim = claim_step_run(run.pk, worker.id)
     if claim is None:
         return False
-    run_slice(claim, worker, until=time.monotonic())
+    run_slice(claim, worker, until=read_clock())
     after = StepRun.objects.select_related("job").get(pk=run.pk)
     if after.state == StepRunState.READY:
         raise CodeNotLoaded(f"Job {run.job_id} is parked at {run.step}: {after.job.error}")
