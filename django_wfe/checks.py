@@ -17,6 +17,7 @@ from django_wfe.discovery.modules import list_workflows
 from django_wfe.engine.code import import_module
 from django_wfe.engine.definitions import describe_workflow
 from django_wfe.exceptions import CodeNotLoaded
+from django_wfe.user_table import check_user_table
 
 TAG = "django_wfe"
 
@@ -47,17 +48,17 @@ def register_checks() -> None:
 
 
 def check_database(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """Look at ``DATABASES["default"]`` and at the driver, without connecting."""
+    """Look at the database that ``WFE_DATABASE`` names and at the driver, without connecting."""
     try:
         connection = connections[DATABASE]
         vendor = connection.vendor
     except ImproperlyConfigured as error:
-        return [Error(f'DATABASES["default"] cannot be used: {error}', hint=_DATABASE_HINT, id="wfe.E001")]
+        return [Error(f'DATABASES["{DATABASE}"] cannot be used: {error}', hint=_DATABASE_HINT, id="wfe.E001")]
     if vendor != "postgresql":
         found = django_settings.DATABASES.get(DATABASE, {}).get("ENGINE", "nothing")
         return [
             Error(
-                f'DATABASES["default"] is {vendor} ({found}); django-wfe needs PostgreSQL.',
+                f'DATABASES["{DATABASE}"] is {vendor} ({found}); django-wfe needs PostgreSQL.',
                 hint=_DATABASE_HINT,
                 id="wfe.E001",
             )
@@ -68,15 +69,15 @@ def check_database(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]
     ):
         messages.append(
             Info(
-                'DATABASES["default"] has CONN_MAX_AGE 0: workers open a new connection for each message.',
+                f'DATABASES["{DATABASE}"] has CONN_MAX_AGE 0: workers open a new connection for each message.',
                 hint='Write "CONN_MAX_AGE": 60 (seconds) and "CONN_HEALTH_CHECKS": True.',
                 id="wfe.I001",
             )
         )
-    return messages
+    return [*messages, *check_user_table()]
 
 
-_DATABASE_HINT = 'Write "ENGINE": "django.db.backends.postgresql" in DATABASES["default"].'
+_DATABASE_HINT = f'Write "ENGINE": "django.db.backends.postgresql" in DATABASES["{DATABASE}"].'
 
 
 def check_broker(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:

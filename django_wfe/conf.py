@@ -8,9 +8,7 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-
-DATABASE = "default"
-"""The alias of the database that holds the jobs."""
+from django.db import DEFAULT_DB_ALIAS
 
 
 class Settings:
@@ -35,6 +33,15 @@ class Settings:
             if not isinstance(module, str) or not module:
                 raise ImproperlyConfigured(f"WFE_WORKFLOWS holds {module!r}: give dotted module paths.")
         return modules
+
+    @property
+    def database(self) -> str:
+        """``WFE_DATABASE``: the alias, in ``DATABASES``, of the database that holds the jobs. Default "default"."""
+        value = getattr(django_settings, "WFE_DATABASE", DEFAULT_DB_ALIAS)
+        if not isinstance(value, str) or value not in django_settings.DATABASES:
+            known = ", ".join(map(repr, django_settings.DATABASES))
+            raise ImproperlyConfigured(f"WFE_DATABASE = {value!r}: give one of the aliases in DATABASES: {known}.")
+        return value
 
     @property
     def watchdog_interval(self) -> float:
@@ -117,4 +124,14 @@ class Settings:
         return value
 
 
+def _read_database() -> str:
+    try:
+        return settings.database
+    except ImproperlyConfigured:
+        return DEFAULT_DB_ALIAS  # the system check says what is wrong
+
+
 settings = Settings()
+
+DATABASE = _read_database()
+"""The alias of the database that holds the jobs, as it was when Django was set up."""

@@ -18,7 +18,6 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.urls import URLPattern
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -33,6 +32,7 @@ from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.rights import has_permission, list_visible_jobs
 from django_wfe.exceptions import PermissionRequired, WrongState
 from django_wfe.models import BulkItem, BulkRun
+from django_wfe.moments import get_now
 from django_wfe.rendering import states as looks
 
 ITEMS_SHOWN = 100
@@ -214,7 +214,7 @@ def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
         "is_live": is_live,
         "may_stop": may_stop,
         "stop_form": StopForm() if is_live and may_stop else None,
-        "now": timezone.now(),
+        "now": get_now(),
     }
 
 

@@ -20,12 +20,12 @@ _DONE: Mapping[str, Callable[[], str]] = {
 }
 
 
-def change_claim(request: HttpRequest, step_run_id: int, action: str, holder: int | None) -> None:
+def change_claim(request: HttpRequest, step_run_id: int, action: str, holder: str) -> None:
     """Claim, release or take over a step run for the user, and write it into the admin's history.
 
     Args:
         action: "claim", "release" or "take_over".
-        holder: the id of the user whom the page showed as having it.
+        holder: the key, as text, of the user whom the page showed as having it; "" for nobody.
 
     Raises:
         WFEException: as of ``claim_input`` and ``release_input``.
@@ -34,7 +34,7 @@ def change_claim(request: HttpRequest, step_run_id: int, action: str, holder: in
     if action == "release":
         release_input(step_run_id, user, source=Source.ADMIN)
     else:
-        expected = holder if action == "take_over" else None
+        expected = holder or None if action == "take_over" else None
         claim_input(step_run_id, user, take_over_from=expected, source=Source.ADMIN)
     step_run = StepRun.objects.select_related("job__workflow").only("step", "job__workflow__name").get(pk=step_run_id)
     label = load_step_labels([step_run.step])[step_run.step]

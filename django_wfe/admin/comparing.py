@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
@@ -12,6 +11,7 @@ from django_wfe.admin.drawing import draw_look
 from django_wfe.admin.job_lookup import is_id
 from django_wfe.admin.live import DIAGRAM_MEDIA
 from django_wfe.models import Definition, Workflow
+from django_wfe.moments import get_now
 from django_wfe.rendering.compare import compare_graphs
 from django_wfe.rendering.compare_drawing import render_comparison
 
@@ -52,7 +52,7 @@ def show_comparison(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflo
         rows=[(node, draw_look(node.look)) for node in difference.nodes] if difference is not None else [],
         old_diagram=old_diagram,
         new_diagram=new_diagram,
-        now=timezone.now(),
+        now=get_now(),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from django_wfe.admin.payloads import write_json
+from django_wfe.moments import add_seconds, count_seconds, localize
 from django_wfe.rendering.durations import (
     SECONDS_A_DAY,
     SECONDS_A_MINUTE,
@@ -54,13 +55,13 @@ def draw_time(moment: datetime | None, now: datetime | None = None) -> SafeStrin
     if moment is None:
         return NOTHING
     now = now or timezone.now()
-    seconds = (now - moment).total_seconds()
+    seconds = count_seconds(moment, now)
     coarse = math.copysign(_cut_to_unit(abs(seconds), is_ahead=seconds < 0), seconds)
     return format_html(
         '<time class="wfe-time" datetime="{}" title="{}">{}</time>',
         moment.isoformat(),
         describe_moment(moment),
-        describe_distance(now - timedelta(seconds=coarse), now),
+        describe_distance(add_seconds(now, -coarse), now),
     )
 
 
@@ -71,7 +72,7 @@ def draw_json(value: Any) -> SafeString:
 
 def describe_moment(moment: datetime) -> str:
     """Give a moment in full, in the current time zone and its name."""
-    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
+    local = localize(moment)
     return f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname() or ''}".strip()
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponseBase
-from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
@@ -19,6 +18,7 @@ from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.home_waiting import build_waiting_list
 from django_wfe.admin.incidents import Trend, count_failures, list_incidents
 from django_wfe.admin.live import Live
+from django_wfe.admin.workers import annotate_silence
 from django_wfe.conf import settings
 from django_wfe.engine.rights import (
     START_JOBS,
@@ -28,6 +28,7 @@ from django_wfe.engine.rights import (
     list_visible_workflows,
 )
 from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
+from django_wfe.moments import get_now
 
 RECENT_JOBS = 10_000
 """Finished and canceled jobs are counted among the newest jobs only: their states have no index."""
@@ -84,9 +85,9 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
-    now = timezone.now()
+    now = get_now()
     jobs = list_visible_jobs(user)
-    workers, silent = list_workers(now)
+    workers, silent = list_workers()
     incidents = list_incidents(user)
     attention = count_attention(user)
     broken, broken_modules = list_broken_workflows(list_visible_workflows(user)), list_broken_modules(user)
@@ -109,7 +110,7 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
         silent_workers=silent,
         may_see_workers=has_permission(user, "django_wfe.view_worker"),
         worker_timeout=settings.worker_timeout,
-        oldest_ready=find_oldest_ready(jobs, now),
+        oldest_ready=find_oldest_ready(jobs),
         startable=list_startable(user),
         broken=broken,
         broken_modules=broken_modules,
@@ -127,7 +128,7 @@ def count_attention(user: Any) -> Attention | None:
         waiting=jobs.filter(state=states.JobState.INPUT_REQUIRED)[:ATTENTION_CAP].count(),
         failed=jobs.filter(state=states.JobState.FAILED)[:ATTENTION_CAP].count(),
         may_answer=has_permission(user, "django_wfe.provide_input_job"),
-        trend=count_failures(user, timezone.now()),
+        trend=count_failures(user),
     )
 
 
@@ -150,23 +151,22 @@ def count_states(jobs: QuerySet[Job]) -> list[StateCount]:
     ]
 
 
-def list_workers(now: datetime) -> tuple[list[Worker], list[Worker]]:
+def list_workers() -> tuple[list[Worker], list[Worker]]:
     """Give the workers heard of lately, and those that fell silent and were neither stopped nor declared dead."""
-    started = Worker.objects.filter(stopped_at=None, declared_dead_at=None).order_by("-last_seen")[:WORKERS_SHOWN]
+    started = annotate_silence(Worker.objects.filter(stopped_at=None, declared_dead_at=None))
     alive: list[Worker] = []
     silent: list[Worker] = []
-    for worker in started:
-        is_alive = worker.last_seen >= now - timedelta(seconds=settings.worker_timeout)
-        (alive if is_alive else silent).append(worker)
+    for worker in started.order_by("-last_seen")[:WORKERS_SHOWN]:
+        (silent if worker.is_silent else alive).append(worker)
     return alive, silent
 
 
-def find_oldest_ready(jobs: QuerySet[Job], now: datetime) -> StepRun | None:
+def find_oldest_ready(jobs: QuerySet[Job]) -> StepRun | None:
     """Give the step run that could have been claimed for the longest time, or None."""
     return (
         StepRun.objects.filter(
             state=states.StepRunState.READY,
-            due_at__lte=now,
+            due_at__lte=Now(),
             job__in=jobs,
             job__state__in=sorted(states.RUNNABLE_JOB_STATES),
             job__workflow__paused=False,

@@ -12,7 +12,6 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -26,6 +25,7 @@ from django_wfe.engine.lifecycle import get_due, list_waiting
 from django_wfe.engine.rights import has_permission, list_visible_workflows
 from django_wfe.exceptions import PermissionRequired, UnknownJob, WFEException
 from django_wfe.models import InputClaim, Job, StepRun, Workflow
+from django_wfe.moments import count_seconds, get_now
 
 PAGE_SIZE = 50
 COUNTED = 1_000
@@ -87,7 +87,7 @@ class ActionForm(forms.Form):
 
     step_run = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     action = forms.ChoiceField(choices=[(name, name) for name in ("claim", "release", "take_over")])
-    holder = forms.IntegerField(required=False)
+    holder = forms.CharField(required=False, max_length=255)
 
 
 def show_inbox(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:
@@ -103,7 +103,7 @@ def show_inbox(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBa
         _act(request)
         query = filters.write()
         return HttpResponseRedirect(admin.build_url("django_wfe_inbox") + (f"?{query}" if query else ""))
-    now = timezone.now()
+    now = get_now()
     waiting = list_waiting(request.user, assigned=filters.assigned, workflow=filters.workflow)
     shown = list(_cut(waiting, filters.after)[: PAGE_SIZE + 1])
     more = len(shown) > PAGE_SIZE
@@ -130,7 +130,7 @@ def build_items(step_runs: list[StepRun], user: Any, now: datetime) -> list[Item
     for run in step_runs:
         claim, due = _get_held(run), get_due(run)
         is_mine = claim is not None and claim.user_id == user.pk
-        items.append(Item(run, labels[run.step], due, due is not None and due < now, claim, is_mine))
+        items.append(Item(run, labels[run.step], due, due is not None and count_seconds(now, due) < 0, claim, is_mine))
     return items
 
 
@@ -159,8 +159,10 @@ def list_workflows(user: Any) -> list[Workflow]:
 
 def _cut(waiting: QuerySet[StepRun], after: int | None) -> QuerySet[StepRun]:
     """Begin after a step run, whether or not it still waits."""
-    last = StepRun.objects.filter(pk=after).values_list("created_at", flat=True).first() if after else None
-    if last is None:
+    if after is None:
+        return waiting
+    last = StepRun.objects.filter(pk=after).order_by().values("created_at")
+    if not last.exists():
         return waiting
     return waiting.filter(created_at__gte=last).filter(Q(created_at__gt=last) | Q(pk__gt=after))
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
@@ -23,6 +23,7 @@ from django_wfe.engine import incidents as engine
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.rights import has_permission, list_visible_jobs
 from django_wfe.models import Job, StepRun
+from django_wfe.moments import get_now
 
 DATA_PERMISSION = "django_wfe.view_job_data"
 JOBS_SHOWN = 100
@@ -115,7 +116,7 @@ def show_incidents(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpRespon
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
-    now = timezone.now()
+    now = get_now()
     return admin.render(
         request,
         "django_wfe/console/incidents.html",
@@ -123,7 +124,7 @@ def show_incidents(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpRespon
         live=Live(PACE),
         incidents=list_incidents(request.user),
         shown_at_most=engine.SHOWN,
-        trend=count_failures(request.user, now),
+        trend=count_failures(request.user),
         now=now,
     )
 
@@ -134,7 +135,7 @@ def show_incident(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: s
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
-    now = timezone.now()
+    now = get_now()
     incident = find_incident(request.user, fingerprint)
     workflow = incident.run.job.workflow
     may_see_data = has_permission(request.user, DATA_PERMISSION, workflow)
@@ -149,7 +150,7 @@ def show_incident(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: s
         live=Live(PACE, str(incident.count), incident.count_text),
         incident=incident,
         label=label,
-        trend=count_failures(request.user, now, fingerprint=fingerprint),
+        trend=count_failures(request.user, fingerprint=fingerprint),
         may_see_data=may_see_data,
         error=texts.get("error"),
         traceback=texts.get("traceback"),
@@ -238,14 +239,14 @@ def list_jobs_of_incident(user: Any, fingerprint: str) -> QuerySet[Job]:
     return list_visible_jobs(user) & engine.jobs_of_incident(fingerprint)
 
 
-def count_failures(user: Any, now: datetime, *, fingerprint: str = "") -> Trend:
+def count_failures(user: Any, *, fingerprint: str = "") -> Trend:
     """Count the attempts that failed in the last hour and in the one before, in two bounded queries."""
     hour = timedelta(hours=1)
     rows = StepRun.objects.filter(state=states.StepRunState.FAILED, job__in=list_visible_jobs(user)).order_by()
     if fingerprint:
         rows = rows.filter(fingerprint=fingerprint)
-    last = rows.filter(finished_at__gte=now - hour)
-    before = rows.filter(finished_at__gte=now - 2 * hour, finished_at__lt=now - hour)
+    last = rows.filter(finished_at__gte=Now() - hour)
+    before = rows.filter(finished_at__gte=Now() - 2 * hour, finished_at__lt=Now() - hour)
     return Trend(last.values("pk")[:COUNT_CAP].count(), before.values("pk")[:COUNT_CAP].count())
 
 

@@ -8,7 +8,6 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
@@ -16,7 +15,7 @@ from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.claiming import change_claim
 from django_wfe.admin.drafts import restore_form
 from django_wfe.admin.history import log_action
-from django_wfe.admin.job_lookup import find_job, is_id
+from django_wfe.admin.job_lookup import find_job
 from django_wfe.admin.payloads import PREVIEW_CHARACTERS, Preview, load_json_previews, write_json
 from django_wfe.engine.lifecycle import (
     Draft,
@@ -34,6 +33,7 @@ from django_wfe.engine.rights import has_permission
 from django_wfe.exceptions import CodeNotLoaded, PermissionRequired, WFEException, WrongState
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import InputClaim, Job, StepRun
+from django_wfe.moments import count_seconds, get_now
 
 PREFIX = "input"
 PERMISSION = "django_wfe.provide_input_job"
@@ -69,7 +69,7 @@ def show_input(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> H
         if answered is not None:
             return answered
     claim = get_claim(question.step_run.pk)
-    now, due = timezone.now(), get_due(question.step_run)
+    now, due = get_now(), get_due(question.step_run)
     return admin.render(
         request,
         "django_wfe/console/input.html",
@@ -90,7 +90,7 @@ def show_input(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> H
         is_held=_is_held_by_other(claim, request.user),
         draft=draft,
         due=due,
-        is_overdue=due is not None and due < now,
+        is_overdue=due is not None and count_seconds(now, due) < 0,
         now=now,
     )
 
@@ -134,8 +134,7 @@ def _take_post(
         if action:
             if form is not None:
                 form.show_as_typed()
-            holder = request.POST.get("holder", "")
-            change_claim(request, question.step_run.pk, action, int(holder) if is_id(holder) else None)
+            change_claim(request, question.step_run.pk, action, request.POST.get("holder", ""))
         elif form is not None and "_draft" in request.POST:
             form.show_as_typed()
             return _save_draft(admin, request, job, question, form)

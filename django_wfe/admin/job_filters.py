@@ -8,8 +8,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -123,7 +123,7 @@ class AgeFilter(admin.SimpleListFilter):
         value = self.value() or ""
         if value not in self.HOURS:
             return queryset
-        return queryset.filter(created_at__gte=timezone.now() - timedelta(hours=self.HOURS[value]))
+        return queryset.filter(created_at__gte=Now() - timedelta(hours=self.HOURS[value]))
 
 
 class MineFilter(admin.SimpleListFilter):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_wfe import states
@@ -34,6 +33,7 @@ from django_wfe.engine.rights import has_permission
 from django_wfe.exceptions import WrongState
 from django_wfe.graph import Graph
 from django_wfe.models import Job, JobEvent, StepRun
+from django_wfe.moments import count_seconds, get_now
 from django_wfe.rendering.durations import describe_duration
 from django_wfe.rendering.text import name_node
 from django_wfe.rendering.timeline import build_timeline
@@ -94,7 +94,7 @@ class RunRow:
 
 def build_job_page(admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> dict[str, Any]:
     """Gather all that the Job page shows, in a number of queries that does not depend on the Job."""
-    user, now = request.user, timezone.now()
+    user, now = request.user, get_now()
     may_see_data = has_permission(user, "django_wfe.view_job_data", job.workflow)
     graph = job.definition.load_graph()
     window = load_window(job, request.GET, graph)
@@ -137,7 +137,7 @@ def build_job_page(admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> 
         "may_see_runs": has_permission(user, "django_wfe.view_steprun", job.workflow),
         "step_label": label_of(graph, job.current_step),
         "live": Live(choose_pace(job, window), job.state, explanation.sentence),
-        "took": describe_duration((job.finished_at - job.started_at).total_seconds())
+        "took": describe_duration(count_seconds(job.started_at, job.finished_at))
         if job.finished_at and job.started_at
         else "",
         "may_pause_workflow": may_pause(user, job.workflow),
@@ -194,8 +194,8 @@ def build_rows(
                 run=run,
                 label=label_of(graph, run.step),
                 edge=describe_edge(graph, run),
-                waited=_describe(began - run.created_at) if run.number else "",
-                worked=_describe((run.finished_at or now) - run.started_at) if run.started_at else "",
+                waited=describe_duration(count_seconds(run.created_at, began)) if run.number else "",
+                worked=_describe_work(run, now),
                 payload=payloads.get(run.pk, {}),
                 texts=texts.get(run.pk, {}),
                 log=logs.get(run.pk),
@@ -241,5 +241,5 @@ def describe_edge(graph: Graph, run: StepRun) -> str:
     return f"{edge.label} → {target}" if edge.label else f"→ {target}"
 
 
-def _describe(duration: timedelta) -> str:
-    return describe_duration(duration.total_seconds())
+def _describe_work(run: StepRun, now: datetime) -> str:
+    return describe_duration(count_seconds(run.started_at, run.finished_at or now)) if run.started_at else ""

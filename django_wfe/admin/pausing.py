@@ -8,7 +8,6 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -20,6 +19,7 @@ from django_wfe.engine.rights import has_permission
 from django_wfe.engine.workflow_verbs import PERMISSION
 from django_wfe.exceptions import PermissionRequired, WrongState
 from django_wfe.models import StepRun, Workflow
+from django_wfe.moments import get_now
 
 COUNTED = 10_000
 """Ready step runs are counted up to here."""
@@ -84,7 +84,7 @@ def _show(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int,
         ready=min(counted, COUNTED),
         ready_more=counted > COUNTED,
         form=form,
-        now=timezone.now(),
+        now=get_now(),
     )
 
 

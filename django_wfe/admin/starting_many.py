@@ -122,7 +122,7 @@ def _preview(
 def _pack(user: Any, workflow: Workflow, rows: Sequence[StartRow]) -> str:
     """Write the rows that would start into a signed text, which the page posts back: nothing is kept on the server."""
     content = {
-        "user": user.pk,
+        "user": str(user.pk),
         "workflow": workflow.pk,
         "batch": secrets.token_hex(6),
         "rows": [(row.number, row.key, row.values) for row in rows],
@@ -139,7 +139,7 @@ def _unpack(user: Any, workflow: Workflow, packed: str) -> tuple[str, list[Start
         content = signing.loads(packed, salt=SALT, max_age=VALID_SECONDS)
     except signing.BadSignature:
         content = {}
-    if content.get("user") != user.pk or content.get("workflow") != workflow.pk:
+    if content.get("user") != str(user.pk) or content.get("workflow") != workflow.pk:
         raise UnreadableFile(_("This preview is too old, or was made for somebody else. Choose the file again."))
     return content["batch"], [StartRow(number, key, values) for number, key, values in content["rows"]]
 

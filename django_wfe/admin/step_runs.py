@@ -10,7 +10,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -29,6 +28,7 @@ from django_wfe.engine.output import read_step_run_log
 from django_wfe.engine.rights import has_permission, list_visible_jobs
 from django_wfe.models import StepRun, Workflow
 from django_wfe.models.jobs import STEP_RUN_STATE_CHOICES
+from django_wfe.moments import get_now
 
 WHOLE = 2**30
 """More characters than any payload has."""
@@ -143,7 +143,7 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
         refused = refuse_other_methods(request, "GET", "HEAD")
         if refused is not None:
             return refused
-        now = timezone.now()
+        now = get_now()
         may_see_data = has_permission(request.user, "django_wfe.view_job_data", run.job.workflow)
         graph = run.job.definition.load_graph()
         node = graph.get_node(run.step)

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
@@ -20,6 +19,7 @@ from django_wfe.engine.lifecycle import VERBS, Source, Verb, VerbStatus, list_ve
 from django_wfe.engine.rights import has_permission
 from django_wfe.exceptions import PermissionRequired, WFEException, WrongState
 from django_wfe.models import Job
+from django_wfe.moments import get_now
 
 _DONE: Mapping[str, Callable[[], str]] = {
     "cancel": lambda: _("%(job)s was canceled."),
@@ -59,7 +59,7 @@ def show_verb(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: str, verb:
         verb=asked,
         status=status,
         page=page,
-        now=timezone.now(),
+        now=get_now(),
     )
 
 

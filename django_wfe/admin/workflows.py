@@ -10,7 +10,6 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -32,6 +31,7 @@ from django_wfe.admin.starting_many import show_start_many
 from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
 from django_wfe.graph import Graph
 from django_wfe.models import Definition, Job, Workflow
+from django_wfe.moments import get_now
 from django_wfe.rendering.diagram import render_workflow_diagram
 from django_wfe.rendering.overlay import NodeCounts, describe_counts
 
@@ -155,7 +155,7 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
             may_pause=may_pause(request.user, workflow),
             events=list(workflow.events.order_by("-id")[:EVENTS_SHOWN]),
             graph_formats=list(FORMATS),
-            now=timezone.now(),
+            now=get_now(),
         )
 
     def _build_node_url(self, workflow: Workflow, path: str) -> str:

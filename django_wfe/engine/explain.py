@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,7 +17,9 @@ from django_wfe.engine.recovery import LONGEST_REDISPATCH_FACTOR
 from django_wfe.engine.verb_rules import name_step
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.models import InputClaim, Job, JobEvent, JobState, Step, StepRun, StepRunState, Worker, Workflow
+from django_wfe.models.moments import MomentField
 from django_wfe.models.workflows import load_graph
+from django_wfe.moments import add_seconds, count_seconds, localize, read_seconds
 from django_wfe.states import LIVE_STEP_RUN_STATES
 
 WORKERS_NAMED = 3
@@ -68,7 +69,7 @@ def explain_job(job: Job, *, with_data: bool = True) -> Explanation:
         return Explanation(_say_workflow_paused(job.workflow), _("Resume the workflow."), "workflow_paused")
     if run.epoch and job.error:
         return _explain_parked(job, run, with_data=with_data)
-    if run.due_at > now:
+    if count_seconds(now, run.due_at) > 0:
         return _explain_retry(job, run, with_data=with_data)
     return _explain_ready(job, run, now)
 
@@ -80,7 +81,7 @@ def _find_live_run(job: Job) -> StepRun | None:
         job.step_runs.filter(state__in=sorted(LIVE_STEP_RUN_STATES))
         .defer("result", "external_data", "edited_input", "traceback")
         .select_related("worker", "input_claim__user")
-        .annotate(now=Now(), is_gone=gone)
+        .annotate(now=Now(output_field=MomentField()), is_gone=gone)
         .order_by("-id")
         .first()
     )
@@ -152,11 +153,10 @@ def _explain_running(job: Job, run: StepRun, now: datetime) -> Explanation:
     if worker is None or worker.declared_dead_at is not None or worker.stopped_at is not None:
         sentence = _("“%(step)s” has been running since %(since)s, and its worker %(worker)s is gone.")
         return Explanation(sentence % values, watchdog, "worker_gone")
-    silent = now - worker.last_seen
-    timeout = timedelta(seconds=settings.worker_timeout)
+    silent, timeout = count_seconds(worker.last_seen, now), settings.worker_timeout
     # A worker that beats does so four times within the timeout.
     if silent > timeout / 2:
-        values |= {"seconds": _say_seconds(silent), "at": _say_time(worker.last_seen + timeout)}
+        values |= {"seconds": _say_seconds(silent), "at": _say_time(add_seconds(worker.last_seen, timeout))}
         if silent > timeout:
             sentence = _(
                 "“%(step)s” has been running since %(since)s, "
@@ -214,9 +214,9 @@ def _explain_ready(job: Job, run: StepRun, now: datetime) -> Explanation:
     values = {"step": name_step(job.definition_id, run.step)}
     if not list_live_workers().exists():
         return _explain_no_worker(values, now)
-    sent = max(run.due_at, run.dispatched_at)
+    sent = max(run.due_at, run.dispatched_at, key=read_seconds)
     wait = settings.redispatch_after * min(2**run.dispatches, LONGEST_REDISPATCH_FACTOR)
-    values |= {"due": _say_time(run.due_at), "at": _say_time(sent + timedelta(seconds=wait))}
+    values |= {"due": _say_time(run.due_at), "at": _say_time(add_seconds(sent, wait))}
     if run.lost_before:
         values |= {"lost": number_format(run.lost_before), "most": number_format(settings.max_lost_runs)}
         sentence = ngettext(
@@ -228,9 +228,9 @@ def _explain_ready(job: Job, run: StepRun, now: datetime) -> Explanation:
         )
         way_out = _("Look at the log of the attempt that was lost, and at its worker's.")
         return Explanation(sentence % values, way_out, "suspect")
-    if run.dispatches or now - sent > timedelta(seconds=settings.redispatch_after / 2):
+    if run.dispatches or count_seconds(sent, now) > settings.redispatch_after / 2:
         watchdog = _("Nothing, if all workers are busy. Otherwise see that the broker and manage.py wfe_watchdog run.")
-        if now < sent + timedelta(seconds=wait):
+        if count_seconds(sent, now) < wait:
             sentence = _(
                 "“%(step)s” has been ready since %(due)s; its message is overdue, and will be sent again at %(at)s."
             )
@@ -246,7 +246,7 @@ def _explain_no_worker(values: dict[str, str], now: datetime) -> Explanation:
     if last is None:
         sentence = _("“%(step)s” is ready, but no worker was ever started.")
         return Explanation(sentence % values, way_out, "no_worker")
-    values |= {"seconds": _say_seconds(now - last)}
+    values |= {"seconds": _say_seconds(count_seconds(last, now))}
     sentence = _("“%(step)s” is ready, but no worker is alive; the last was heard of %(seconds)s s ago.")
     return Explanation(sentence % values, way_out, "no_worker")
 
@@ -314,14 +314,14 @@ def _quote(error_type: str, error: str, *, with_data: bool) -> str:
     return _shorten(f"{error_type}: {error}" if error and with_data else error_type)
 
 
-def _say_seconds(duration: timedelta) -> str:
-    return str(number_format(int(max(duration.total_seconds(), 0.0)), force_grouping=True))
+def _say_seconds(seconds: float) -> str:
+    return str(number_format(int(max(seconds, 0.0)), force_grouping=True))
 
 
 def _say_time(moment: datetime | None) -> str:
     if moment is None:
         return _("an unknown time")
-    local = timezone.localtime(moment)
+    local = localize(moment)
     return _("%(date)s, %(time)s") % {"date": date_format(local, "DATE_FORMAT"), "time": date_format(local, "H:i:s")}
 
 

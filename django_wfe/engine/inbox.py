@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from django.db import transaction
@@ -23,6 +23,7 @@ from django_wfe.engine.verb_rules import name_step
 from django_wfe.exceptions import UnknownJob, WrongState
 from django_wfe.models import InputClaim, JobEvent, JobState, StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
+from django_wfe.moments import add_seconds
 
 PERMISSION = "django_wfe.provide_input_job"
 DATA_PERMISSION = "django_wfe.view_job_data"
@@ -95,7 +96,7 @@ def get_due(step_run: StepRun) -> datetime | None:
     if within is None:
         return None
     try:
-        return step_run.created_at + timedelta(seconds=within)
+        return add_seconds(step_run.created_at, within)
     except OverflowError:  # after the year 9999
         return None
 
@@ -107,13 +108,14 @@ def get_claim(step_run_id: int) -> InputClaim | None:
 
 
 def claim_input(
-    step_run_id: int, actor: Any, *, take_over_from: int | None = None, source: str = JobEvent.Source.PYTHON
+    step_run_id: int, actor: Any, *, take_over_from: Any = None, source: str = JobEvent.Source.PYTHON
 ) -> None:
     """Take a waiting step run on. Claiming one's own again changes nothing.
 
     Args:
         actor: the user who claims it.
-        take_over_from: the id of the user whom the caller has seen to have it. Default None: it must be unclaimed.
+        take_over_from: the key of the user whom the caller has seen to have it, or that key as text. Default None: it
+            must be unclaimed.
 
     Raises:
         WrongState: it does not wait (any more), or somebody else has it; the message says who.
@@ -207,13 +209,13 @@ def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
     return step_run
 
 
-def _take(step_run: StepRun, actor: Any, take_over_from: int | None, source: str) -> None:
+def _take(step_run: StepRun, actor: Any, take_over_from: Any, source: str) -> None:
     if actor is None:
         raise ValueError("actor=None: a claim needs the user who takes it on.")
     claim = get_claim(step_run.pk)
     if claim is not None and claim.user_id == actor.pk:
         return
-    if claim is not None and claim.user_id != take_over_from:
+    if claim is not None and (take_over_from is None or str(claim.user_id) != str(take_over_from)):
         raise WrongState(_("%(step)s is claimed by %(user)s.") % {"step": _name(step_run), "user": claim.user})
     InputClaim.objects.update_or_create(step_run=step_run, defaults={"user": actor, "claimed_at": Now()})
     if claim is not None:

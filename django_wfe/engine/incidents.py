@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django_wfe.conf import DATABASE
 from django_wfe.engine.rights import list_visible_jobs
 from django_wfe.models import Job, JobState, StepRun, StepRunState
+from django_wfe.moments import build_moment, read_seconds
 
 SHOWN = 50
 """The most incidents that are listed, those seen last."""
@@ -32,7 +33,7 @@ MESSAGE_LENGTH = 500
 
 # Of the newest failed Jobs, the run that each stands at: one look into an index for a Job.
 _GROUP_JOBS = """
-SELECT run.fingerprint, count(*), max(run.finished_at), max(run.id)
+SELECT run.fingerprint, count(*), (EXTRACT(EPOCH FROM max(run.finished_at)) * 1000000)::bigint, max(run.id)
 FROM ({jobs}) AS job (id)
 CROSS JOIN LATERAL (
     SELECT id, state, fingerprint, finished_at FROM django_wfe_steprun
@@ -40,7 +41,7 @@ CROSS JOIN LATERAL (
 ) AS run
 WHERE run.state IN ('FAILED', 'LOST')
 GROUP BY run.fingerprint
-HAVING max(run.finished_at) >= COALESCE(%s, '-infinity'::timestamptz)
+HAVING max(run.finished_at) >= COALESCE(to_timestamp(%s), '-infinity'::timestamptz)
 ORDER BY max(run.finished_at) DESC
 LIMIT %s
 """
@@ -70,16 +71,16 @@ WITH RECURSIVE kind AS (
     SELECT kind.fingerprint, last.id, last.finished_at
     FROM (SELECT fingerprint FROM kind WHERE fingerprint IS NOT NULL LIMIT {KINDS_CAP}) AS kind
     CROSS JOIN LATERAL (SELECT run.id, run.finished_at {_CURRENT} LIMIT 1) AS last
-    WHERE last.finished_at >= COALESCE(%s, '-infinity'::timestamptz)
+    WHERE last.finished_at >= COALESCE(to_timestamp(%s), '-infinity'::timestamptz)
     ORDER BY last.finished_at DESC LIMIT %s
 )
 SELECT kind.fingerprint, (SELECT count(*) FROM (SELECT run.id {_CURRENT} LIMIT %s) AS counted),
-       kind.finished_at, kind.id
+       (EXTRACT(EPOCH FROM kind.finished_at) * 1000000)::bigint, kind.id
 FROM newest AS kind ORDER BY kind.finished_at DESC
 """  # noqa: S608  (constants of this module)
 
 _FIRST_SEEN = """
-SELECT asked.fingerprint, run.finished_at
+SELECT asked.fingerprint, (EXTRACT(EPOCH FROM run.finished_at) * 1000000)::bigint
 FROM unnest(%s::text[]) AS asked (fingerprint)
 CROSS JOIN LATERAL (
     SELECT finished_at FROM django_wfe_steprun
@@ -124,12 +125,13 @@ def list_incidents(actor: Any, since: datetime | None = None) -> list[Incident]:
     if not number:
         return []
     is_exact = number <= EXACT_JOBS
+    seconds = None if since is None else read_seconds(since)
     if is_exact:
         jobs, parameters = _compile(failed.order_by().values_list("pk"))
-        rows = _fetch(_GROUP_JOBS.format(jobs=jobs), [*parameters, since, SHOWN])
+        rows = _fetch(_GROUP_JOBS.format(jobs=jobs), [*parameters, seconds, SHOWN])
     else:
         jobs, parameters = _compile(failed.order_by().values_list("pk", "current_step_number"))
-        rows = _fetch(_GROUP_KINDS.format(jobs=jobs), [*parameters, since, SHOWN, *parameters, COUNT_CAP])
+        rows = _fetch(_GROUP_KINDS.format(jobs=jobs), [*parameters, seconds, SHOWN, *parameters, COUNT_CAP])
     first_seen = dict(_fetch(_FIRST_SEEN, [[row[0] for row in rows]])) if rows else {}
     samples = StepRun.objects.defer("result", "external_data", "edited_input", "traceback").in_bulk(
         [step_run_id for *_, step_run_id in rows]
@@ -142,8 +144,8 @@ def list_incidents(actor: Any, since: datetime | None = None) -> list[Incident]:
             message=samples[step_run_id].error[:MESSAGE_LENGTH],
             jobs=count,
             is_capped=not is_exact and count >= COUNT_CAP,
-            first_seen=first_seen.get(fingerprint, last_seen),
-            last_seen=last_seen,
+            first_seen=build_moment(first_seen.get(fingerprint, last_seen)),
+            last_seen=build_moment(last_seen),
             step_run_id=step_run_id,
             job_id=samples[step_run_id].job_id,
         )

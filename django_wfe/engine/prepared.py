@@ -24,9 +24,9 @@ from django_wfe.engine.boundaries import cross
 from django_wfe.engine.connections import get_sqlstate
 
 TYPES = {
-    "actor_id": "bigint",
+    "actor_id": "unknown",  # as the key of the project's user model: PostgreSQL looks at the column
     "actor_name": "text",
-    "created_by_id": "bigint",
+    "created_by_id": "unknown",
     "definition_id": "bigint",
     "epoch": "integer",
     "error": "text",

@@ -13,7 +13,7 @@ from django_wfe.engine.code import load_node
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.prepared import fetch_row
-from django_wfe.engine.rights import name_actor, require_permission
+from django_wfe.engine.rights import key_actor, name_actor, require_permission
 from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
 from django_wfe.graph import Node, describe_schema, get_description, get_input_within, get_label, has_input
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
@@ -119,7 +119,7 @@ def give_input(step_run_id: int, step_class: type[Step], external_data: Any, *, 
     parameters = {
         "id": step_run_id,
         "external_data": encoded,
-        "actor_id": actor.pk if actor is not None else None,
+        "actor_id": key_actor(actor),
         "actor_name": name_actor(actor),
         "source": str(source),
     }

@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db import connections, transaction
@@ -26,17 +25,20 @@ LONGEST_REDISPATCH_FACTOR = 16
 
 logger = logging.getLogger("django_wfe.recovery")
 
-_LIST_LIVE = """
-SELECT id, last_seen, last_seen < statement_timestamp() - %s * INTERVAL '1 second' FROM django_wfe_worker
+# A heartbeat goes through this process as a number: a local time would be another one in the hour that is doubled.
+_BEAT = "(EXTRACT(EPOCH FROM last_seen) * 1000000)::bigint"
+
+_LIST_LIVE = f"""
+SELECT id, {_BEAT}, last_seen < statement_timestamp() - %s * INTERVAL '1 second' FROM django_wfe_worker
 WHERE declared_dead_at IS NULL AND stopped_at IS NULL
-"""
+"""  # noqa: S608  (a constant of this module)
 
 # Compared with the last_seen that was looked at: a worker that has just beaten is not declared dead.
-_DECLARE_DEAD = """
+_DECLARE_DEAD = f"""
 UPDATE django_wfe_worker SET declared_dead_at = statement_timestamp()
-WHERE id = %s AND last_seen = %s AND declared_dead_at IS NULL AND stopped_at IS NULL
+WHERE id = %s AND {_BEAT} = %s AND declared_dead_at IS NULL AND stopped_at IS NULL
 RETURNING id, hostname, pid
-"""
+"""  # noqa: S608  (a constant of this module)
 
 _LOCK_LOST = """
 SELECT run.id, run.job_id, run.number, run.attempt, run.epoch, run.step, run.worker_id, run.lost_before
@@ -113,11 +115,11 @@ class Observer:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[uuid.UUID, tuple[datetime, float]] = {}
+        self._seen: dict[uuid.UUID, tuple[int, float]] = {}
         self._last_look = float("-inf")
 
-    def find_silent(self) -> list[tuple[uuid.UUID, datetime]]:
-        """List the workers that are to be declared dead, each with the heartbeat that was its last."""
+    def find_silent(self) -> list[tuple[uuid.UUID, int]]:
+        """List the workers that are to be declared dead, each with the heartbeat that was its last, in microseconds."""
         rows = _fetch_all(_LIST_LIVE, [settings.worker_timeout])
         now = time.monotonic()
         if now - self._last_look > max(settings.worker_timeout / 2, settings.recovery_interval * 3):

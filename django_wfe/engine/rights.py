@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import connections
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from django_wfe.conf import DATABASE
 from django_wfe.exceptions import PermissionRequired
 from django_wfe.models import DefinitionModule, Job, Workflow
 
@@ -54,6 +56,14 @@ def name_actor(actor: Any) -> str:
     return str(actor)[:255] if actor is not None else ""
 
 
+def key_actor(actor: Any) -> Any:
+    """Return the key of an actor as the driver takes it, whatever type the user model gives it; None for None."""
+    key = None if actor is None else actor.pk
+    if key is None or type(key) is int:
+        return key
+    return actor._meta.pk.get_db_prep_save(key, connections[DATABASE])
+
+
 def list_sufficient(permission: str) -> tuple[str, ...]:
     """Give the permissions of which any one suffices where this one is asked for, itself first."""
     return (permission, *EQUIVALENTS.get(permission, ()))
@@ -71,7 +81,7 @@ def list_visible_jobs(actor: Any) -> QuerySet[Job]:
     """Give the jobs that a user may see."""
     if not has_permission(actor, "django_wfe.view_job"):
         return Job.objects.none()
-    if actor is None or actor.is_superuser:
+    if actor is None or _is_superuser(actor):
         return Job.objects.all()
     return Job.objects.exclude(workflow__in=_list_closed_workflows(actor))
 
@@ -80,7 +90,7 @@ def list_visible_workflows(actor: Any) -> QuerySet[Workflow]:
     """Give the workflows that a user may see."""
     if not has_permission(actor, "django_wfe.view_workflow"):
         return Workflow.objects.none()
-    if actor is None or actor.is_superuser:
+    if actor is None or _is_superuser(actor):
         return Workflow.objects.all()
     return Workflow.objects.exclude(pk__in=_list_closed_workflows(actor))
 
@@ -90,7 +100,7 @@ def list_visible_modules(actor: Any) -> QuerySet[DefinitionModule]:
     if not has_permission(actor, "django_wfe.view_workflow"):
         return DefinitionModule.objects.none()
     modules = DefinitionModule.objects.all()
-    if actor is None or actor.is_superuser:
+    if actor is None or _is_superuser(actor):
         return modules
     for path in _list_closed_workflows(actor).values_list("path", flat=True):
         modules = modules.exclude(workflows__contains=[path])
@@ -106,15 +116,20 @@ def _list_closed_workflows(actor: Any) -> QuerySet[Workflow]:
 
 
 def _is_let_in(actor: Any, workflow: Workflow) -> bool:
-    if not workflow.groups or actor.is_superuser:
+    if not workflow.groups or _is_superuser(actor):
         return True
     return not set(workflow.groups).isdisjoint(_list_group_names(actor))
+
+
+def _is_superuser(actor: Any) -> bool:
+    return bool(getattr(actor, "is_superuser", False))
 
 
 def _list_group_names(actor: Any) -> list[str]:
     """Give the names of a user's groups, asked for once in the life of the object, as Django does with permissions."""
     names: list[str] | None = getattr(actor, "_wfe_group_names", None)
     if names is None:
-        names = list(actor.groups.values_list("name", flat=True))
+        groups = getattr(actor, "groups", None)  # a user model of the project's own may have none
+        names = list(groups.values_list("name", flat=True)) if groups is not None else []
         actor._wfe_group_names = names
     return names

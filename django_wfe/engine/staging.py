@@ -38,12 +38,12 @@ def find_returned(bulk: BulkRun) -> int | None:
             fingerprint=bulk.stop_on_fingerprint,
             state=state,
             superseded=False,
-            created_at__gte=bulk.created_at,
+            created_at__gte=BulkRun.objects.filter(pk=bulk.pk).values("created_at"),
             job__state=JobState.FAILED,
             job__in=changed,
         )
         # Not first(): it would have the database look for the one with the lowest id.
-        for job_id in runs.order_by().values_list("job", flat=True)[:1]:
+        for job_id in runs.order_by().values_list("job_id", flat=True)[:1]:
             return job_id
     return None
 

@@ -20,7 +20,7 @@ from django_wfe.engine.failures import clean
 from django_wfe.engine.heartbeat import get_worker
 from django_wfe.engine.notices import notify_input_required, notify_job_started
 from django_wfe.engine.prepared import Statement, fetch_row
-from django_wfe.engine.rights import START_JOBS, name_actor, require_permission
+from django_wfe.engine.rights import START_JOBS, key_actor, name_actor, require_permission
 from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
 from django_wfe.graph import START
 from django_wfe.identifiers import make_uuid
@@ -93,7 +93,7 @@ def start_job(
         "job_state": job_state.value,
         "step": node.path,
         "key": key,
-        "created_by_id": user.pk if user is not None else None,
+        "created_by_id": key_actor(user),
         "start": START,
         "run_state": run_state.value,
         "worker_id": worker.id if worker else None,

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db.models import Max
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -27,6 +26,7 @@ from django_wfe.engine.verb_rules import RULES, Rule, judge
 from django_wfe.exceptions import WrongState
 from django_wfe.graph import has_input
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
+from django_wfe.moments import count_seconds, get_now
 
 UNCHANGED: Any = object()
 """Stands for "as it was" where None is a value like others."""
@@ -139,7 +139,7 @@ def resume_job(
             state = JobState.PENDING
         for run in runs:
             if run.state == StepRunState.READY:
-                wait_seconds = max((run.due_at - timezone.now()).total_seconds(), 0.0)
+                wait_seconds = max(count_seconds(get_now(), run.due_at), 0.0)
                 state = JobState.WAITING if wait_seconds else state
                 StepRun.objects.filter(pk=run.pk).update(dispatched_at=Now(), dispatches=0)
                 dispatch_on_commit([run.pk], delay_seconds=wait_seconds)

@@ -11,7 +11,6 @@ import dramatiq
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -20,6 +19,8 @@ from django_wfe.engine.explain import list_live_workers
 from django_wfe.engine.incidents import SHOWN, list_incidents
 from django_wfe.leadership import find_leader
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
+from django_wfe.models.moments import MomentField
+from django_wfe.moments import count_seconds, localize
 from django_wfe.rendering.durations import describe_duration
 from django_wfe.states import RUNNABLE_JOB_STATES
 
@@ -145,7 +146,7 @@ def examine_queue() -> Finding:
             job__state__in=sorted(RUNNABLE_JOB_STATES),
             job__workflow__paused=False,
         )
-        .annotate(now=Now())
+        .annotate(now=Now(output_field=MomentField()))
         .only("job_id", "due_at")
         .order_by("due_at")
         .first()
@@ -153,7 +154,7 @@ def examine_queue() -> Finding:
     if oldest is None:
         return _find_sound(_("Oldest ready step"), _("none"))
     now: datetime = oldest.now
-    seconds = max((now - oldest.due_at).total_seconds(), 0)
+    seconds = max(count_seconds(oldest.due_at, now), 0)
     text = _("ready for %(seconds)d s, in job %(job)d") % {"seconds": seconds, "job": oldest.job_id}
     cure = _("Run manage.py wfe_doctor %(job)d for its cause.") % {"job": oldest.job_id}
     return Finding(_("Oldest ready step"), ok=seconds <= LONGEST_READY_SECONDS, text=text, cure=cure)
@@ -203,7 +204,7 @@ def _say_error(error: BaseException) -> str:
 
 
 def _say_time(moment: datetime) -> str:
-    return timezone.localtime(moment).isoformat(sep=" ", timespec="seconds")
+    return localize(moment).isoformat(sep=" ", timespec="seconds")
 
 
 def _name_some(things: Any) -> str:

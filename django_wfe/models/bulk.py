@@ -11,11 +11,13 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.events import JobEvent
 from django_wfe.models.jobs import Job
+from django_wfe.models.moments import MomentField
 
 
-class BulkRun(models.Model):
+class BulkRun(EngineModel):
     """A verb that is applied to a fixed list of Jobs, one after another, by the workers. Resumable at any point."""
 
     class State(models.TextChoices):
@@ -37,7 +39,7 @@ class BulkRun(models.Model):
         help_text=_("It stops by itself when a failure with this fingerprint comes back in one of its Jobs."),
     )
     stop_reason = models.TextField(_("why it stopped"), blank=True)
-    actor = models.ForeignKey(
+    actor = ForeignKey(
         django_settings.AUTH_USER_MODEL,
         verbose_name=_("actor"),
         null=True,
@@ -50,9 +52,9 @@ class BulkRun(models.Model):
         _("source"), max_length=16, choices=JobEvent.Source.choices, default=JobEvent.Source.PYTHON
     )
     total = models.PositiveIntegerField(_("jobs"), default=0)
-    created_at = models.DateTimeField(_("created"), db_default=Now())
-    touched_at = models.DateTimeField(_("last worked on"), db_default=Now())
-    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    created_at = MomentField(_("created"), db_default=Now())
+    touched_at = MomentField(_("last worked on"), db_default=Now())
+    finished_at = MomentField(_("finished"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("bulk run")
@@ -66,7 +68,7 @@ class BulkRun(models.Model):
         return gettext("Bulk run %(id)s") % {"id": self.pk}
 
 
-class BulkItem(models.Model):
+class BulkItem(EngineModel):
     """One Job of a BulkRun, and what came of the verb."""
 
     class State(models.TextChoices):
@@ -76,10 +78,10 @@ class BulkItem(models.Model):
         DONE = "DONE", _("done")
         REFUSED = "REFUSED", _("left alone")
 
-    bulk_run = models.ForeignKey(
+    bulk_run = ForeignKey(
         BulkRun, verbose_name=_("bulk run"), on_delete=models.CASCADE, related_name="items", db_index=False
     )
-    job = models.ForeignKey(Job, verbose_name=_("job"), on_delete=models.CASCADE, related_name="+")
+    job = ForeignKey(Job, verbose_name=_("job"), on_delete=models.CASCADE, related_name="+")
     state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.PENDING)
     message = models.TextField(_("message"), blank=True)
 

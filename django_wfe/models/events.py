@@ -10,11 +10,13 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.jobs import Job, StepRun
+from django_wfe.models.moments import MomentField
 from django_wfe.models.workflows import Workflow
 
 
-class JobEvent(models.Model):
+class JobEvent(EngineModel):
     """One append-only line of a Job's history. ``actor_name`` stays when the user is deleted."""
 
     class Kind(models.TextChoices):
@@ -48,14 +50,14 @@ class JobEvent(models.Model):
         REST = "rest", _("REST")
         COMMAND = "command", _("command")
 
-    job = models.ForeignKey(
+    job = ForeignKey(
         Job,
         verbose_name=_("job"),
         on_delete=models.CASCADE,
         related_name="events",
         db_constraint=False,  # as StepRun.job
     )
-    step_run = models.ForeignKey(
+    step_run = ForeignKey(
         StepRun,
         verbose_name=_("step run"),
         null=True,
@@ -67,7 +69,7 @@ class JobEvent(models.Model):
         db_index=False,
     )
     kind = models.CharField(_("kind"), max_length=32, choices=Kind.choices)
-    actor = models.ForeignKey(
+    actor = ForeignKey(
         django_settings.AUTH_USER_MODEL,
         verbose_name=_("actor"),
         null=True,
@@ -79,7 +81,7 @@ class JobEvent(models.Model):
     actor_name = models.CharField(_("actor's name"), max_length=255, blank=True)
     source = models.CharField(_("source"), max_length=16, choices=Source.choices, default=Source.ENGINE)
     data: Any = models.JSONField(_("data"), default=dict, blank=True)
-    created_at = models.DateTimeField(_("created"), db_default=Now())
+    created_at = MomentField(_("created"), db_default=Now())
 
     class Meta:
         verbose_name = _("job event")
@@ -93,7 +95,7 @@ class JobEvent(models.Model):
         return f"{self.get_kind_display()} ({self.job_id})"
 
 
-class WorkflowEvent(models.Model):
+class WorkflowEvent(EngineModel):
     """One append-only line of what operators did to a whole Workflow. ``actor_name`` stays when the user is deleted."""
 
     class Kind(models.TextChoices):
@@ -102,9 +104,9 @@ class WorkflowEvent(models.Model):
         PAUSED = "paused", _("paused")
         RESUMED = "resumed", _("resumed")
 
-    workflow = models.ForeignKey(Workflow, verbose_name=_("workflow"), on_delete=models.CASCADE, related_name="events")
+    workflow = ForeignKey(Workflow, verbose_name=_("workflow"), on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(_("kind"), max_length=32, choices=Kind.choices)
-    actor = models.ForeignKey(
+    actor = ForeignKey(
         django_settings.AUTH_USER_MODEL,
         verbose_name=_("actor"),
         null=True,
@@ -117,7 +119,7 @@ class WorkflowEvent(models.Model):
         _("source"), max_length=16, choices=JobEvent.Source.choices, default=JobEvent.Source.PYTHON
     )
     reason = models.TextField(_("reason"), blank=True)
-    created_at = models.DateTimeField(_("created"), db_default=Now())
+    created_at = MomentField(_("created"), db_default=Now())
 
     class Meta:
         verbose_name = _("workflow event")
@@ -128,10 +130,10 @@ class WorkflowEvent(models.Model):
         return f"{self.get_kind_display()} ({self.workflow_id})"
 
 
-class JobLog(models.Model):
+class JobLog(EngineModel):
     """A piece of what a step run printed or logged; ``sequence`` orders them from 0."""
 
-    step_run = models.ForeignKey(
+    step_run = ForeignKey(
         StepRun,
         verbose_name=_("step run"),
         on_delete=models.CASCADE,
@@ -140,7 +142,7 @@ class JobLog(models.Model):
     )
     sequence = models.IntegerField(_("sequence"))
     text = models.TextField(_("text"))
-    created_at = models.DateTimeField(_("created"), db_default=Now())
+    created_at = MomentField(_("created"), db_default=Now())
 
     class Meta:
         verbose_name = _("job log")

@@ -8,19 +8,19 @@ from django.conf import settings as django_settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.database import EngineModel, ForeignKey, OneToOneField
 from django_wfe.models.jobs import StepRun
+from django_wfe.models.moments import MomentField
 
 
-class InputClaim(models.Model):
+class InputClaim(EngineModel):
     """What people do about a step run that waits for input. Only few step runs have one, and only while they wait.
 
     ``user`` is None where nobody has claimed it (any more), and the row is kept for its draft.
     """
 
-    step_run = models.OneToOneField(
-        StepRun, verbose_name=_("step run"), on_delete=models.CASCADE, related_name="input_claim"
-    )
-    user = models.ForeignKey(
+    step_run = OneToOneField(StepRun, verbose_name=_("step run"), on_delete=models.CASCADE, related_name="input_claim")
+    user = ForeignKey(
         django_settings.AUTH_USER_MODEL,
         verbose_name=_("claimed by"),
         null=True,
@@ -28,9 +28,9 @@ class InputClaim(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
     )
-    claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
+    claimed_at = MomentField(_("claimed"), null=True, blank=True)
     draft: Any = models.JSONField(_("draft"), null=True, blank=True)
-    drafted_by = models.ForeignKey(
+    drafted_by = ForeignKey(
         django_settings.AUTH_USER_MODEL,
         verbose_name=_("draft by"),
         null=True,
@@ -39,7 +39,7 @@ class InputClaim(models.Model):
         related_name="+",
         db_index=False,  # nobody looks for the drafts of a person
     )
-    drafted_at = models.DateTimeField(_("draft saved"), null=True, blank=True)
+    drafted_at = MomentField(_("draft saved"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("input claim")

@@ -16,6 +16,8 @@ from django_wfe import states
 from django_wfe.conf import settings
 from django_wfe.graph import START
 from django_wfe.identifiers import make_uuid
+from django_wfe.models.database import EngineModel, ForeignKey
+from django_wfe.models.moments import MomentField
 from django_wfe.models.workers import Worker
 from django_wfe.models.workflows import Definition, Workflow
 
@@ -51,7 +53,7 @@ def name_job_state(state: str) -> str:
 OPEN_JOBS = Q(state__in=sorted(states.LIVE_JOB_STATES | {states.JobState.FAILED}))
 
 
-class Job(models.Model):
+class Job(EngineModel):
     """One execution of a Workflow. Only ``django_wfe.engine`` writes it.
 
     What the hot path writes has no constraints that the engine cannot break: PostgreSQL reads and plans each CHECK, and
@@ -59,14 +61,14 @@ class Job(models.Model):
     """
 
     uuid = models.UUIDField(_("UUID"), default=make_uuid, unique=True, editable=False)
-    workflow = models.ForeignKey(
+    workflow = ForeignKey(
         Workflow,
         verbose_name=_("workflow"),
         on_delete=models.PROTECT,
         related_name="jobs",
         db_index=False,  # wfe_job_workflow begins with it
     )
-    definition = models.ForeignKey(
+    definition = ForeignKey(
         Definition,
         verbose_name=_("definition"),
         on_delete=models.PROTECT,
@@ -87,7 +89,7 @@ class Job(models.Model):
         blank=True,
         help_text=_("A second start with the same key gives the first Job."),
     )
-    created_by = models.ForeignKey(
+    created_by = ForeignKey(
         django_settings.AUTH_USER_MODEL,
         verbose_name=_("created by"),
         null=True,
@@ -96,9 +98,9 @@ class Job(models.Model):
         related_name="+",
         db_index=False,  # wfe_job_created_by, without the many that code has started
     )
-    created_at = models.DateTimeField(_("created"), db_default=Now())
-    started_at = models.DateTimeField(_("started"), null=True, blank=True)
-    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    created_at = MomentField(_("created"), db_default=Now())
+    started_at = MomentField(_("started"), null=True, blank=True)
+    finished_at = MomentField(_("finished"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True, help_text=_("Why it failed, or what holds it."))
 
     class Meta:
@@ -165,14 +167,14 @@ def build_logfile_path(workflow_name: str, job_uuid: uuid.UUID) -> str:
     return os.path.join(folder, f"{workflow_name}_{job_uuid}.log") if folder else ""
 
 
-class StepRun(models.Model):
+class StepRun(EngineModel):
     """One attempt at one node by one Job. Rows are added, never overwritten; only ``django_wfe.engine`` writes them.
 
     ``number`` counts the nodes that the Job has come by, the start being 0; ``attempt`` counts the tries at this
     number from 1. ``previous`` is the step run whose result is this one's input, unless ``edited_input`` replaces it.
     """
 
-    job = models.ForeignKey(
+    job = ForeignKey(
         Job,
         verbose_name=_("job"),
         on_delete=models.CASCADE,
@@ -185,7 +187,7 @@ class StepRun(models.Model):
     attempt = models.IntegerField(_("attempt"), default=1)
     step = models.CharField(_("step"), max_length=255)
     state = models.CharField(_("state"), max_length=16, choices=STEP_RUN_STATE_CHOICES)
-    previous = models.ForeignKey(
+    previous = ForeignKey(
         "self",
         verbose_name=_("previous"),
         null=True,
@@ -210,7 +212,7 @@ class StepRun(models.Model):
     superseded = models.BooleanField(
         _("superseded"), default=False, help_text=_("The Job was run again from an earlier step.")
     )
-    worker = models.ForeignKey(
+    worker = ForeignKey(
         Worker,
         verbose_name=_("worker"),
         null=True,
@@ -222,14 +224,14 @@ class StepRun(models.Model):
         db_index=False,
     )
     epoch = models.IntegerField(_("epoch"), default=0, help_text=_("Counts the claims of this step run."))
-    created_at = models.DateTimeField(_("created"), db_default=Now())
-    due_at = models.DateTimeField(_("due"), db_default=Now())
-    started_at = models.DateTimeField(_("started"), null=True, blank=True)
-    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    created_at = MomentField(_("created"), db_default=Now())
+    due_at = MomentField(_("due"), db_default=Now())
+    started_at = MomentField(_("started"), null=True, blank=True)
+    finished_at = MomentField(_("finished"), null=True, blank=True)
     lost_before = models.SmallIntegerField(
         _("lost before"), default=0, help_text=_("How many attempts at this node have lost their worker.")
     )
-    dispatched_at = models.DateTimeField(_("last message"), db_default=Now())
+    dispatched_at = MomentField(_("last message"), db_default=Now())
     dispatches = models.SmallIntegerField(_("messages sent again"), default=0)
     error_type = models.CharField(_("error type"), max_length=255, blank=True)
     error = models.TextField(_("error"), blank=True)

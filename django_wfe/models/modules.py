@@ -8,8 +8,11 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.database import EngineModel
+from django_wfe.models.moments import MomentField
 
-class DefinitionModule(models.Model):
+
+class DefinitionModule(EngineModel):
     """One module of ``WFE_WORKFLOWS``, and why its latest reading failed. Only discovery writes it."""
 
     path = models.CharField(_("path"), max_length=255, unique=True, help_text=_("The dotted path of the module."))
@@ -20,7 +23,7 @@ class DefinitionModule(models.Model):
         help_text=_("The paths of the workflows that it named when it could last be read."),
     )
     error = models.TextField(_("error"), blank=True, help_text=_("Why it could not be read, or what is wrong in it."))
-    synced_at = models.DateTimeField(_("last read"), db_default=Now())
+    synced_at = MomentField(_("last read"), db_default=Now())
 
     class Meta:
         verbose_name = _("definition module")

@@ -9,18 +9,21 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.database import EngineModel
+from django_wfe.models.moments import MomentField
 
-class Worker(models.Model):
+
+class Worker(EngineModel):
     """One process that runs steps, and when it was last heard of. A worker declared dead stays dead."""
 
     id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
     hostname = models.CharField(_("host"), max_length=255)
     pid = models.PositiveIntegerField(_("process id"))
     threads = models.PositiveIntegerField(_("threads"), default=1)
-    started_at = models.DateTimeField(_("started"), db_default=Now())
-    last_seen = models.DateTimeField(_("last seen"), db_default=Now())
-    stopped_at = models.DateTimeField(_("stopped"), null=True, blank=True)
-    declared_dead_at = models.DateTimeField(_("declared dead"), null=True, blank=True)
+    started_at = MomentField(_("started"), db_default=Now())
+    last_seen = MomentField(_("last seen"), db_default=Now())
+    stopped_at = MomentField(_("stopped"), null=True, blank=True)
+    declared_dead_at = MomentField(_("declared dead"), null=True, blank=True)
     lacks: Any = models.JSONField(
         _("lacks"), default=dict, blank=True, help_text=_("Nodes that it was asked to run and could not import.")
     )

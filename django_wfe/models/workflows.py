@@ -10,9 +10,11 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from django_wfe.graph import Graph
+from django_wfe.models.database import EngineModel, ForeignKey
+from django_wfe.models.moments import MomentField
 
 
-class Workflow(models.Model):
+class Workflow(EngineModel):
     """A Workflow class that discovery has found. It outlives its class: then ``deleted`` is set."""
 
     path = models.CharField(_("path"), max_length=255, unique=True, help_text=_("The dotted path of its class."))
@@ -23,7 +25,7 @@ class Workflow(models.Model):
         _("deleted"), default=False, help_text=_("It is no longer declared; its jobs keep their history.")
     )
     paused = models.BooleanField(_("paused"), default=False, help_text=_("Nothing new starts while this is set."))
-    paused_at = models.DateTimeField(_("paused since"), null=True, blank=True)
+    paused_at = MomentField(_("paused since"), null=True, blank=True)
     paused_by = models.CharField(_("paused by"), max_length=255, blank=True)
     pause_reason = models.TextField(_("reason of the pause"), blank=True)
     groups: Any = models.JSONField(
@@ -32,7 +34,7 @@ class Workflow(models.Model):
         blank=True,
         help_text=_("Only these groups may see it and its jobs; empty: everybody with the permissions."),
     )
-    current_definition = models.ForeignKey(
+    current_definition = ForeignKey(
         "django_wfe.Definition",
         verbose_name=_("current definition"),
         null=True,
@@ -43,7 +45,7 @@ class Workflow(models.Model):
     load_error = models.TextField(
         _("load error"), blank=True, help_text=_("Why its latest declaration could not be taken over.")
     )
-    created_at = models.DateTimeField(_("created"), db_default=Now())
+    created_at = MomentField(_("created"), db_default=Now())
 
     class Meta:
         verbose_name = _("workflow")
@@ -58,12 +60,10 @@ class Workflow(models.Model):
         return self.label or self.name
 
 
-class Definition(models.Model):
+class Definition(EngineModel):
     """One version of a Workflow's graph and input schemas. Jobs are pinned to theirs; it is never changed."""
 
-    workflow = models.ForeignKey(
-        Workflow, verbose_name=_("workflow"), on_delete=models.CASCADE, related_name="definitions"
-    )
+    workflow = ForeignKey(Workflow, verbose_name=_("workflow"), on_delete=models.CASCADE, related_name="definitions")
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
     graph = models.JSONField(_("graph"))
     code_hash = models.CharField(
@@ -72,7 +72,7 @@ class Definition(models.Model):
     layout = models.TextField(
         _("layout"), blank=True, help_text=_("The graph as Graphviz laid it out, kept so that it is done once.")
     )
-    created_at = models.DateTimeField(_("created"), db_default=Now())
+    created_at = MomentField(_("created"), db_default=Now())
 
     class Meta:
         verbose_name = _("definition")
@@ -100,7 +100,7 @@ def load_graph(definition_id: int) -> Graph:
     return Definition.objects.get(pk=definition_id).load_graph()
 
 
-class Step(models.Model):
+class Step(EngineModel):
     """A Step or Decision class that discovery has found in a Workflow."""
 
     class Kind(models.TextChoices):

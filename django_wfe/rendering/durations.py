@@ -7,6 +7,8 @@ from datetime import datetime
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from django_wfe.moments import count_seconds
+
 SECONDS_A_MINUTE = 60
 SECONDS_AN_HOUR = 3600
 SECONDS_A_DAY = 86_400
@@ -47,7 +49,7 @@ def describe_duration(seconds: float) -> str:
 
 def describe_distance(when: datetime, now: datetime) -> str:
     """Tell how far ``when`` lies from ``now``: "2 min 5 s ago", "in 3 d 4 h", "now" (less than half a second)."""
-    seconds = (now - when).total_seconds()
+    seconds = count_seconds(when, now)
     if abs(seconds) < 0.5:
         return _("now")
     if seconds > 0:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.graph import Graph, guess_label
 from django_wfe.models import StepRun, Worker
+from django_wfe.moments import count_seconds, localize, read_seconds
 from django_wfe.rendering.axis import AXIS_LENGTH, BREAK_LENGTH, Axis, Span, Tick, build_axis, build_ticks
 from django_wfe.rendering.durations import describe_distance, describe_duration
 from django_wfe.rendering.states import Look, get_step_run_look
@@ -43,7 +44,7 @@ class Moment:
     @property
     def absolute(self) -> str:
         """The local time in full."""
-        local = timezone.localtime(self.when)
+        local = localize(self.when)
         return f"{date_format(local, 'DATE_FORMAT')} {date_format(local, 'H:i:s')}"
 
 
@@ -229,7 +230,7 @@ def build_timeline(
 
     Args:
         step_runs: With ``select_related("worker")``; payload columns may be deferred, they are not looked at.
-        now: The time of the database, aware.
+        now: The time of the database.
         graph: Of the Job's definition, for the nodes' labels.
         urls: By the step run's id.
         job_state: Of the Job, so that what it holds is shown as paused.
@@ -243,10 +244,10 @@ def build_timeline(
     start = min(bar.created for bar in bars)
     end = max(bar.ended for bar in bars)
     if is_live:
-        end = max(end, now.timestamp())
+        end = max(end, read_seconds(now))
     axis = build_axis(start, end, [bar.worked for bar in bars if bar.worked], folds_idle=folds_idle)
-    first = min(run.created_at for run in step_runs)
-    now_mark = Mark(axis.place(now.timestamp()), 0, _("now"), Moment(now, _("now"))) if is_live else None
+    first = min((run.created_at for run in step_runs), key=read_seconds)
+    now_mark = Mark(axis.place(read_seconds(now)), 0, _("now"), Moment(now, _("now"))) if is_live else None
     # The label of "now" stands to the left of its line.
     ticks = build_ticks(axis, limit=now_mark.x - NOW_LABEL_LENGTH if now_mark else AXIS_LENGTH)
     rows = tuple(_build_row(bar, axis, origin or first, now, graph, urls or {}, job_state) for bar in bars)
@@ -264,12 +265,12 @@ def build_timeline(
 
 
 def _measure(run: StepRun, now: datetime, graph: Graph | None) -> _Bar:
-    created = run.created_at.timestamp()
+    created = read_seconds(run.created_at)
     is_live = run.state in LIVE_STEP_RUN_STATES
-    open_end = max(now.timestamp(), created) if is_live else created
-    finished = run.finished_at.timestamp() if run.finished_at else None
+    open_end = max(read_seconds(now), created) if is_live else created
+    finished = read_seconds(run.finished_at) if run.finished_at else None
     if run.started_at:
-        began = max(run.started_at.timestamp(), created)
+        began = max(read_seconds(run.started_at), created)
         ended = max(finished if finished is not None else open_end, began)
     else:
         # It ended without ever running (canceled, skipped), or still waits.
@@ -333,7 +334,7 @@ def _build_segment(kind: SegmentKind, start: float, end: float, axis: Axis) -> S
 
 
 def _build_offset(when: datetime, first: datetime) -> Moment:
-    return Moment(when, "+" + describe_duration((when - first).total_seconds()))
+    return Moment(when, "+" + describe_duration(count_seconds(first, when)))
 
 
 def _build_break(fold: Span, axis: Axis) -> Break:
@@ -346,7 +347,7 @@ def _build_tick_mark(tick: Tick, now: datetime) -> Mark:
 
 
 def _is_due_later(run: StepRun, now: datetime) -> bool:
-    return run.state == StepRunState.READY and run.due_at > now
+    return run.state == StepRunState.READY and count_seconds(now, run.due_at) > 0
 
 
 def _describe_worker(run: StepRun) -> str:

@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from typing import Any
 
 from django import template
+from django.apps import apps
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-
-from django_wfe.admin import drawing
-from django_wfe.admin.home import Attention, count_attention
-from django_wfe.admin.labels import read_annotated_label
 
 register = template.Library()
 
 _LIST_ITEM = re.compile(r"(?:[-*•]|\d+[.)])\s")
 
-register.simple_tag(drawing.draw_job_state, name="job_state")
-register.simple_tag(drawing.draw_step_run_state, name="step_run_state")
+# Django's checks import this module, also in a project without the admin: there nothing draws a console.
+if apps.is_installed("django.contrib.admin"):
+    from django_wfe.admin.tags import register_tags
 
-
-@register.simple_tag
-def step_label(path: str, annotated: str) -> str:
-    """Give the label that ``annotate_label`` found for a path, or one made from the path."""
-    return read_annotated_label(annotated, path)
-
-
-@register.simple_tag(takes_context=True)
-def moment(context: template.Context, value: datetime | None) -> SafeString | str:
-    """Draw a time relative to the page's ``now``."""
-    return drawing.draw_time(value, context.get("now"))
-
-
-@register.simple_tag(takes_context=True)
-def console_attention(context: template.Context) -> Attention | None:
-    """Count what needs the user, for the admin's index. None where the user may see no jobs."""
-    request: Any = context.get("request")
-    user = getattr(request, "user", None)
-    return count_attention(user) if user is not None and user.is_active else None
+    register_tags(register)
 
 
 @register.filter

@@ -226,7 +226,7 @@ def test_the_rise_of_failures_is_told_on_the_home_and_the_index() -> None:
     client = sign_in_superuser()
     assert "3 failed attempts in the last hour, 0 in the hour before – rising" in read_page(client.get("/admin/")).text
     StepRun.objects.filter(state="FAILED").update(finished_at=timezone.now() - timedelta(minutes=90))
-    trend = count_failures(User.objects.latest("pk"), timezone.now())
+    trend = count_failures(User.objects.latest("pk"))
     assert (trend.last_hour, trend.hour_before, trend.is_rising) == (0, 3, False)
     home = read_page(client.get(build("django_wfe_console")))
     assert "0 failed attempts in the last hour, 3 in the hour before" in home.text

@@ -50,7 +50,7 @@ def set_up(project: Project) -> None:
     assert "no issues" in project.manage("check")
     for alias in project.options.migrated:
         project.manage("migrate", "--verbosity", "0", "--database", alias)
-    assert "no problems" in project.manage("wfe_check")
+    project.manage("wfe_check")
     report = project.manage("wfe_watchdog", "--once")
     assert not TROUBLE.search(report), report
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_wfe.engine.lifecycle import explain_job, list_verbs
@@ -12,6 +11,7 @@ from django_wfe.engine.rights import has_permission
 from django_wfe.management.job_commands.choosing import choose_jobs, find_job
 from django_wfe.management.job_commands.output import Output
 from django_wfe.models import Job
+from django_wfe.moments import localize
 
 RUNS_SHOWN = 50
 EVENTS_SHOWN = 50
@@ -87,4 +87,4 @@ def _list_runs(job: Job, *, may_see_data: bool) -> list[dict[str, Any]]:
 
 
 def _write_time(moment: Any) -> str:
-    return timezone.localtime(moment).isoformat(sep=" ", timespec="seconds") if moment else ""
+    return localize(moment).isoformat(sep=" ", timespec="seconds") if moment else ""

@@ -1,0 +1,39 @@
+"""The template tags of the console. ``{% load wfe_console %}`` has them where the admin is installed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.safestring import SafeString
+
+from django_wfe.admin import drawing
+from django_wfe.admin.home import Attention, count_attention
+from django_wfe.admin.labels import read_annotated_label
+
+
+def register_tags(register: template.Library) -> None:
+    """Add the tags to a library."""
+    register.simple_tag(drawing.draw_job_state, name="job_state")
+    register.simple_tag(drawing.draw_step_run_state, name="step_run_state")
+    register.simple_tag(step_label)
+    register.simple_tag(moment, takes_context=True)
+    register.simple_tag(console_attention, takes_context=True)
+
+
+def step_label(path: str, annotated: str) -> str:
+    """Return the label that ``annotate_label`` found for a path, or one made from the path."""
+    return read_annotated_label(annotated, path)
+
+
+def moment(context: template.Context, value: datetime | None) -> SafeString | str:
+    """Draw a time relative to the page's ``now``."""
+    return drawing.draw_time(value, context.get("now"))
+
+
+def console_attention(context: template.Context) -> Attention | None:
+    """Count what needs the user, for the admin's index. None where the user may see no jobs."""
+    request: Any = context.get("request")
+    user = getattr(request, "user", None)
+    return count_attention(user) if user is not None and user.is_active else None
