@@ -8,8 +8,11 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.database import EngineModel
+from django_wfe.models.moments import MomentField
 
-class Lease(models.Model):
+
+class Lease(EngineModel):
     """The right to lead in one role, for a time. Only ``django_wfe.leadership`` writes it.
 
     ``term`` comes from a sequence: also when the row was deleted by hand no number is given out twice.
@@ -19,9 +22,9 @@ class Lease(models.Model):
     role = models.CharField(_("role"), max_length=32, unique=True)
     holder = models.UUIDField(_("holder"), null=True, blank=True)
     holder_name = models.CharField(_("holder's name"), max_length=255, blank=True)
-    taken_at = models.DateTimeField(_("taken"), db_default=Now())
-    renewed_at = models.DateTimeField(_("renewed"), db_default=Now())
-    expires_at = models.DateTimeField(_("expires"), db_default=Now())
+    taken_at = MomentField(_("taken"), db_default=Now())
+    renewed_at = MomentField(_("renewed"), db_default=Now())
+    expires_at = MomentField(_("expires"), db_default=Now())
 
     class Meta:
         verbose_name = _("lease")

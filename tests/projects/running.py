@@ -58,12 +58,13 @@ class Project:
             assert child.process.returncode == 0, child.describe()
 
     @contextmanager
-    def watching(self) -> Iterator["Child"]:
-        """Run a watchdog, which is told to stop at the end, and must do so well."""
-        with self._running("watchdog", "django", "wfe_watchdog") as child:
+    def watching(self, *, name: str = "watchdog") -> Iterator["Child"]:
+        """Run a watchdog; unless the test has ended it, it is told to stop at the end, and must do so well."""
+        with self._running(name, "django", "wfe_watchdog") as child:
             yield child
-            child.stop()
-            assert child.process.returncode == 0, child.describe()
+            if child.process.poll() is None:
+                child.stop()
+                assert child.process.returncode == 0, child.describe()
 
     @contextmanager
     def serving(self) -> Iterator[tuple["Child", str]]:
