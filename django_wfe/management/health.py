@@ -64,11 +64,20 @@ def examine_database() -> Finding:
         return _find_wrong(name, connection.vendor, _("Let DATABASES[“default”] be PostgreSQL."))
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SHOW server_version")
-            (version,) = cursor.fetchone()
+            # A pooler gives its clients numbers of its own.
+            cursor.execute("SELECT current_setting('server_version'), pg_backend_pid()")
+            version, backend_pid = cursor.fetchone()
     except (DatabaseError, InterfaceError) as error:
         return _find_wrong(name, _say_error(error), _("See that it runs, and look at DATABASES[“default”]."))
-    return _find_sound(name, f"PostgreSQL {version}")
+    server = f"PostgreSQL {version}"
+    if connection.connection.info.backend_pid == backend_pid:
+        return _find_sound(name, server)
+    if connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
+        return _find_sound(name, _("%(server)s, through a pooler") % {"server": server})
+    text = _(
+        "%(server)s, through a pooler: if it pools transactions, write “DISABLE_SERVER_SIDE_CURSORS”: True in DATABASES"
+    )
+    return _find_sound(name, text % {"server": server})
 
 
 def examine_migrations() -> Finding:

@@ -15,6 +15,14 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("pgbouncer")]
 
 LEASE_SECONDS = 5.0
 
+FORGET_THE_SETTING = """
+from django.db import connection
+from django_wfe.management.health import examine_database
+
+connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = False
+answer = examine_database().text
+"""
+
 KEPT_BY_PGBOUNCER = {"TimeZone", "application_name", "client_encoding", "DateStyle", "standard_conforming_strings"}
 """The settings of a session that PgBouncer gives each client its own of."""
 
@@ -74,12 +82,17 @@ def test_one_leads_and_another_takes_over_when_it_is_killed(project: Project) ->
         leader = next(child for child in children if child.process.pid == leading)
         other = next(child for child in children if child is not leader)
         wait_until(lambda: "Another watchdog leads" in other.read_log(), timeout=60, message=other.describe)
-        (told,) = ask(project, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
-        assert told == (0,), "a lock of a session that others use as well is no lock"
+        held = ask(
+            project,
+            "SELECT lock.pid FROM pg_locks AS lock JOIN pg_database AS base ON base.oid = lock.database "
+            "WHERE lock.locktype = 'advisory' AND base.datname = current_database()",
+        )
+        assert held == [], "a lock of a session that others use as well is no lock"
         leader.process.send_signal(signal.SIGKILL)
         wait_until(lambda: find_leader(project) == other.process.pid, timeout=LEASE_SECONDS * 6)
         told = project.manage("wfe_doctor", status=1)  # there is no worker
         assert f":{other.process.pid} has led for " in told
+        assert ", through a pooler\n" in told
 
 
 def test_nothing_that_belongs_to_a_session_is_left_in_one(project: Project) -> None:
@@ -92,3 +105,7 @@ def test_nothing_that_belongs_to_a_session_is_left_in_one(project: Project) -> N
     assert told["temporary"] == []
     assert told["locks"] == []
     assert set(told["changed"]) <= KEPT_BY_PGBOUNCER
+
+
+def test_the_doctor_tells_what_is_to_be_written_where_there_is_a_pooler(project: Project) -> None:
+    assert "write “DISABLE_SERVER_SIDE_CURSORS”: True" in project.ask("evaluate", FORGET_THE_SETTING)
