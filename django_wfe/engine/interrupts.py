@@ -160,7 +160,7 @@ class ActiveRun:
         if not spots:
             return Place.GOOD, ""
         code, _, module = spots[0]
-        return judge_place(spots), f"{module}.{code.co_qualname}"
+        return judge_place(spots, has_arrived=True), f"{module}.{code.co_qualname}"
 
     def _cancel_statement(self) -> None:
         self.canceled_statement = True

@@ -3,20 +3,24 @@
 A frame is judged by the module that its code is from, so a function that is wrapped or renamed is judged alike. What
 decides is the innermost frame of the step's own code or of a guarded package; frames of other libraries stand for
 those that called them.
+
+An exception that is set for a thread arrives where CPython next looks for one: at the instruction that it is at, at the
+entry of a function, after a call, or at a jump backwards. So the calls that come next count too
+(``engine.checkpoints``).
 """
 
 from __future__ import annotations
 
 import concurrent.futures
-import dis
 import enum
 import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from functools import lru_cache
 from types import CodeType, FrameType, TracebackType
+
+from django_wfe.engine.checkpoints import is_at_call, is_at_entry, is_before_bad_call
 
 DATABASE_PACKAGES = frozenset({"django", "psycopg2", "psycopg", "psycopg_pool", "psycopg_c", "psycopg_binary"})
 """What goes on here concerns a connection, which is discarded after each interrupt."""
@@ -80,25 +84,36 @@ def list_traceback(traceback: TracebackType | None, boundary: FrameType) -> list
     return spots[::-1]
 
 
-def judge_place(spots: list[Spot] | None) -> Place:
-    """Tell what kind of place a thread is at, by its frames from the innermost outwards."""
+def judge_place(spots: list[Spot] | None, *, has_arrived: bool = False) -> Place:
+    """Return what kind of place a thread is at, by its frames from the innermost outwards.
+
+    Args:
+        has_arrived: the exception was raised there, and nothing comes next.
+    """
     if not spots:
         return Place.OUTSIDE
+    if has_arrived:
+        code, position, _ = spots[0]
+        if is_at_entry(code, position) and code.co_name not in ("__exit__", "__aexit__", "release"):
+            # The function was called and has not begun.
+            spots = spots[1:]
+    elif spots[0][0] not in _LOCK_WAITS and is_before_bad_call([(code, position) for code, position, _ in spots]):
+        return Place.HELD
     place: Place | None = None
     for index, (code, position, module) in enumerate(spots):
         if code in _WAITING_CODES:
-            if index == 0 and code in _LOCK_WAITS and position not in find_lock_calls(code):
+            if index == 0 and code in _LOCK_WAITS and not is_at_call(code, position, "acquire"):
                 return Place.HELD
             continue
         if place is None:
-            place = _judge_frame(code, position, module, is_innermost=index == 0)
+            place = _judge_frame(code, module)
         if place in (None, Place.GOOD) and (code.co_name in _BAD_NAMES or code in _BAD_CODES):
             place = Place.HELD
     return place or Place.GOOD
 
 
-def _judge_frame(code: CodeType, position: int, module: str, *, is_innermost: bool) -> Place | None:
-    """Tell what a frame says of the place; None where the frame outside of it has to say."""
+def _judge_frame(code: CodeType, module: str) -> Place | None:
+    """Return what a frame says of the place; None where the frame outside of it has to say."""
     package = module.partition(".")[0]
     if code.co_name == "<module>":
         # A module that is being imported may raise anything, and the import is undone.
@@ -113,25 +128,7 @@ def _judge_frame(code: CodeType, position: int, module: str, *, is_innermost: bo
         return Place.DATABASE
     if package == ENGINE_PACKAGE and not module.startswith(_STEPS_OF_OURS):
         return Place.ENGINE
-    if is_innermost and position in find_lock_calls(code):
-        # It may have just got the lock, and is not yet in the block that gives it back.
-        return Place.HELD
     return None if package in sys.stdlib_module_names else Place.GOOD
-
-
-@lru_cache(maxsize=1024)
-def find_lock_calls(code: CodeType) -> frozenset[int]:
-    """Return the offsets of the instructions that call a method named ``acquire``."""
-    offsets, name = set[int](), ""
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_METHOD", "LOAD_ATTR"):
-            name = str(instruction.argval)
-        elif instruction.opname.startswith(("POP_", "STORE_")):
-            name = ""
-        elif name == "acquire" and instruction.opname.startswith(("CALL", "PRECALL")):
-            # Calls among its arguments count as well: to wait a moment longer does no harm.
-            offsets.add(instruction.offset)
-    return frozenset(offsets)
 
 
 def _find_codes(*names: tuple[object, str]) -> Iterator[CodeType]:

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection, connections
@@ -82,11 +81,6 @@ class Rounds:
         self.faults: list[str] = []
         self.ends: Counter[str] = Counter()
         self.first_size = 0
-        self.database = {
-            name: connection.settings_dict[setting]
-            for name, setting in {"dbname": "NAME", "host": "HOST", "port": "PORT", "user": "USER"}.items()
-            if connection.settings_dict[setting]
-        }
 
     def take(self) -> bool:
         with self.lock:
@@ -97,7 +91,7 @@ class Rounds:
 
     def work(self) -> None:
         """Play rounds in this thread, whose sessions they share."""
-        outside = psycopg2.connect(**self.database)
+        outside = connection.get_new_connection(connection.get_connection_params())
         outside.autocommit = True
         try:
             while self.take():
@@ -132,6 +126,9 @@ class Rounds:
         return ""
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # of cursors that were not read to the end
 def test_no_interrupt_leaves_anything_behind(worker: KeptWorker, slow_log: logging.Handler) -> None:
     Group.objects.create(name="shared")
     stage.EXECUTED.clear()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import freezegun
-import psycopg2
 import pytest
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -44,9 +43,7 @@ def act(monkeypatch: pytest.MonkeyPatch) -> Callable[[Action], None]:
 @pytest.fixture
 def outside(transactional_db: None) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
     """Ask the database from a session of its own: what is not committed is not there."""
-    settings = connection.settings_dict
-    names = {"dbname": "NAME", "host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
-    session = psycopg2.connect(**{name: settings[key] for name, key in names.items() if settings[key]})
+    session = connection.get_new_connection(connection.get_connection_params())
     session.autocommit = True
 
     def ask(statement: str) -> list[tuple[Any, ...]]:
@@ -212,7 +209,10 @@ def test_what_ends_with_a_transaction_costs_no_session(statement, act):
 
 def test_the_drivers_own_switches_are_put_back(act):
     def change(step: Step) -> None:
-        connection.connection.set_session(isolation_level="SERIALIZABLE", readonly=True)
+        if hasattr(connection.connection, "readonly"):
+            connection.connection.set_session(isolation_level="SERIALIZABLE", readonly=True)
+        else:  # psycopg 3
+            connection.connection.read_only = True
         connection.execute_wrappers.append(lambda execute, *arguments: execute(*arguments))
 
     before = read_session()
