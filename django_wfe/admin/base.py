@@ -13,7 +13,6 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -30,6 +29,7 @@ from django_wfe.admin.live import (
     vary_on_fragments,
 )
 from django_wfe.admin.paginator import CappedPaginator
+from django_wfe.admin.responses import ConsoleResponse
 from django_wfe.engine.rights import has_permission
 
 STYLESHEETS = ["django_wfe/diagram.css", "django_wfe/timeline.css", "django_wfe/console.css", "django_wfe/repair.css"]
@@ -161,14 +161,14 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         shared = {"opts": self.opts, "title": title, "live": live, "live_url": request.get_full_path(), **context}
         if live is not None and is_fragment_request(request):
             shared |= {"page_frame": FRAGMENT_FRAME}
-            return finish_fragment(TemplateResponse(request, template, shared), live)
+            return finish_fragment(ConsoleResponse(request, template, shared), live)
         media = media or forms.Media()
         if live is not None and live.seconds:
             media += LIVE_MEDIA
         if context.get("diagram"):
             media += DIAGRAM_MEDIA
         frame = self.build_frame(request, [*crumbs, Crumb(str(title))], media, is_root=is_root)
-        response = TemplateResponse(request, template, {**self.admin_site.each_context(request), **frame, **shared})
+        response = ConsoleResponse(request, template, {**self.admin_site.each_context(request), **frame, **shared})
         if live is not None:
             vary_on_fragments(response)
         return response

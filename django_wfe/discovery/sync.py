@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db import DataError, transaction
+from django.db import DataError
 from django.db.models.functions import Now
 
-from django_wfe.conf import DATABASE, settings
+from django_wfe.conf import settings
 from django_wfe.discovery.files import FileState, look_at
 from django_wfe.discovery.reading import ModuleReading, read_modules
 from django_wfe.engine.definitions import DeclaredWorkflow, record_deleted, record_workflow
+from django_wfe.engine.transactions import atomic
 from django_wfe.models import DefinitionModule, Workflow
 
 LONGEST_ERROR = 4_000
@@ -156,7 +157,7 @@ def _merge(readings: Iterable[ModuleReading]) -> dict[str, DeclaredWorkflow]:
 def _record(declared: DeclaredWorkflow) -> str:
     """Write one workflow; give why it cannot run, or ""."""
     try:
-        with transaction.atomic(using=DATABASE):
+        with atomic():
             return record_workflow(declared).load_error
     except (DataError, ValueError) as error:  # NUL characters, half of a surrogate pair, NaN as a schema's default
         text = _clean(f"{declared.path} cannot be kept in the database: {error}")

@@ -21,6 +21,7 @@ from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.dispatcher import get_dispatcher
 from django_wfe.engine.rights import name_actor, require_permission
 from django_wfe.engine.staging import LOOK_AGAIN_SECONDS, count_room, find_returned, is_free
+from django_wfe.engine.transactions import atomic
 from django_wfe.engine.verb_rules import Situation
 from django_wfe.engine.verbs import VERBS, Verb
 from django_wfe.exceptions import WFEException, WrongState
@@ -90,7 +91,7 @@ def start_bulk(
     """
     chosen = _get_verb(verb)
     require_permission(actor, chosen.permission)
-    with transaction.atomic(using=DATABASE):
+    with atomic():
         bulk = BulkRun.objects.create(
             verb=verb,
             options=dict(options or {}),
@@ -201,7 +202,7 @@ def resume_bulk() -> int:
 
 def _apply_to_next(bulk: BulkRun) -> bool:
     """Apply the verb to one Job and keep what came of it, in one transaction: after a crash it is done once or not."""
-    with transaction.atomic(using=DATABASE):
+    with atomic():
         item = (
             bulk.items.filter(state=BulkItem.State.PENDING).select_for_update(skip_locked=True).order_by("id").first()
         )
@@ -209,7 +210,7 @@ def _apply_to_next(bulk: BulkRun) -> bool:
             return False
         state, message = BulkItem.State.DONE, ""
         try:
-            with transaction.atomic(using=DATABASE):
+            with atomic():
                 _get_verb(bulk.verb).function(
                     item.job_id, actor=bulk.actor, source=bulk.source, reason=bulk.reason, **bulk.options
                 )

@@ -10,11 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
 from django.utils import translation
 
-from django_wfe.conf import DATABASE
 from django_wfe.engine.code import read_graph
+from django_wfe.engine.transactions import atomic
 from django_wfe.graph import Graph, Node, Problem, get_description, get_label
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.steps import dotted_path
@@ -99,7 +98,7 @@ def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
     )
 
 
-@transaction.atomic(using=DATABASE)
+@atomic()
 def record_workflow(declared: DeclaredWorkflow) -> Workflow:
     """Write what is declared: the Workflow (no longer deleted, if it was), its Definition and its Steps.
 
@@ -133,7 +132,7 @@ def record_workflow(declared: DeclaredWorkflow) -> Workflow:
     return workflow
 
 
-@transaction.atomic(using=DATABASE)
+@atomic()
 def record_deleted(paths_that_exist: set[str]) -> list[str]:
     """Mark every Workflow whose path is not among these as deleted, and every Step that no other Workflow has.
 

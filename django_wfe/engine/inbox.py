@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from django_wfe.conf import DATABASE
 from django_wfe.encoding import encode
 from django_wfe.engine.rights import has_permission, list_visible_jobs, name_actor, require_permission
+from django_wfe.engine.transactions import atomic
 from django_wfe.engine.verb_rules import name_step
 from django_wfe.exceptions import UnknownJob, WrongState
 from django_wfe.models import InputClaim, JobEvent, JobState, StepRun, StepRunState
@@ -122,7 +121,7 @@ def claim_input(
         UnknownJob: there is no such step run.
         PermissionRequired: ``actor`` may not give the input.
     """
-    with transaction.atomic(using=DATABASE):
+    with atomic():
         step_run = _lock_waiting(step_run_id, actor)
         _take(step_run, actor, take_over_from, source)
 
@@ -137,7 +136,7 @@ def release_input(step_run_id: int, actor: Any, *, source: str = JobEvent.Source
         WrongState: it does not wait (any more), or ``actor`` has no claim on it.
         UnknownJob, PermissionRequired: as of ``claim_input``.
     """
-    with transaction.atomic(using=DATABASE):
+    with atomic():
         step_run = _lock_waiting(step_run_id, actor)
         claim = get_claim(step_run.pk)
         if claim is None:
@@ -162,7 +161,7 @@ def save_draft(step_run_id: int, data: Any, actor: Any, *, source: str = JobEven
         UnknownJob, PermissionRequired: as of ``claim_input``.
     """
     kept = json.loads(encode(data, "the draft"))
-    with transaction.atomic(using=DATABASE):
+    with atomic():
         step_run = _lock_waiting(step_run_id, actor)
         _take(step_run, actor, None, source)
         InputClaim.objects.filter(step_run=step_run).update(draft=kept, drafted_by=actor, drafted_at=Now())

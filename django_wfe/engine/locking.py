@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
+from django_wfe.engine.transactions import atomic
 from django_wfe.exceptions import UnknownJob, WrongState
 from django_wfe.models import Job, StepRun
 from django_wfe.models.jobs import name_job_state
@@ -30,7 +31,7 @@ def change_job(job_id: int, change: Callable[[Job, list[StepRun]], Given]) -> Gi
         WrongState: where the Job moves on faster than it can be locked.
     """
     for _attempt in range(ATTEMPTS):
-        with transaction.atomic(using=DATABASE):
+        with atomic():
             of_job = StepRun.objects.filter(job_id=job_id)
             runs = list(of_job.filter(state__in=LIVE).select_for_update().order_by("id"))
             job = Job.objects.select_for_update(of=("self",)).select_related("workflow").filter(pk=job_id).first()

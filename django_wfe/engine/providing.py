@@ -12,8 +12,8 @@ from django_wfe.engine import statements
 from django_wfe.engine.code import load_node
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.inputs import encode_input
-from django_wfe.engine.prepared import fetch_row
 from django_wfe.engine.rights import key_actor, name_actor, require_permission
+from django_wfe.engine.transactions import fetch_committed_row
 from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
 from django_wfe.graph import Node, describe_schema, get_description, get_input_within, get_label, has_input
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
@@ -123,7 +123,7 @@ def give_input(step_run_id: int, step_class: type[Step], external_data: Any, *, 
         "actor_name": name_actor(actor),
         "source": str(source),
     }
-    if fetch_row(statements.PROVIDE_INPUT, parameters) is None:
+    if fetch_committed_row(statements.PROVIDE_INPUT, parameters) is None:
         return False
     dispatch_on_commit([step_run_id])
     return True

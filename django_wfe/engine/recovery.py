@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import connections
 from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.claims import RUNNABLE, Claim
 from django_wfe.engine.dispatcher import get_dispatcher
 from django_wfe.engine.settling import settle_lost
+from django_wfe.engine.transactions import atomic
 
 BATCH = 500
 """How many step runs one transaction of a sweep takes on."""
@@ -176,7 +177,7 @@ def _repeat(work: Callable[[], int]) -> int:
 def give_back_lost() -> int:
     """Mark what no live worker holds as LOST and open the next attempts; give their number."""
     count = 0
-    with transaction.atomic(using=DATABASE):
+    with atomic():
         for row in _fetch_all(_LOCK_LOST, [BATCH]):
             claim = _build_claim(row)
             if settle_lost(claim, _("its worker %(worker)s died") % {"worker": claim.worker_id}).accepted:

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
@@ -21,6 +20,7 @@ from django_wfe.engine.heartbeat import get_worker
 from django_wfe.engine.notices import notify_input_required, notify_job_started
 from django_wfe.engine.prepared import Statement, fetch_row
 from django_wfe.engine.rights import START_JOBS, key_actor, name_actor, require_permission
+from django_wfe.engine.transactions import atomic, fetch_committed_row
 from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
 from django_wfe.graph import START
 from django_wfe.identifiers import make_uuid
@@ -101,7 +101,7 @@ def start_job(
         "actor_name": name_actor(user),
         "source": str(source),
     }
-    inserted = fetch_row(statements.START, parameters)
+    inserted = fetch_committed_row(statements.START, parameters)
     if inserted is None:
         return Started(Job.objects.values_list("pk", flat=True).get(workflow=row, key=key), created=False)
     job_id, step_run_id = inserted
@@ -200,5 +200,5 @@ def _get_definition(row: Workflow) -> int:
 
 def _record(workflow: type[WorkflowClass]) -> Workflow:
     read_graph(workflow)
-    with transaction.atomic(using=DATABASE):
+    with atomic():
         return record_workflow(describe_workflow(workflow))

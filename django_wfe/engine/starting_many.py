@@ -9,18 +9,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from django.db import transaction
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
-from django_wfe.conf import DATABASE
 from django_wfe.engine.code import load_node
 from django_wfe.engine.failures import clean
 from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.providing import describe_today, give_input
 from django_wfe.engine.rights import START_JOBS, require_permission
 from django_wfe.engine.starting import MAX_KEY_LENGTH, find_workflow, start_job
+from django_wfe.engine.transactions import atomic
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow, NotEncodable, WFEException, WorkflowDeleted
 from django_wfe.graph import Node, has_input
 from django_wfe.models import Job, JobEvent, Workflow
@@ -219,7 +218,7 @@ def _start(
 ) -> PlannedRow:
     row = planned.row
     try:
-        with transaction.atomic(using=DATABASE):
+        with atomic():
             started = start_job(workflow, key=row.key, actor=actor, source=source)
             if started.step_run_id is not None and asking is not None:
                 give_input(started.step_run_id, asking, row.values, actor=actor, source=source)

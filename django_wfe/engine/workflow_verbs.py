@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from django_wfe.conf import DATABASE
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.rights import name_actor, require_permission
+from django_wfe.engine.transactions import atomic
 from django_wfe.exceptions import UnknownWorkflow, WrongState
 from django_wfe.models import JobEvent, StepRun, StepRunState, Workflow, WorkflowEvent
 
@@ -31,7 +30,7 @@ def pause_workflow(
         WrongState: where it is paused already.
     """
     _require(actor, workflow_id)
-    with transaction.atomic(using=DATABASE):
+    with atomic():
         paused = Workflow.objects.filter(pk=workflow_id, paused=False).update(
             paused=True, paused_at=Now(), paused_by=name_actor(actor), pause_reason=reason
         )
@@ -50,7 +49,7 @@ def resume_workflow(
         WrongState: where it is not paused.
     """
     _require(actor, workflow_id)
-    with transaction.atomic(using=DATABASE):
+    with atomic():
         resumed = Workflow.objects.filter(pk=workflow_id, paused=True).update(
             paused=False, paused_at=None, paused_by="", pause_reason=""
         )

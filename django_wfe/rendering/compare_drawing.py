@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from django_wfe.graph import Graph
@@ -15,6 +14,7 @@ from django_wfe.rendering.drawing import DrawnNode, build_badge, draw, find_corn
 from django_wfe.rendering.layout import EDGE_FONT_SIZE, Layout, NodeBox, Point, get_layout, wrap_edge_label
 from django_wfe.rendering.states import Look
 from django_wfe.rendering.svg import trace_spline
+from django_wfe.rendering.templates import render_with_plain_numbers
 from django_wfe.rendering.text import measure_text
 
 TEMPLATE = "django_wfe/diagram.html"
@@ -69,7 +69,7 @@ def _render(
     )
     present = {looks[box.path].name for box in layout.nodes if box.path in looks}
     legend = tuple(look for look in LOOKS if look.name in present)
-    return render_to_string(TEMPLATE, {"drawing": replace(plain, nodes=nodes, edges=edges, legend=legend)})
+    return render_with_plain_numbers(TEMPLATE, {"drawing": replace(plain, nodes=nodes, edges=edges, legend=legend)})
 
 
 def _read_way(graph: Graph, source: str, index: int) -> Way:

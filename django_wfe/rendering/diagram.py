@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from django_wfe.models import Definition
@@ -12,6 +11,7 @@ from django_wfe.rendering.dot import build_dot, is_dot_available
 from django_wfe.rendering.drawing import draw
 from django_wfe.rendering.layout import get_layout
 from django_wfe.rendering.overlay import RUN_FIELDS, JobFacts, JobOverlay, NodeCounts, RunFacts, build_job_overlay
+from django_wfe.rendering.templates import render_with_plain_numbers
 
 __all__ = [
     "RUN_FIELDS",
@@ -41,7 +41,7 @@ def render_workflow_diagram(
     if layout is None:
         return None
     drawing = draw(definition.load_graph(), layout, node_urls=node_urls or {}, counts=counts or {})
-    return render_to_string(TEMPLATE, {"drawing": drawing})
+    return render_with_plain_numbers(TEMPLATE, {"drawing": drawing})
 
 
 def render_job_diagram(
@@ -68,4 +68,4 @@ def render_job_overlay(
     if layout is None:
         return None
     drawing = draw(definition.load_graph(), layout, node_urls=node_urls or {}, overlay=overlay)
-    return render_to_string(TEMPLATE, {"drawing": drawing})
+    return render_with_plain_numbers(TEMPLATE, {"drawing": drawing})

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from django.template.loader import render_to_string
-
 import django_wfe
 from django_wfe.models import Definition
 from django_wfe.rendering.drawing import Drawing, DrawnEdge, DrawnNode, draw
 from django_wfe.rendering.layout import require_layout
 from django_wfe.rendering.overlay import JobFacts, RunFacts, build_job_overlay
+from django_wfe.rendering.templates import render_with_plain_numbers
 
 TEMPLATE = "django_wfe/diagram_file.svg"
 
@@ -58,7 +57,7 @@ def write_job_svg(definition: Definition, step_runs: Iterable[RunFacts], *, job:
 
 def _write(drawing: Drawing) -> str:
     colours = load_colours()
-    return render_to_string(
+    return render_with_plain_numbers(
         TEMPLATE,
         {
             "drawing": drawing,

@@ -21,6 +21,7 @@ from tests.waiting import wait_until
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent.parent
 COMMAND_TIMEOUT = 120  # seconds
+LOG_SHOWN = 6000  # characters of what a process wrote, where a test fails
 
 
 def list_projects() -> list[str]:
@@ -103,6 +104,9 @@ class Project:
         child = Child(process, log)
         try:
             yield child
+        except BaseException as error:
+            error.add_note(child.describe()[-LOG_SHOWN:])
+            raise
         finally:
             child.kill()
 

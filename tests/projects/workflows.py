@@ -51,11 +51,12 @@ class AskAmount(steps.Step):
     class UserInputSchema(BaseModel):
         amount: int = Field(gt=0, le=1000, description="In euros.")
         day: datetime.date
-        moment: datetime.datetime | None = None
+        moment: datetime.datetime
         comment: str = ""
 
     def execute(self, _input: Any, external_input: Any) -> Any:
-        return {**_input, "refund": external_input["amount"], "day": external_input["day"].isoformat()}
+        day, moment = external_input["day"].isoformat(), external_input["moment"].isoformat()
+        return {**_input, "refund": external_input["amount"], "day": day, "moment": moment}
 
 
 class PayBack(steps.Step):
@@ -63,7 +64,8 @@ class PayBack(steps.Step):
 
     def execute(self, _input: Any) -> Any:
         self.log.info("Paying back %s", _input)
-        return {"paid_back": _input.get("refund"), "day": _input.get("day"), "people": _input["people"]}
+        kept = {name: _input.get(name) for name in ("day", "moment", "people")}
+        return {"paid_back": _input.get("refund"), **kept}
 
 
 class Refund(workflows.Workflow):
