@@ -49,6 +49,10 @@ class CodeNotLoaded(WFEException):
     """A class named by a definition cannot be imported by this process."""
 
 
+class InputNotAsked(WFEException):
+    """The workflow's first step asks for no input, so a start cannot bring any along."""
+
+
 class NotEncodable(WFEException):
     """A value cannot be stored as JSON."""
 

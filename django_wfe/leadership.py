@@ -17,6 +17,7 @@ from typing import Any
 from django.db import Error, connections
 
 from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.transactions import atomic
 
 WATCHDOG = "watchdog"
 """The role of the watchdogs: one of them leads in each database."""
@@ -134,7 +135,8 @@ def find_leader(role: str = WATCHDOG) -> Leader | None:
 
 
 def _ask(statement: str, **parameters: str | float | uuid.UUID) -> list[tuple[Any, ...]]:
-    with connections[DATABASE].cursor() as cursor:
+    # Where the project's isolation is stricter, who waits for the row would fail in place of seeing what became of it.
+    with atomic(), connections[DATABASE].cursor() as cursor:
         cursor.execute(statement, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
     return rows

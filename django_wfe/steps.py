@@ -68,7 +68,12 @@ class Step:
         return 0
 
     def on_cancel(self) -> None:
-        """Clean up after this run was canceled in the middle of ``execute``. Default: nothing."""
+        """Clean up after this run was canceled in the middle of ``execute``. Default: nothing.
+
+        The worker that runs the step calls it, on the same instance. A Job that waits (for input, a retry, a worker,
+        its code, or the end of a pause) has nothing in the middle, and may be canceled where no step code is: it is
+        not called then. The signal ``job_canceled`` tells of every cancel.
+        """
 
     @property
     def job(self) -> Any:

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 from django_wfe.exceptions import InvalidWorkflow
-from django_wfe.graph import Graph, Problem, build_graph, find_problems
+from django_wfe.graph import Graph, build_graph
+from django_wfe.problems import Problem, find_problems, find_workflow_problems
 from django_wfe.steps import Step, dotted_path
 
 __all__ = ["Workflow"]
@@ -57,7 +58,8 @@ def forget_classes() -> None:
 
 @lru_cache(maxsize=1024)
 def _list_problems(workflow: type[Workflow]) -> tuple[Problem, ...]:
-    return tuple(find_problems(dotted_path(workflow), workflow.DIGRAPH))
+    path = dotted_path(workflow)
+    return (*find_problems(path, workflow.DIGRAPH), *find_workflow_problems(path, workflow))
 
 
 @lru_cache(maxsize=1024)

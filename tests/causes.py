@@ -20,7 +20,7 @@ from django_wfe.engine.definitions import record_deleted
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.lifecycle import cancel_job, claim_input, pause_job, pause_workflow
 from django_wfe.engine.recovery import sweep
-from django_wfe.models import StepRun, StepRunState, Worker, Workflow
+from django_wfe.models import Definition, Job, JobEvent, StepRun, StepRunState, Worker, Workflow
 from django_wfe.retry import Retry
 from tests import workflows
 from tests.engine_helpers import run_ready
@@ -72,7 +72,21 @@ class Vanishing(wfe_workflows.Workflow):
     DIGRAPH = {steps.__start__: [Vanish]}
 
 
+class AskToVanish(steps.Step):
+    """Asks, until its class or its schema is taken away."""
+
+    UserInputSchema: Any = workflows.Ask.UserInputSchema
+
+    def execute(self, _input: Any = None, external_input: Any = None) -> Any:
+        return external_input["some_data"]
+
+
+class AskingToVanish(wfe_workflows.Workflow):
+    DIGRAPH = {steps.__start__: [AskToVanish]}
+
+
 VANISH = Vanish
+ASK_TO_VANISH = AskToVanish
 
 
 def order(workflow: Any = workflows.Linear) -> int:
@@ -120,11 +134,13 @@ def run_without_code(job_id: int) -> None:
 
 @contextmanager
 def keeping_vanish() -> Iterator[None]:
-    """Put the class back that ``run_without_code`` takes away."""
+    """Put the classes back, whole, that a cause has taken away."""
     try:
         yield
     finally:
-        sys.modules[__name__].Vanish = VANISH  # type: ignore[attr-defined]
+        module: Any = sys.modules[__name__]
+        module.Vanish, module.AskToVanish = VANISH, ASK_TO_VANISH
+        ASK_TO_VANISH.UserInputSchema = workflows.Ask.UserInputSchema
         code.clear()
 
 
@@ -215,6 +231,36 @@ def _delete_node(clerk: User) -> int:
     return job_id
 
 
+def _ask_without_code(clerk: User) -> int:
+    job_id = run_workflow(AskingToVanish)
+    delattr(sys.modules[__name__], AskToVanish.__name__)
+    code.clear()
+    return job_id
+
+
+def _ask_for_a_deleted_node(clerk: User) -> int:
+    job_id = _ask_without_code(clerk)
+    record_deleted(set())
+    return job_id
+
+
+def _ask_for_nothing_any_more(clerk: User) -> int:
+    job_id = run_workflow(AskingToVanish)
+    AskToVanish.UserInputSchema = None
+    return job_id
+
+
+def _adopt(clerk: User) -> int:
+    """Have a Job of django-wfe 1.x, as the migration makes it."""
+    job = Job.objects.get(pk=run_workflow(workflows.Asking))
+    cancel_job(job.pk)
+    history = {**job.definition.graph, "is_history": True}
+    job.definition = Definition.objects.create(workflow=job.workflow, fingerprint="0" * 64, graph=history)
+    job.save(update_fields=["definition"])
+    JobEvent.objects.create(job=job, kind=JobEvent.Kind.ADOPTED, data={"was": "FAILED", "logfile": "/var/log/old.log"})
+    return job.pk
+
+
 def _declare_dead(clerk: User) -> int:
     return start(workflows.Linear, declared_dead_at=Now())[0]
 
@@ -271,6 +317,13 @@ INPUT = "Provide the input. Everybody with the permission “Can provide input t
 CAUSES = [
     Cause("finished", lambda clerk: run_workflow(workflows.Linear), "The last step has run."),
     Cause("canceled", _cancel, "by Clerk Kent. ordered twice"),
+    Cause(
+        "adopted",
+        _adopt,
+        "It failed at “Ask” under django-wfe 1.x. It is kept as history and cannot go on. "
+        "Its log is the file /var/log/old.log.",
+        "Start the workflow anew",
+    ),
     Cause("paused", _pause, "by Clerk Kent. stocktaking", "Resume the job."),
     Cause("workflow_paused", _pause_workflow, "by Clerk Kent. the warehouse is down", "Resume the workflow."),
     Cause("waiting_for_input", lambda clerk: run_workflow(workflows.Asking), "; nobody has claimed it.", INPUT),
@@ -285,6 +338,27 @@ CAUSES = [
     Cause("message_overdue", _lose_message_without_watchdog, "should have been sent", BROKER, stands_still=True),
     Cause("code_lacking", _lack_code, "lacks “tests.causes.Vanish” of definition", "Deploy", stands_still=True),
     Cause("node_gone", _delete_node, "no longer exists in the code", "Put the class back", stands_still=True),
+    Cause(
+        "code_lacking",
+        _ask_without_code,
+        "“Ask to vanish” cannot be answered by this process, which lacks its code. tests.causes.AskToVanish cannot be",
+        "let its old name stand for the new one",
+        stands_still=True,
+    ),
+    Cause(
+        "node_gone",
+        _ask_for_a_deleted_node,
+        "“Ask to vanish” cannot be answered: tests.causes.AskToVanish no longer exists in the code.",
+        "let its old name stand for the new class",
+        stands_still=True,
+    ),
+    Cause(
+        "input_gone",
+        _ask_for_nothing_any_more,
+        "“Ask to vanish” cannot be answered: tests.causes.AskToVanish asks for no input any more.",
+        "Give the class its input schema back",
+        stands_still=True,
+    ),
     Cause("running", lambda clerk: start(workflows.Linear)[0], "on barn:17"),
     Cause(
         "worker_silent",

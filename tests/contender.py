@@ -121,6 +121,10 @@ def _do(command: dict[str, Any]) -> Any:
             return [name for name, _ in workflows.EXECUTED]
         case "start":
             return order_workflow_execution(command["workflow"], key=command["key"])
+        case "start with input":
+            # Each brings input of its own.
+            value = command["values"][command["contender"]]
+            return order_workflow_execution(command["workflow"], key=command["key"], first_input={"some_data": value})
     return None
 
 

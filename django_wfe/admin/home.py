@@ -20,6 +20,7 @@ from django_wfe.admin.incidents import Trend, count_failures, list_incidents
 from django_wfe.admin.live import Live
 from django_wfe.admin.workers import annotate_silence
 from django_wfe.conf import settings
+from django_wfe.engine.outdated import list_outdated
 from django_wfe.engine.rights import (
     START_JOBS,
     has_permission,
@@ -108,6 +109,7 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
         incidents_more=len(incidents) > INCIDENTS_SHOWN,
         workers=workers,
         silent_workers=silent,
+        outdated_workers=list_outdated(workers, list_visible_workflows(user)),
         may_see_workers=has_permission(user, "django_wfe.view_worker"),
         worker_timeout=settings.worker_timeout,
         oldest_ready=find_oldest_ready(jobs),

@@ -22,6 +22,7 @@ from django_wfe.admin.job_lookup import is_id
 from django_wfe.admin.labels import load_step_labels
 from django_wfe.engine.inbox import PERMISSION, Assigned
 from django_wfe.engine.lifecycle import get_due, list_waiting
+from django_wfe.engine.obstacles import find_obstacles
 from django_wfe.engine.rights import has_permission, list_visible_workflows
 from django_wfe.exceptions import PermissionRequired, UnknownJob, WFEException
 from django_wfe.models import InputClaim, Job, StepRun, Workflow
@@ -80,6 +81,8 @@ class Item:
     is_overdue: bool
     claim: InputClaim | None
     is_mine: bool
+    problem: str
+    """Why it cannot be answered now, or ""."""
 
 
 class ActionForm(forms.Form):
@@ -124,13 +127,17 @@ def show_inbox(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBa
 
 
 def build_items(step_runs: list[StepRun], user: Any, now: datetime) -> list[Item]:
-    """Give the rows of the inbox for these step runs, in one more query."""
+    """Give the rows of the inbox for these step runs, in at most two more queries."""
     labels = load_step_labels(run.step for run in step_runs)
+    obstacles = find_obstacles(step_runs)
     items = []
     for run in step_runs:
         claim, due = _get_held(run), get_due(run)
         is_mine = claim is not None and claim.user_id == user.pk
-        items.append(Item(run, labels[run.step], due, due is not None and count_seconds(now, due) < 0, claim, is_mine))
+        obstacle = obstacles.get(run.pk)
+        problem = obstacle.sentence if obstacle is not None else ""
+        is_overdue = due is not None and count_seconds(now, due) < 0
+        items.append(Item(run, labels[run.step], due, is_overdue, claim, is_mine, problem))
     return items
 
 

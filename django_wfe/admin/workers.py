@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
@@ -17,19 +19,31 @@ from django.utils.translation import gettext_lazy
 from django_wfe.admin.base import ConsoleAdmin
 from django_wfe.admin.drawing import draw_json, draw_time
 from django_wfe.conf import settings
+from django_wfe.engine.outdated import Outdated, list_outdated
+from django_wfe.engine.rights import list_visible_workflows
 from django_wfe.models import Worker
 
 
 class WorkerAdmin(ConsoleAdmin[Worker]):
     """One row a process: whether it lives, and what it could not import."""
 
-    list_display = ("name", "condition", "threads", "started", "seen")
+    list_display = ("name", "condition", "code_condition", "threads", "started", "seen")
     list_display_links = ("name",)
     search_fields = ("hostname",)
     search_help_text = gettext_lazy("Finds workers by a part of their host's name.")
     sortable_by = ()
     ordering = ("-started_at",)
-    fields = ("hostname", "pid", "threads", "condition", "started_at", "last_seen", "stopped_at", "lacks_written")
+    fields = (
+        "hostname",
+        "pid",
+        "threads",
+        "condition",
+        "started_at",
+        "last_seen",
+        "stopped_at",
+        "code_written",
+        "lacks_written",
+    )
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
@@ -46,6 +60,30 @@ class WorkerAdmin(ConsoleAdmin[Worker]):
         """Whether it lives, in a word."""
         text, css_class = describe_worker(worker)
         return format_html('<span class="wfe-condition wfe-condition--{}">{}</span>', css_class, text)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return _WorkerList
+
+    @admin.display(description=gettext_lazy("code"))
+    def code_condition(self, worker: Worker) -> SafeString | str:
+        """Whether it runs the code of the definitions, in a word."""
+        outdated: Outdated | None = getattr(worker, "outdated", None)
+        if outdated is None:
+            return ""
+        text = _("older") if outdated.is_older else _("different")
+        return format_html('<span class="wfe-condition wfe-condition--bad" title="{}">{}</span>', outdated, text)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Worker | None:
+        worker = super().get_object(request, object_id, from_field)
+        if worker is not None:
+            _attach_outdated(request, [worker])
+        return worker
+
+    @admin.display(description=gettext_lazy("code"))
+    def code_written(self, worker: Worker) -> str:
+        """Which definitions it has other code of, and what to do."""
+        outdated: Outdated | None = getattr(worker, "outdated", None)
+        return str(outdated) if outdated is not None else _("that of the definitions, as far as it has loaded them")
 
     @admin.display(description=gettext_lazy("started"))
     def started(self, worker: Worker) -> SafeString | str:
@@ -69,6 +107,27 @@ def annotate_silence(workers: QuerySet[Worker]) -> QuerySet[Any]:
     """Have the database tell by its own clock whether each worker was not heard of for ``WFE_WORKER_TIMEOUT``."""
     limit = Now() - timedelta(seconds=settings.worker_timeout)
     return workers.annotate(is_silent=ExpressionWrapper(Q(last_seen__lt=limit), output_field=BooleanField()))
+
+
+class _WorkerList(ChangeList):
+    """The list's page, with what is wrong with the code of its workers: one query for all of them."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        _attach_outdated(request, self.result_list)
+
+
+def _attach_outdated(request: HttpRequest, workers: Iterable[Any]) -> None:
+    found = list_outdated((worker for worker in workers if is_at_work(worker)), list_visible_workflows(request.user))
+    by_worker = {outdated.worker.pk: outdated for outdated in found}
+    for worker in workers:
+        worker.outdated = by_worker.get(worker.pk)
+
+
+def is_at_work(worker: Worker) -> bool:
+    """Tell whether a worker was neither stopped nor declared dead."""
+    return worker.stopped_at is None and worker.declared_dead_at is None
 
 
 def describe_worker(worker: Worker) -> tuple[str, str]:

@@ -42,6 +42,12 @@ class StartBody(Body):
         trim_whitespace=False,
         help_text="A second start of this workflow with the same key gives the first job.",
     )
+    first_input = serializers.JSONField(
+        required=False,
+        allow_null=True,
+        help_text="The input of the first step, validated and committed with the start; needs provide_input_job too. "
+        "With a key that has been seen it is not looked at.",
+    )
 
 
 @component

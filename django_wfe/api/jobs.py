@@ -26,7 +26,7 @@ from django_wfe.api.serializers import (
     ProblemSerializer,
 )
 from django_wfe.api.storage import Storage, load_storages
-from django_wfe.engine.lifecycle import Source, start_job
+from django_wfe.engine.lifecycle import NOT_GIVEN, Source, start_job
 from django_wfe.engine.output import read_log
 from django_wfe.engine.rights import START_JOBS, has_permission, list_visible_jobs, require_permission
 from django_wfe.models import Job, JobState
@@ -76,6 +76,8 @@ class JobListView(WFEView):
             201: Answer("The new job.", JobStateSerializer),
             400: Answer("The body is not valid, or the workflow cannot be started.", FieldProblemsSerializer),
             403: FORBIDDEN,
+            422: Answer("first_input does not validate; nothing was started.", FieldProblemsSerializer),
+            503: Answer("This server cannot import the first step's code now; nothing was started.", ProblemSerializer),
         },
         body=StartBody,
         tag="jobs",
@@ -84,8 +86,14 @@ class JobListView(WFEView):
         """Start a job of a workflow. It is committed when this answers; a worker runs it."""
         body = StartBody(data=request.data)
         body.is_valid(raise_exception=True)
-        workflow_id, key = body.validated_data["workflow_id"], body.validated_data.get("key")
-        started = start_job(workflow_id, key=key, actor=request.user, source=Source.REST)
+        given = body.validated_data
+        started = start_job(
+            given["workflow_id"],
+            key=given.get("key"),
+            first_input=given.get("first_input", NOT_GIVEN),
+            actor=request.user,
+            source=Source.REST,
+        )
         data = JobStateSerializer(Job.objects.get(pk=started.job_id)).data
         return Response(data, status=status.HTTP_201_CREATED if started.created else status.HTTP_200_OK)
 

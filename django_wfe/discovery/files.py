@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 
-import django_wfe
+from django_wfe.engine.sources import FileState, is_project_file, is_project_module, look_at
 
-FileState = tuple[int, int, int] | None
-"""When the file last changed in nanoseconds, its size and its inode; None where there is no such file."""
-
-_LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
-_STANDARD_LIBRARY = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")})
-_OWN_FOLDER = os.path.join(os.path.dirname(os.path.abspath(django_wfe.__file__)), "")
-_DEMO_FOLDER = os.path.join(_OWN_FOLDER, "demo", "")
-
-
-def look_at(paths: Iterable[str]) -> dict[str, FileState]:
-    """Give the state of each file: equal states mean that it has not changed."""
-    return {path: _look_at_one(path) for path in paths}
+__all__ = [
+    "FileState",
+    "FreshSourceFinder",
+    "fresh_sources",
+    "is_project_file",
+    "is_project_module",
+    "list_candidates",
+    "look_at",
+]
 
 
 def list_candidates(module: str) -> list[str]:
@@ -35,20 +31,6 @@ def list_candidates(module: str) -> list[str]:
         for folder in sys.path
         for ending in (".py", f"{os.sep}__init__.py")
     ]
-
-
-def is_project_file(path: str) -> bool:
-    """Tell whether a file is the project's own: no library's, not Python's, not the engine's (its demo's is)."""
-    path = os.path.abspath(path)
-    if path.startswith(_OWN_FOLDER):
-        return path.startswith(_DEMO_FOLDER)
-    return not path.startswith(_STANDARD_LIBRARY) and _LIBRARY_FOLDERS.isdisjoint(path.split(os.sep))
-
-
-def is_project_module(module: ModuleType | None) -> bool:
-    """Tell whether a loaded module comes from a file of the project."""
-    file = getattr(module, "__file__", None)
-    return isinstance(file, str) and is_project_file(file)
 
 
 class FreshSourceFinder(MetaPathFinder):
@@ -101,12 +83,3 @@ class _FreshSourceLoader(SourceFileLoader):
             if name.startswith(prefix) and "." not in name[len(prefix) :]:
                 setattr(module, name[len(prefix) :], loaded)
         super().exec_module(module)
-
-
-def _look_at_one(path: str) -> FileState:
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    # What unpacks or copies files sets st_mtime as it likes; nothing sets st_ctime back.
-    return (max(found.st_mtime_ns, found.st_ctime_ns), found.st_size, found.st_ino)

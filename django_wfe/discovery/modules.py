@@ -11,7 +11,8 @@ from typing import Any
 from django_wfe.conf import settings
 from django_wfe.discovery.files import is_project_file, is_project_module, list_candidates
 from django_wfe.engine.code import import_module
-from django_wfe.engine.definitions import list_nodes
+from django_wfe.engine.sources import list_sources
+from django_wfe.engine.versions import list_nodes
 from django_wfe.steps import dotted_path
 from django_wfe.workflows import Workflow, is_abstract
 
@@ -71,6 +72,8 @@ def list_watched_files(names: Iterable[str]) -> set[str]:
         module = sys.modules.get(name)
         if module is not None and is_project_module(module):
             waiting.append(module)
+    # What is imported for a constant alone leaves no trace in the module: the files tell it.
+    files.update(source.file for source in list_sources(module.__name__ for module in waiting).values())
     while waiting:
         module = waiting.pop()
         if module.__name__ in seen:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -52,7 +52,11 @@ class ModuleReading:
 
 
 def read_modules(
-    names: Sequence[str], *, timeout: float | None = None, stop: threading.Event | None = None
+    names: Sequence[str],
+    *,
+    timeout: float | None = None,
+    stop: threading.Event | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> list[ModuleReading]:
     """Import definition modules in a fresh child process and give what each declares, in the order of ``names``.
 
@@ -61,6 +65,7 @@ def read_modules(
     Args:
         timeout: seconds for each module. Default: ``WFE_DISCOVERY_TIMEOUT``.
         stop: set by another thread to call it off.
+        variables: what the child has in its environment besides. Default: nothing.
 
     Raises:
         ReadingStopped: when ``stop`` is set.
@@ -70,7 +75,7 @@ def read_modules(
     readings: list[ModuleReading] = []
     remaining = list(dict.fromkeys(names))
     while remaining:
-        with _Child(remaining) as child:
+        with _Child(remaining, dict(variables or {})) as child:
             given = child.listen(seconds, stop)
         readings.extend(given)
         remaining = remaining[len(given) :]
@@ -80,6 +85,7 @@ def read_modules(
 @dataclass
 class _Child:
     names: list[str]
+    variables: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] = field(init=False)
     output: bytearray = field(default_factory=bytearray)
     files: set[str] = field(default_factory=set)
@@ -89,7 +95,7 @@ class _Child:
         try:
             self.process = subprocess.Popen(  # noqa: S603  (our own module, and names from the settings)
                 [sys.executable, "-P", "-m", CHILD_MODULE, str(inherited), str(os.getpid()), *self.names],
-                env=_build_environment(),
+                env={**_build_environment(), **self.variables},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -14,9 +14,11 @@ from django.db.models.functions import Now
 from django_wfe.conf import settings
 from django_wfe.discovery.files import FileState, look_at
 from django_wfe.discovery.reading import ModuleReading, read_modules
+from django_wfe.discovery.steadiness import confirm_readings, read_again
 from django_wfe.engine.definitions import DeclaredWorkflow, record_deleted, record_workflow
 from django_wfe.engine.transactions import atomic
 from django_wfe.models import DefinitionModule, Workflow
+from django_wfe.texts import make_storable
 
 LONGEST_ERROR = 4_000
 """How many characters of an error are kept."""
@@ -85,11 +87,19 @@ class DefinitionSync:
         began = time.time_ns()
         before = look_at(self._seen or ())
         readings = read_modules(settings.workflows, stop=stop)
+        readings = self._confirm(readings, stop)
         if may_record is not None and not may_record():
             raise LeadLost
         report = record_readings(readings)
         self._seen = self._look_after(readings, before, began)
         return report
+
+    def _confirm(self, readings: list[ModuleReading], stop: threading.Event | None) -> list[ModuleReading]:
+        """Read again what gave a definition that is new, so that one which each process has anew is not recorded."""
+        new = find_new_definitions(readings)
+        if not new:
+            return readings
+        return confirm_readings(readings, lambda names: read_again(names, stop=stop), only=new)
 
     def _look_after(
         self, readings: Iterable[ModuleReading], before: Mapping[str, FileState], began: int
@@ -117,6 +127,18 @@ class DefinitionSync:
             if latest == state:
                 return
             state = latest
+
+
+def find_new_definitions(readings: Iterable[ModuleReading]) -> set[str]:
+    """Return the paths of the workflows whose definition is not the current one in the database."""
+    fingerprints = {
+        workflow.path: workflow.graph.fingerprint
+        for reading in readings
+        for workflow in reading.workflows
+        if workflow.graph is not None
+    }
+    rows = Workflow.objects.filter(path__in=fingerprints).values_list("path", "current_definition__fingerprint")
+    return {path for path, fingerprint in (fingerprints.items() - set(rows))}
 
 
 def record_readings(readings: Iterable[ModuleReading]) -> SyncReport:
@@ -177,4 +199,4 @@ def _record_module(reading: ModuleReading, error: str, errors: Mapping[str, str]
 
 def _clean(text: str) -> str:
     """Give the text as PostgreSQL can keep it, cut where it is very long."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()[:LONGEST_ERROR]
+    return make_storable(text)[:LONGEST_ERROR]

@@ -25,7 +25,7 @@ from django_wfe.engine.transactions import atomic
 from django_wfe.engine.verb_rules import Situation
 from django_wfe.engine.verbs import VERBS, Verb
 from django_wfe.exceptions import WFEException, WrongState
-from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, StepRun, StepRunState
+from django_wfe.models import BulkItem, BulkRun, Definition, Job, JobEvent, StepRun, StepRunState
 from django_wfe.models.jobs import name_job_state
 
 BATCH = 50
@@ -54,13 +54,15 @@ def preview_bulk(verb: str, jobs: QuerySet[Job], *, expected_state: str | None =
     """
     chosen = _get_verb(verb)
     running = StepRun.objects.filter(job=OuterRef("pk"), state=StepRunState.RUNNING)
-    groups = jobs.order_by().annotate(runs=Exists(running)).values_list("state", "runs").annotate(count=Count("pk"))
+    history = Definition.objects.filter(pk=OuterRef("definition"), graph__has_key="is_history")
+    found = jobs.order_by().annotate(runs=Exists(running), is_history=Exists(history))
+    groups = found.values_list("state", "runs", "is_history").annotate(count=Count("pk"))
     allowed, left_alone = 0, dict[str, int]()
-    for state, has_running, count in groups:
+    for state, has_running, is_history, count in groups:
         if expected_state is not None and state != expected_state:
             reason = _("It is not “%(expected)s”.") % {"expected": name_job_state(expected_state)}
         else:
-            reason = chosen.rule.refuse(Situation(state=state, has_running=has_running))
+            reason = chosen.rule.refuse(Situation(state=state, has_running=has_running, is_history=is_history))
         if reason:
             left_alone[reason] = left_alone.get(reason, 0) + count
         else:

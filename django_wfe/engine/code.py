@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import threading
 import time
 import traceback
@@ -10,9 +11,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
+from django.db import connections
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from django_wfe.conf import DATABASE
+from django_wfe.engine.sources import note_loaded, noting_imports
+from django_wfe.engine.versions import forget_held, hold
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
 from django_wfe.graph import Graph
 from django_wfe.steps import Step, plan_call
@@ -26,9 +31,22 @@ MISMATCH_SECONDS = 5.0
 lock = threading.RLock()
 """Held while classes are looked for and while modules are imported anew."""
 
+_IS_CURRENT = """
+SELECT EXISTS (
+    SELECT FROM django_wfe_workflow AS workflow
+    JOIN django_wfe_definition AS definition ON definition.id = workflow.current_definition_id
+    WHERE workflow.path = %s AND definition.fingerprint = %s
+)
+"""
+
 _classes: dict[str, type] = {}
 _mismatches: dict[tuple[str, str], float] = {}
-_reloader: Callable[[], None] | None = None
+_refusals: dict[tuple[str, str], str] = {}
+_reloader: Callable[[str], None] | None = None
+
+
+class RestartNeeded(CodeNotLoaded):
+    """A module has changed that a running process cannot load again."""
 
 
 def load_node(path: str) -> type[Step]:
@@ -74,9 +92,14 @@ def hold_definition(workflow_path: str, fingerprint: str) -> bool:
     if _holds(workflow_path, fingerprint):
         return True
     with lock:
+        _refusals.pop(key, None)
         try:
             if _reloader is not None:
-                _reloader()
+                _reloader(workflow_path)
+        except RestartNeeded as error:
+            matches = False
+            if _is_current(workflow_path, fingerprint):
+                _refusals[key] = str(error)
         except CodeNotLoaded:
             matches = False
         else:
@@ -88,12 +111,22 @@ def hold_definition(workflow_path: str, fingerprint: str) -> bool:
     return matches
 
 
-def install_reloader(function: Callable[[], None]) -> None:
+def find_refusal(workflow_path: str, fingerprint: str) -> str:
+    """Return why this process must not run a Job of this definition; "" where it may.
+
+    It must not where the definition is today's, and its own code an older one that only a restart replaces. As
+    ``hold_definition`` found it last.
+    """
+    return _refusals.get((workflow_path, fingerprint), "") if _refusals else ""
+
+
+def install_reloader(function: Callable[[str], None]) -> None:
     """Say what to call when a class is lacking.
 
     Args:
-        function: imports the definitions anew where their files have changed since its last call, and otherwise does
-            nothing. Raises CodeNotLoaded where that fails, and then everything is as before.
+        function: takes the dotted path of the class; imports anew what of its modules has changed since they were
+            loaded, and otherwise does nothing. Raises RestartNeeded where that would not be safe and CodeNotLoaded
+            where it fails, and then everything is as before.
     """
     global _reloader
     _reloader = function
@@ -104,6 +137,8 @@ def clear() -> None:
     with lock:
         _classes.clear()
         _mismatches.clear()
+        _refusals.clear()
+        forget_held()
         forget_classes()
         plan_call.cache_clear()
         _read_graph.cache_clear()
@@ -144,8 +179,11 @@ def import_module(name: str) -> Any:
     Raises:
         CodeNotLoaded: one line with the exception and the place in the project where it was raised.
     """
-    try:
+    if name in sys.modules:
         return importlib.import_module(name)
+    try:
+        with noting_imports():
+            return importlib.import_module(name)
     except (Exception, SystemExit) as error:
         raise CodeNotLoaded(
             _("%(module)s cannot be imported: %(reason)s") % {"module": name, "reason": explain_import_error(error)}
@@ -181,16 +219,33 @@ def _load(path: str, base: type[Any], kind: str) -> type[Any]:
 
 
 def _load_anew(path: str, base: type[Any], kind: str) -> type[Any]:
+    if _reloader is not None and not _is_loaded(path):
+        # A new module must not be run with older versions of those that it imports.
+        importlib.invalidate_caches()
+        _reloader(path)
     try:
         found = _resolve_class(path, base, kind)
     except CodeNotLoaded:
         if _reloader is None:
             raise
         importlib.invalidate_caches()
-        _reloader()
+        _reloader(path)
         found = _resolve_class(path, base, kind)
+    note_loaded(found.__module__)
     _classes[path] = found
+    if issubclass(found, Workflow):
+        hold(path, found)
     return found
+
+
+def _is_loaded(path: str) -> bool:
+    """Tell whether a class is found under its path without importing a module."""
+    parts = path.split(".")
+    length = next((length for length in range(len(parts) - 1, 0, -1) if ".".join(parts[:length]) in sys.modules), 0)
+    value: Any = sys.modules.get(".".join(parts[:length]))
+    for part in parts[length:]:
+        value = getattr(value, part, None)
+    return value is not None
 
 
 def _resolve_class(path: str, base: type[Any], kind: str) -> type[Any]:
@@ -207,6 +262,13 @@ def _holds(workflow_path: str, fingerprint: str) -> bool:
         return read_graph(load_workflow(workflow_path)).fingerprint == fingerprint
     except (CodeNotLoaded, InvalidWorkflow):
         return False
+
+
+def _is_current(workflow_path: str, fingerprint: str) -> bool:
+    with connections[DATABASE].cursor() as cursor:
+        cursor.execute(_IS_CURRENT, [workflow_path, fingerprint])
+        (is_current,) = cursor.fetchone()
+    return bool(is_current)
 
 
 def _is_import_machinery(filename: str) -> bool:

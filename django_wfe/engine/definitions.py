@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from django.db.models.functions import Now
 from django.utils import translation
 
 from django_wfe.engine.code import read_graph
 from django_wfe.engine.transactions import atomic
-from django_wfe.graph import Graph, Node, Problem, get_description, get_label
+from django_wfe.engine.versions import hash_held_code, list_nodes
+from django_wfe.graph import Graph, Node, get_description, get_label
 from django_wfe.models import Definition, Step, Workflow
+from django_wfe.problems import Problem
 from django_wfe.steps import dotted_path
+from django_wfe.texts import find_unstorable, make_storable
 from django_wfe.workflows import Workflow as WorkflowClass
 from django_wfe.workflows import list_problems
 
 LONGEST_TEXT = 255
 """How many characters the database keeps of a path, a name and a label."""
-
-_BASES_OF_ALL = frozenset({"builtins", "abc", "typing", "django_wfe.steps", "django_wfe.workflows"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,8 @@ class DeclaredWorkflow:
 @translation.override(None)  # labels that are to be translated are kept as they stand in the source
 def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
     """Give a Workflow class as data, with every problem that keeps it from running."""
-    problems = [*list_problems(workflow)]
-    problems += _find_storage_problems(workflow, known={problem.node for problem in problems})
+    path = dotted_path(workflow)
+    problems = _list_problems(workflow)
     graph = None
     if not problems:
         try:
@@ -80,21 +79,32 @@ def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
             problems.append(
                 Problem(
                     "describe",
-                    dotted_path(workflow),
+                    path,
                     "",
                     f"describing it raised {type(error).__name__}: {error}.",
                     "Look at the hooks of its schemas and at its labels.",
                 )
             )
-    return DeclaredWorkflow(
-        path=dotted_path(workflow),
+    declared = DeclaredWorkflow(
+        path=path,
         name=workflow.__name__,
-        label=get_label(workflow),
-        description=get_description(workflow),
+        label=_describe_safely(get_label, workflow),
+        description=_describe_safely(get_description, workflow),
         graph=graph,
         problems=tuple(problems),
-        code_hash=hash_code(workflow),
-        groups=tuple(workflow.groups),
+        code_hash=hash_held_code(workflow),
+        groups=() if any(problem.code in ("groups", "describe") for problem in problems) else tuple(workflow.groups),
+    )
+    unstorable = tuple(_find_unstorable(declared))
+    if not unstorable:
+        return declared
+    return replace(
+        declared,
+        label=make_storable(declared.label),
+        description=make_storable(declared.description),
+        graph=None,
+        problems=(*problems, *unstorable),
+        groups=tuple(make_storable(group) for group in declared.groups),
     )
 
 
@@ -120,11 +130,10 @@ def record_workflow(declared: DeclaredWorkflow) -> Workflow:
     definition, created = Definition.objects.get_or_create(
         workflow=workflow,
         fingerprint=declared.graph.fingerprint,
-        defaults={"graph": declared.graph.to_json(), "code_hash": declared.code_hash},
+        defaults={"graph": declared.graph.to_json(), "code_hash": declared.code_hash, "code_read_at": Now()},
     )
-    if not created and definition.code_hash != declared.code_hash:
-        definition.code_hash = declared.code_hash
-        definition.save(update_fields=["code_hash"])
+    if not created and declared.code_hash not in ("", definition.code_hash):
+        Definition.objects.filter(pk=definition.pk).update(code_hash=declared.code_hash, code_read_at=Now())
     if workflow.current_definition_id != definition.pk:
         workflow.current_definition = definition
         workflow.save(update_fields=["current_definition"])
@@ -148,46 +157,35 @@ def record_deleted(paths_that_exist: set[str]) -> list[str]:
     return paths
 
 
-def hash_code(workflow: type[WorkflowClass]) -> str:
-    """Give the SHA-256 of the source files that the workflow's class, its nodes and their bases come from."""
-    modules: dict[str, list[type]] = {}
-    for declared in (workflow, *list_nodes(workflow)):
-        for base in declared.__mro__:
-            if base.__module__ not in _BASES_OF_ALL:
-                modules.setdefault(base.__module__, []).append(base)
-    digest = hashlib.sha256()
-    for name in sorted(modules):
-        digest.update(name.encode() + b"\0" + _read_source(name, modules[name]) + b"\0")
-    return digest.hexdigest()
+def _list_problems(workflow: type[WorkflowClass]) -> list[Problem]:
+    try:
+        problems = [*list_problems(workflow)]
+        return [*problems, *_find_storage_problems(workflow, known={problem.node for problem in problems})]
+    except Exception as error:
+        # A metaclass, a descriptor or a repr() of the declaration may raise anything: that is a problem of its own.
+        reason = f"looking at it raised {type(error).__name__}: {error}."
+        return [Problem("describe", dotted_path(workflow), "", reason, "Look at its metaclass and its attributes.")]
 
 
-def _read_source(module: str, classes: list[type]) -> bytes:
-    file = getattr(sys.modules.get(module), "__file__", None)
-    if file:
-        try:
-            return Path(file).read_bytes()
-        except OSError:  # a file inside an archive, or gone since
-            pass
-    sources = set()
-    for declared in classes:
-        try:
-            sources.add(inspect.getsource(declared))
-        except (OSError, TypeError):  # typed into a shell
-            sources.add(dotted_path(declared))
-    return "\n".join(sorted(sources)).encode()
+def _describe_safely(describe: Callable[[Any], str], workflow: type[WorkflowClass]) -> str:
+    try:
+        return describe(workflow)
+    except Exception:  # it is among the problems already: reading the graph needs it too
+        return ""
 
 
-def list_nodes(workflow: type[WorkflowClass]) -> list[type]:
-    """List the classes that a DIGRAPH names, however wrong the rest of it is."""
-    digraph = workflow.DIGRAPH
-    if not isinstance(digraph, Mapping):
-        return []
-    named: dict[int, type] = {}
-    for source, targets in digraph.items():
-        for node in (source, *(targets if isinstance(targets, (list, tuple)) else ())):
-            if isinstance(node, type):
-                named.setdefault(id(node), node)
-    return list(named.values())
+def _find_unstorable(declared: DeclaredWorkflow) -> Iterator[Problem]:
+    """Yield what the database would refuse, such as a NUL character in a label."""
+    for what in ("label", "description", "groups"):
+        for _place, reason in find_unstorable(getattr(declared, what)):
+            yield Problem("text", declared.path, "", f"its {what} holds {reason}.", "Take it out.")
+    for node in declared.graph.nodes if declared.graph is not None else ():
+        for place, reason in find_unstorable(asdict(node)):
+            yield Problem("text", declared.path, node.path, f"its {place} holds {reason}.", "Take it out.")
+    for edge in declared.graph.edges if declared.graph is not None else ():
+        for _place, reason in find_unstorable(edge.label):
+            message = f"its label of edge {edge.index} holds {reason}."
+            yield Problem("text", declared.path, edge.source, message, "Take it out.")
 
 
 def _find_storage_problems(workflow: type[WorkflowClass], *, known: set[str]) -> Iterator[Problem]:

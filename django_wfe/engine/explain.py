@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -13,6 +12,8 @@ from django.utils.translation import ngettext
 
 from django_wfe.conf import settings
 from django_wfe.engine.code import load_node
+from django_wfe.engine.explanations import Explanation, explain_adopted_job
+from django_wfe.engine.obstacles import find_obstacle, say_way_out_of_gone
 from django_wfe.engine.recovery import LONGEST_REDISPATCH_FACTOR
 from django_wfe.engine.verb_rules import name_step
 from django_wfe.exceptions import CodeNotLoaded
@@ -28,18 +29,6 @@ WORKERS_NAMED = 3
 LONGEST_QUOTE = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """``sentence`` names the cause; ``way_out`` what can be done, or "" where nothing need be.
-
-    ``code`` stays the same for a cause in every language and version, such as "no_worker" or "retry_due".
-    """
-
-    sentence: str
-    way_out: str
-    code: str
-
-
 def explain_job(job: Job, *, with_data: bool = True) -> Explanation:
     """Say why the Job is in the state it is in, in the current language and timezone. At most four queries.
 
@@ -47,6 +36,8 @@ def explain_job(job: Job, *, with_data: bool = True) -> Explanation:
         with_data: quote errors, which may hold what people put in. Default True; give False to those without the
             permission ``view_job_data``.
     """
+    if load_graph(job.definition_id).is_history:
+        return explain_adopted_job(job)
     match job.state:
         case JobState.FINISHED:
             return Explanation(_("The last step has run."), "", "finished")
@@ -119,6 +110,9 @@ def _explain_failed(job: Job, *, with_data: bool) -> Explanation:
 
 
 def _explain_waiting(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
+    obstacle = find_obstacle(job.definition_id, run.step, is_gone=run.is_gone)  # type: ignore[attr-defined]
+    if obstacle is not None:
+        return obstacle
     values = {"step": name_step(job.definition_id, run.step), "since": _say_time(run.created_at)}
     way_out = _say_who_may_answer(job.workflow)
     if job.error:
@@ -185,8 +179,7 @@ def _explain_parked(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
     values["fingerprint"] = values["fingerprint"][:12]
     if run.is_gone:  # type: ignore[attr-defined]
         sentence = _("“%(step)s” no longer exists in the code.") % values
-        way_out = _("Put the class back, or skip the step with a result of yours, or cancel the job.")
-        return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "node_gone")
+        return Explanation(_add_reason(sentence, job.error, with_data=with_data), say_way_out_of_gone(), "node_gone")
     lacking = list(list_live_workers().filter(lacks__has_key=run.step)[: WORKERS_NAMED + 1])
     named = ", ".join(str(worker) for worker in lacking[:WORKERS_NAMED]) + ("…" if len(lacking) > WORKERS_NAMED else "")
     if lacking:

@@ -24,6 +24,7 @@ from django_wfe.engine.interrupts import ActiveRun, Interrupter
 from django_wfe.engine.output import Capture, flush_capture
 from django_wfe.engine.recovery import find_held
 from django_wfe.engine.settling import settle_lost
+from django_wfe.engine.versions import CodeNote
 from django_wfe.exceptions import StepCanceled
 
 TICK_SECONDS = 1.0
@@ -70,6 +71,7 @@ class WorkerProcess:
         self._ended = False
         self._idle: set[int] = set()
         self._lacks: set[str] = set()
+        self._code_note = CodeNote()
 
     def enlist(self) -> None:
         """Write or refresh the row, in the caller's connection. To be called before a claim is made.
@@ -216,7 +218,9 @@ class WorkerProcess:
             for run in long if self.resident else ():
                 flush_capture(run.capture)
             self._interrupt_ended(long)
-        if not self.resident:
+        if self.resident:
+            self._code_note.tell(self.id)
+        else:
             connections[DATABASE].close()
 
     def _beat(self) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from django_wfe.engine.bulk import BulkPreview, preview_bulk, start_bulk, stop_bulk
-from django_wfe.engine.explain import Explanation, explain_job
+from django_wfe.engine.explain import explain_job
+from django_wfe.engine.explanations import Explanation
 from django_wfe.engine.inbox import (
     Draft,
     claim_input,
@@ -21,7 +22,7 @@ from django_wfe.engine.inbox import (
     save_draft,
 )
 from django_wfe.engine.providing import OpenQuestion, get_open_question, provide_external_input
-from django_wfe.engine.starting import Started, find_workflow, run_job_here, start_job
+from django_wfe.engine.starting import NOT_GIVEN, Started, find_workflow, run_job_here, start_job
 from django_wfe.engine.starting_many import PlannedRow, StartRow, get_first_node, plan_starts, start_many
 from django_wfe.engine.verbs import (
     UNCHANGED,
@@ -41,6 +42,7 @@ from django_wfe.engine.workflow_verbs import pause_workflow, resume_workflow
 from django_wfe.models import JobEvent
 
 __all__ = [
+    "NOT_GIVEN",
     "UNCHANGED",
     "VERBS",
     "BulkPreview",
@@ -98,6 +100,7 @@ def order_workflow_execution(
     workflow_id: Any = None,
     key: str | None = None,
     created_by: Any = None,
+    first_input: Any = NOT_GIVEN,
     actor: Any = None,
     source: str = Source.PYTHON,
 ) -> int:
@@ -105,9 +108,14 @@ def order_workflow_execution(
 
     May be called inside ``transaction.atomic()``: if that rolls back, nothing is sent and no Job remains. Arguments
     and errors as of ``start_job``; ``workflow_id`` is another name for ``workflow``.
+
+    A call that may be repeated gives the first step its input as ``first_input``, in this one call. Ordering with a
+    ``key`` and then calling ``provide_external_input`` is no such call: the second time it answers whatever step the
+    Job waits at by then.
     """
     chosen = _choose(workflow, workflow_id)
-    return start_job(chosen, key=key, created_by=created_by, actor=actor, source=source).job_id
+    started = start_job(chosen, key=key, created_by=created_by, first_input=first_input, actor=actor, source=source)
+    return started.job_id
 
 
 def run_workflow(
@@ -116,15 +124,23 @@ def run_workflow(
     workflow_id: Any = None,
     key: str | None = None,
     created_by: Any = None,
+    first_input: Any = NOT_GIVEN,
     actor: Any = None,
     source: str = Source.PYTHON,
 ) -> int:
     """Start a Job and run it here and now, until it ends or waits; return its id. For scripts, tests and shells.
 
-    With a ``key`` known to this workflow it runs nothing and returns the first Job's id.
+    With a ``key`` known to this workflow it runs nothing and returns the first Job's id. Arguments and errors as of
+    ``start_job``.
     """
     started = start_job(
-        _choose(workflow, workflow_id), key=key, created_by=created_by, actor=actor, source=source, run_here=True
+        _choose(workflow, workflow_id),
+        key=key,
+        created_by=created_by,
+        first_input=first_input,
+        actor=actor,
+        source=source,
+        run_here=True,
     )
     run_job_here(started)
     return started.job_id

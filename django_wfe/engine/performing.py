@@ -16,7 +16,7 @@ from django_wfe.conf import settings
 from django_wfe.encoding import encode
 from django_wfe.engine.boundaries import Death, cross
 from django_wfe.engine.claims import Claim
-from django_wfe.engine.code import load_node
+from django_wfe.engine.code import find_refusal, load_node
 from django_wfe.engine.connections import is_connection_broken, is_connection_error
 from django_wfe.engine.failures import clean, describe_failure, describe_reason
 from django_wfe.engine.heartbeat import WorkerProcess
@@ -163,6 +163,9 @@ def find_step_class(claim: Claim) -> type[Step] | Outcome:
             "Mend the loop, or raise the setting and retry."
         ) % {"steps": f"{claim.number - 1:,}"}
         return Failed(failure=describe_reason(reason, claim.step, "TooManySteps"))
+    refusal = find_refusal(claim.workflow_path, load_graph(claim.definition_id).fingerprint)
+    if refusal:
+        return Parked(reason=clean(refusal))
     try:
         return load_node(claim.step)
     except CodeNotLoaded as error:

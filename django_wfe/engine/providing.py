@@ -11,11 +11,13 @@ from pydantic import BaseModel
 from django_wfe.engine import statements
 from django_wfe.engine.code import load_node
 from django_wfe.engine.dispatcher import dispatch_on_commit
+from django_wfe.engine.explanations import Explanation
 from django_wfe.engine.inputs import encode_input
+from django_wfe.engine.obstacles import find_obstacle
 from django_wfe.engine.rights import key_actor, name_actor, require_permission
 from django_wfe.engine.transactions import fetch_committed_row
 from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
-from django_wfe.graph import Node, describe_schema, get_description, get_input_within, get_label, has_input
+from django_wfe.graph import Node, describe_schema, get_description, get_input_within, get_label
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
 from django_wfe.models.jobs import name_job_state
 from django_wfe.models.workflows import load_graph
@@ -24,12 +26,17 @@ from django_wfe.steps import Step, dotted_path
 
 @dataclass(frozen=True, slots=True)
 class OpenQuestion:
-    """What a Job waits for. ``schema`` is None, and ``load_error`` says why, where this process lacks the code."""
+    """What a Job waits for. If it cannot be answered here, ``schema`` is None and ``obstacle`` says why."""
 
     step_run: StepRun
     node: Node
     schema: type[BaseModel] | None
-    load_error: str = ""
+    obstacle: Explanation | None = None
+
+    @property
+    def load_error(self) -> str:
+        """Why it cannot be answered here now, or ""."""
+        return self.obstacle.sentence if self.obstacle is not None else ""
 
     @property
     def label(self) -> str:
@@ -60,12 +67,10 @@ def get_open_question(job: Job) -> OpenQuestion | None:
             % {"job": job.pk, "step": step_run.step},
             state=job.state,
         )
-    try:
-        step_class = load_node(step_run.step)
-    except CodeNotLoaded as error:
-        return OpenQuestion(step_run, node, None, str(error))
-    if not has_input(step_class):
-        return OpenQuestion(step_run, node, None, _say_no_input(step_run.step))
+    obstacle = find_obstacle(job.definition_id, step_run.step)
+    if obstacle is not None:
+        return OpenQuestion(step_run, node, None, obstacle)
+    step_class = load_node(step_run.step)
     return OpenQuestion(step_run, describe_today(node, step_class), step_class.UserInputSchema)
 
 
@@ -97,9 +102,12 @@ def provide_external_input(
     step_run = _find_waiting(job_id)
     if step_run is None or (step_run_id is not None and step_run.pk != step_run_id):
         raise _describe_wrong_state(job_id)
+    obstacle = find_obstacle(job.definition_id, step_run.step)
+    if obstacle is not None and obstacle.code == "input_gone":
+        raise WrongState(obstacle.sentence, state=job.state)
+    if obstacle is not None:
+        raise CodeNotLoaded(obstacle.sentence)
     step_class = load_node(step_run.step)
-    if not has_input(step_class):
-        raise WrongState(_say_no_input(step_run.step), state=job.state)
     if not give_input(step_run.pk, step_class, external_data, actor=actor, source=source):
         raise _describe_wrong_state(job_id)
 
@@ -132,10 +140,6 @@ def give_input(step_run_id: int, step_class: type[Step], external_data: Any, *, 
 def _find_waiting(job_id: int) -> StepRun | None:
     waiting = StepRun.objects.filter(job_id=job_id, state=StepRunState.INPUT_REQUIRED)
     return waiting.order_by("number", "attempt").first()
-
-
-def _say_no_input(step: str) -> str:
-    return _("%(step)s asks for no input any more; skip it, or run the job again from it.") % {"step": step}
 
 
 def _describe_wrong_state(job_id: int) -> WrongState:

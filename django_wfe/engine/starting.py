@@ -11,18 +11,19 @@ from django.utils.translation import gettext as _
 from django_wfe.conf import DATABASE
 from django_wfe.engine import statements
 from django_wfe.engine.claims import Claim
-from django_wfe.engine.code import read_graph
+from django_wfe.engine.code import load_node, read_graph
 from django_wfe.engine.definitions import describe_workflow, record_workflow
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.executor import run_slice
 from django_wfe.engine.failures import clean
 from django_wfe.engine.heartbeat import get_worker
+from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.notices import notify_input_required, notify_job_started
 from django_wfe.engine.prepared import Statement, fetch_row
 from django_wfe.engine.rights import START_JOBS, key_actor, name_actor, require_permission
 from django_wfe.engine.transactions import atomic, fetch_committed_row
-from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
-from django_wfe.graph import START
+from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
+from django_wfe.graph import START, has_input
 from django_wfe.identifiers import make_uuid
 from django_wfe.models import Definition, Job, JobEvent, JobState, StepRunState, Workflow
 from django_wfe.models.workflows import load_graph
@@ -31,6 +32,9 @@ from django_wfe.workflows import Workflow as WorkflowClass
 
 MAX_KEY_LENGTH = 255
 COLUMNS = statements.WORKFLOW_COLUMNS
+
+NOT_GIVEN: Any = object()
+"""Stands for input that was not given, where None is a value like others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ def start_job(
     *,
     key: str | None = None,
     created_by: Any = None,
+    first_input: Any = NOT_GIVEN,
     actor: Any = None,
     source: str = JobEvent.Source.PYTHON,
     run_here: bool = False,
@@ -62,15 +67,24 @@ def start_job(
         workflow: the id or row of a Workflow, a Workflow class, or its dotted path.
         key: a text of at most 255 characters; a second start of this workflow with it gives the first Job.
         created_by: the user that the Job is kept under. Default: ``actor``.
-        actor: the user who is asked for the permission ``add_job`` or ``run_workflow``. Default None: trusted code.
+        first_input: what the first step asks for. It is validated before anything is started, and committed with the
+            Job, which never waits for it. Where ``key`` is known it is not looked at. Default: the Job asks for it.
+        actor: the user who is asked for the permission ``add_job`` or ``run_workflow``, and with ``first_input`` for
+            ``provide_input_job`` as well. Default None: trusted code.
         run_here: claim the first step run for this process in place of sending a message.
 
     Raises:
         UnknownWorkflow, WorkflowDeleted, InvalidWorkflow: where no Job can be started of it.
         PermissionRequired: where ``actor`` may not.
+        pydantic.ValidationError, NotEncodable: ``first_input`` does not fit, or cannot be kept as JSON.
+        InputNotAsked: there is a ``first_input``, and the first step asks for none.
+        CodeNotLoaded: this process lacks the code that validates ``first_input``.
     """
     row = find_workflow(workflow)
     require_permission(actor, START_JOBS, row)
+    brings_input = first_input is not NOT_GIVEN
+    if brings_input:
+        require_permission(actor, "django_wfe.provide_input_job", row)
     if key is not None and not (isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH and clean(key) == key):
         raise ValueError(
             _("key=%(key)r: give a text of 1 to %(longest)s characters without NUL and lone surrogates.")
@@ -79,9 +93,15 @@ def start_job(
     definition_id = _choose_definition(workflow, row)
     node = load_graph(definition_id).first
     run_state, job_state, worker = StepRunState.READY, JobState.PENDING, None
-    if node.asks_input:
+    encoded = None
+    if brings_input:
+        known = _find_started(row, key)
+        if known is not None:
+            return Started(known, created=False)
+        encoded, job_state = _encode_first_input(row, node.path, first_input), JobState.INPUT_RECEIVED
+    elif node.asks_input:
         run_state, job_state = StepRunState.INPUT_REQUIRED, JobState.INPUT_REQUIRED
-    elif run_here and not row.paused:
+    if run_here and not row.paused and run_state is StepRunState.READY:
         run_state, job_state, worker = StepRunState.RUNNING, JobState.ONGOING, get_worker()
         worker.enlist()
     user = created_by if created_by is not None else actor
@@ -101,7 +121,10 @@ def start_job(
         "actor_name": name_actor(user),
         "source": str(source),
     }
-    inserted = fetch_committed_row(statements.START, parameters)
+    if brings_input:
+        inserted = fetch_committed_row(statements.START_ANSWERED, {**parameters, "external_data": encoded})
+    else:
+        inserted = fetch_committed_row(statements.START, parameters)
     if inserted is None:
         return Started(Job.objects.values_list("pk", flat=True).get(workflow=row, key=key), created=False)
     job_id, step_run_id = inserted
@@ -120,7 +143,7 @@ def start_job(
             epoch=1,
             step=node.path,
             value=None,
-            external_data=None,
+            external_data=json.loads(encoded) if encoded is not None else None,
             worker_id=worker.id,
         )
     elif run_state is StepRunState.INPUT_REQUIRED:
@@ -196,6 +219,27 @@ def _get_definition(row: Workflow) -> int:
             % {"workflow": row.path, "reason": row.load_error or _("it has no valid definition yet.")}
         )
     return row.current_definition_id
+
+
+def _find_started(row: Workflow, key: str | None) -> int | None:
+    """Give the Job that was started with this key: a repeated call must find it whatever it would be told today."""
+    if key is None:
+        return None
+    return Job.objects.filter(workflow=row, key=key).values_list("pk", flat=True).first()
+
+
+def _encode_first_input(row: Workflow, step: str, first_input: Any) -> str:
+    """Validate what was given for the first step, by the code that will read it, and give it as JSON text."""
+    step_class = load_node(step)
+    if not has_input(step_class):
+        raise InputNotAsked(
+            _(
+                "%(workflow)s cannot start with first_input: its first step, %(step)s, asks for no input. "
+                "Leave first_input out, or give the step a UserInputSchema with a field."
+            )
+            % {"workflow": row.path, "step": step}
+        )
+    return encode_input(step_class.UserInputSchema, first_input, _("the input for %(step)s") % {"step": step})
 
 
 def _record(workflow: type[WorkflowClass]) -> Workflow:

@@ -16,10 +16,9 @@ from pydantic import BaseModel, ValidationError
 from django_wfe.engine.code import load_node
 from django_wfe.engine.failures import clean
 from django_wfe.engine.inputs import encode_input
-from django_wfe.engine.providing import describe_today, give_input
+from django_wfe.engine.providing import describe_today
 from django_wfe.engine.rights import START_JOBS, require_permission
-from django_wfe.engine.starting import MAX_KEY_LENGTH, find_workflow, start_job
-from django_wfe.engine.transactions import atomic
+from django_wfe.engine.starting import MAX_KEY_LENGTH, NOT_GIVEN, find_workflow, start_job
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow, NotEncodable, WFEException, WorkflowDeleted
 from django_wfe.graph import Node, has_input
 from django_wfe.models import Job, JobEvent, Workflow
@@ -217,11 +216,9 @@ def _start(
     workflow: Workflow, planned: PlannedRow, asking: type[Step] | None, *, actor: Any, source: str
 ) -> PlannedRow:
     row = planned.row
+    first_input = row.values if asking is not None else NOT_GIVEN
     try:
-        with atomic():
-            started = start_job(workflow, key=row.key, actor=actor, source=source)
-            if started.step_run_id is not None and asking is not None:
-                give_input(started.step_run_id, asking, row.values, actor=actor, source=source)
+        started = start_job(workflow, key=row.key, first_input=first_input, actor=actor, source=source)
     except ValidationError as error:  # what fitted a moment ago need not fit now: a validator may look at the world
         return replace(planned, outcome="refused", errors=tuple(_describe(error)[:ERRORS_KEPT]))
     except WFEException as error:

@@ -58,6 +58,45 @@ SELECT job.id, first.id FROM job, first
 """,
 )
 
+# A start that brings the first step's input along: what START and PROVIDE_INPUT would do, and never a Job that waits.
+START_ANSWERED = Statement(
+    "start_answered",
+    f"""
+WITH job AS (
+    INSERT INTO django_wfe_job
+        (uuid, workflow_id, definition_id, state, current_step, current_step_number, key, created_by_id,
+         created_at, started_at, error)
+    VALUES
+        (%(uuid)s, %(workflow_id)s, %(definition_id)s, %(job_state)s, %(step)s, 1, %(key)s, %(created_by_id)s,
+         statement_timestamp(), CASE WHEN %(run_state)s = 'RUNNING' THEN statement_timestamp() END, '')
+    ON CONFLICT (workflow_id, key) WHERE key IS NOT NULL DO NOTHING
+    RETURNING id, created_at
+), start AS (
+    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
+    SELECT id, 0, 1, %(start)s, 'FINISHED', NULL, NULL, NULL, NULL, 0,
+           created_at, created_at, created_at, created_at, NULL, 0, created_at, 0,
+           FALSE, 0, '', '', '', ''
+    FROM job
+    RETURNING id, job_id
+), first AS (
+    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
+    SELECT job.id, 1, 1, %(step)s, %(run_state)s, start.id, %(external_data)s::jsonb, NULL, %(worker_id)s, %(epoch)s,
+           created_at, created_at, CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END, NULL, NULL, NULL,
+           created_at, 0, FALSE, 0, '', '', '', ''
+    FROM job JOIN start ON start.job_id = job.id
+    RETURNING id
+), event AS (
+    -- One INSERT, so that the history has them in this order.
+    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_id, actor_name, source, data, created_at)
+    SELECT job.id, CASE WHEN kind = 'input_provided' THEN first.id END, kind,
+           %(created_by_id)s, %(actor_name)s, %(source)s, '{{}}', created_at
+    FROM job, first, (VALUES (1, 'started'), (2, 'input_provided')) AS happened (place, kind)
+    ORDER BY place
+)
+SELECT job.id, first.id FROM job, first
+""",
+)
+
 CLAIM = Statement(
     "claim",
     """

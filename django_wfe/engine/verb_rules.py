@@ -16,7 +16,7 @@ FINAL = (JobState.FINISHED, JobState.CANCELED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What matters of a Job for a verb. ``attempt`` is that of its last step run.
+    """What matters of a Job for a verb. ``attempt`` is that of its last step run; ``is_history`` as of ``Graph``.
 
     ``definition_id`` and ``current_step`` are there for what describes; whoever only asks for refusals leaves them.
     """
@@ -26,6 +26,7 @@ class Situation:
     definition_id: int = 0
     current_step: str = ""
     attempt: int = 0
+    is_history: bool = False
 
     @property
     def step_name(self) -> str:
@@ -57,6 +58,7 @@ def judge(job: Job, *, has_running: bool, last: StepRun | None) -> Situation:
         definition_id=job.definition_id,
         current_step=job.current_step,
         attempt=attempt,
+        is_history=load_graph(job.definition_id).is_history,
     )
 
 
@@ -120,6 +122,8 @@ def _describe_skip(situation: Situation) -> str:
 def _refuse_rerun(situation: Situation) -> str:
     if situation.state == JobState.CANCELED:
         return _("The job was canceled.")
+    if situation.is_history:
+        return _("The job ran under django-wfe 1.x and cannot go on; start its workflow anew.")
     return _("A step is running; pause the job and wait until it is done.") if situation.has_running else ""
 
 

@@ -17,6 +17,8 @@ from django.utils.translation import ngettext
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.explain import list_live_workers
 from django_wfe.engine.incidents import SHOWN, list_incidents
+from django_wfe.engine.needed_code import list_needed_code, say_cure, say_needed_code
+from django_wfe.engine.outdated import list_outdated
 from django_wfe.leadership import find_leader
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
 from django_wfe.models.moments import MomentField
@@ -52,7 +54,14 @@ def examine() -> Iterator[Finding]:
     yield migrations
     if not migrations.ok:
         return
-    for look in (examine_workers, examine_watchdog, examine_definitions, examine_queue, examine_incidents):
+    for look in (
+        examine_workers,
+        examine_watchdog,
+        examine_definitions,
+        examine_needed_code,
+        examine_queue,
+        examine_incidents,
+    ):
         yield look()
 
 
@@ -118,6 +127,10 @@ def examine_workers() -> Finding:
     if lacking:
         text = _("lack code: %(lacking)s") % {"lacking": _name_some(lacking)}
         return _find_wrong(name, text, _("Deploy the code to every worker and restart those that lack it."))
+    outdated = list_outdated(alive)
+    if outdated:
+        text = " ".join(str(one) for one in outdated[:NAMED]) + (" …" if len(outdated) > NAMED else "")
+        return _find_wrong(name, text, _("Deploy the code to every worker and restart those that have another."))
     return _find_sound(name, _("%(number)d alive: %(names)s") % {"number": len(alive), "names": _name_some(alive)})
 
 
@@ -144,6 +157,15 @@ def examine_definitions() -> Finding:
     number = Workflow.objects.filter(deleted=False).count()
     text = ngettext("%(number)d workflow", "%(number)d workflows", number) % {"number": number}
     return _find_sound(_("Definitions"), text)
+
+
+def examine_needed_code() -> Finding:
+    """Tell whether this process has the code of every node that open jobs are at, or may come to."""
+    name, needed = _("Code that jobs need"), list_needed_code()
+    if not needed:
+        return _find_sound(name, _("all there"))
+    text = _name_some(f"{lack.step}: {say_needed_code(lack)}" for lack in needed)
+    return _find_wrong(name, text, say_cure(needed[0]))
 
 
 def examine_queue() -> Finding:

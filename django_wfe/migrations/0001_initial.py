@@ -8,6 +8,8 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
+from django_wfe.version_one.operations import SetAside
+
 
 class Migration(migrations.Migration):
 
@@ -18,6 +20,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        SetAside(),
         migrations.CreateModel(
             name='Definition',
             fields=[

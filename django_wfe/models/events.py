@@ -40,6 +40,7 @@ class JobEvent(EngineModel):
         RETRIED = "retried", _("retried")
         SKIPPED = "skipped", _("skipped")
         RERUN = "rerun", _("run again from an earlier step")
+        ADOPTED = "adopted", _("taken over from django-wfe 1.x")
 
     class Source(models.TextChoices):
         """Where the call came from."""

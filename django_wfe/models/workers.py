@@ -6,6 +6,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +27,13 @@ class Worker(EngineModel):
     declared_dead_at = MomentField(_("declared dead"), null=True, blank=True)
     lacks: Any = models.JSONField(
         _("lacks"), default=dict, blank=True, help_text=_("Nodes that it was asked to run and could not import.")
+    )
+    code: Any = models.JSONField(
+        _("code"),
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        blank=True,
+        help_text=_("The hash of the code that it holds of each workflow; empty where its files changed meanwhile."),
     )
 
     class Meta:

@@ -10,9 +10,10 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from django_wfe.engine.lifecycle import cancel_job, run_workflow
-from django_wfe.models import Job, JobEvent, JobLog, JobState, Workflow
+from django_wfe.models import Job, JobEvent, JobLog, JobState, StepRun, Workflow
 from tests.api_calls import create_user, record, sign_in, sign_in_superuser
 from tests.api_workflows import AskingFlow, BreakingFlow, PlainFlow
+from tests.first_input_workflows import Ordered
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 VIEW = ("view_job", "view_job_data")
@@ -82,6 +83,54 @@ def test_a_misspelled_key_is_named_and_starts_nothing() -> None:
     assert response.status_code == 400
     assert list(response.json()["errors"]) == ["kee"]
     assert not Job.objects.exists()
+
+
+def test_a_start_may_bring_the_first_input_and_a_repeat_does_nothing_more() -> None:
+    body = {"workflow_id": record(Ordered).pk, "key": "order 7", "first_input": {"some_data": 4}}
+    client = sign_in("add_job", "provide_input_job")
+    first = client.post("/wfe/jobs/", body, format="json")
+    second = client.post("/wfe/jobs/", {**body, "first_input": {"some_data": "x"}}, format="json")
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json()["id"] == second.json()["id"] == Job.objects.get().pk
+    assert first.json()["state"] == "INPUT_RECEIVED"
+    events = JobEvent.objects.order_by("pk").values_list("kind", "source")
+    assert list(events) == [("started", "rest"), ("input_provided", "rest")]
+
+
+def test_a_first_input_that_is_not_valid_answers_422_by_field_and_starts_nothing() -> None:
+    workflow = record(Ordered)
+    client = sign_in("add_job", "provide_input_job")
+    for given, fields in (({}, ["some_data"]), ({"some_data": 0}, ["some_data"]), (None, ["non_field_errors"])):
+        response = client.post("/wfe/jobs/", {"workflow_id": workflow.pk, "first_input": given}, format="json")
+        assert response.status_code == 422, given
+        assert list(response.json()["errors"]) == fields
+    assert not Job.objects.exists()
+
+
+def test_a_first_input_that_nothing_asks_for_answers_400_and_names_the_step() -> None:
+    body = {"workflow_id": record(PlainFlow).pk, "first_input": {}}
+    response = sign_in("add_job", "provide_input_job").post("/wfe/jobs/", body, format="json")
+    assert response.status_code == 400
+    assert "its first step, tests.api_workflows." in response.json()["detail"]
+    assert not Job.objects.exists()
+
+
+def test_a_first_input_needs_the_permission_to_answer_too() -> None:
+    body = {"workflow_id": record(Ordered).pk, "first_input": {"some_data": 4}}
+    response = sign_in("add_job").post("/wfe/jobs/", body, format="json")
+    assert response.status_code == 403
+    assert "provide_input_job" in response.json()["detail"]
+    assert not Job.objects.exists()
+
+
+def test_a_form_may_bring_the_first_input_as_json() -> None:
+    client, workflow = sign_in("add_job", "provide_input_job"), record(Ordered)
+    response = client.post("/wfe/jobs/", {"workflow_id": workflow.pk, "first_input": '{"some_data": 4}'})
+    assert response.status_code == 201
+    assert StepRun.objects.get(number=1).external_data["some_data"] == 4
+    response = client.post("/wfe/jobs/", {"workflow_id": workflow.pk, "first_input": "{"})
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["first_input"]
 
 
 def test_a_job_comes_with_its_storage_and_times() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from django_wfe.discovery import sync, sync_definitions
-from django_wfe.management.commands import wfe_check, wfe_watchdog
+from django_wfe.discovery import steadiness, sync, sync_definitions
+from django_wfe.management.commands import wfe_watchdog
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, UNREACHABLE, Project, open_project
 
 pytestmark = pytest.mark.integration
@@ -27,7 +27,7 @@ def project(tmp_path: Path, settings) -> Iterator[Project]:
 @pytest.fixture
 def read_here(project, monkeypatch):
     """Read in this process, where a test is not about the child process that takes a second for it."""
-    for module in (wfe_check, sync):
+    for module in (steadiness, sync):
         monkeypatch.setattr(module, "read_modules", project.read_here)
 
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from django.core.management import CommandError, call_command
 
-from django_wfe.discovery import sync, sync_definitions
+from django_wfe.discovery import steadiness, sync, sync_definitions
 from django_wfe.rendering import dot, layout
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, UNREACHABLE, Project, open_project
 
@@ -105,6 +105,7 @@ def test_a_workflow_with_problems_is_refused_with_them(project):
 
 def test_a_workflow_that_is_gone_from_the_code_is_drawn_as_it_last_was(project, monkeypatch):
     monkeypatch.setattr(sync, "read_modules", project.read_here)
+    monkeypatch.setattr(steadiness, "read_modules", project.read_here)
     before = draw("Flow")
     sync_definitions()
     project.write("flows", "1 / 0")

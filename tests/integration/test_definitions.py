@@ -160,6 +160,7 @@ def test_the_code_hash_covers_the_files_of_the_nodes_and_of_their_bases(project)
     for module in ("base", "nodes", "flows"):
         with project.path(module).open("a") as file:
             file.write("\n# another line\n")
+        project.unload()
         seen.add(describe_workflow(load_workflow(f"{project.flows}.Flow")).code_hash)
     assert len(seen) == 4
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from django_wfe import order_workflow_execution, run_workflow
-from django_wfe.discovery import DefinitionSync, sync, sync_definitions
+from django_wfe.discovery import DefinitionSync, steadiness, sync, sync_definitions
 from django_wfe.exceptions import WorkflowDeleted
 from django_wfe.models import DefinitionModule, Job, Step, Workflow
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, UNREACHABLE, Project, open_project
@@ -25,6 +25,7 @@ def project(tmp_path: Path, settings) -> Iterator[Project]:
 def read_here(project, monkeypatch):
     """Read in this process. The child process that stands between is another file's subject, and takes a second."""
     monkeypatch.setattr(sync, "read_modules", project.read_here)
+    monkeypatch.setattr(steadiness, "read_modules", project.read_here)
 
 
 @pytest.fixture
@@ -174,8 +175,9 @@ def test_a_workflow_with_problems_is_told_and_keeps_its_last_good_definition(pro
 def test_what_the_database_cannot_keep_is_told_and_stops_nothing_else(project):
     project.write("flows", TWO_STEPS + "\nclass Odd(Flow):\n    label = 'a\\0b'\n")
     report = sync_definitions()
-    assert list_workflows() == {"Flow": False}
-    assert "cannot be kept in the database" in report.errors[f"{project.flows}.Odd"]
+    assert list_workflows() == {"Flow": False, "Odd": False}
+    assert "its label holds a NUL character" in Workflow.objects.get(name="Odd").load_error
+    assert "its label holds a NUL character" in report.errors[f"{project.flows}.Odd"]
     assert "Odd" in get_error(project)
 
 
@@ -229,3 +231,42 @@ def test_a_file_is_read_when_it_is_written_to_its_end(project, monkeypatch):
         file.write(TWO_STEPS)
     assert definitions.run_if_changed(stop=Writer()).deleted == ()
     assert next(writes, None) is None
+
+
+CHANGING = """
+import itertools, sys
+from pydantic import BaseModel
+from django_wfe.steps import *
+from django_wfe.workflows import *
+counter = sys.__dict__.setdefault("PACKAGE_counter", itertools.count())
+
+class Fetch(Step):
+    class UserInputSchema(BaseModel):
+        number: int = next(counter)
+    def execute(self): return 1
+
+class Flow(Workflow):
+    DIGRAPH = {__start__: [Fetch]}
+"""
+
+
+def test_a_definition_that_each_process_has_anew_is_refused_and_the_last_good_one_stays(project, count_readings):
+    project.write("flows", TWO_STEPS)
+    definitions = DefinitionSync()
+    definitions.run()
+    good = Workflow.objects.get().current_definition_id
+    project.write("flows", CHANGING)
+    for _ in range(2):
+        report = definitions.run()
+        assert "default of the field number of its input" in report.errors[f"{project.flows}.Flow"]
+        workflow = Workflow.objects.get()
+        assert workflow.current_definition_id == good
+        assert workflow.definitions.count() == 1
+        assert "default_factory" in workflow.load_error
+
+
+def test_a_definition_that_is_known_is_not_read_twice(project, monkeypatch):
+    project.write("flows", TWO_STEPS)
+    sync_definitions()
+    monkeypatch.setattr(steadiness, "read_modules", lambda names, **options: pytest.fail("read again"))
+    assert sync_definitions().errors == {}

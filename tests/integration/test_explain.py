@@ -18,12 +18,13 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from django_wfe import provide_external_input, run_workflow
-from django_wfe.engine import code
+from django_wfe.engine import code, explanations, obstacles
 from django_wfe.engine import explain as explain_module
 from django_wfe.engine.claims import claim_step_run
 from django_wfe.engine.definitions import record_deleted
 from django_wfe.engine.executor import run_step_run
-from django_wfe.engine.explain import Explanation, explain_job
+from django_wfe.engine.explain import explain_job
+from django_wfe.engine.explanations import Explanation
 from django_wfe.engine.heartbeat import get_worker, stop_worker
 from django_wfe.engine.lifecycle import list_verbs, pause_job, pause_workflow, resume_job, retry_job
 from django_wfe.engine.recovery import sweep
@@ -96,8 +97,8 @@ def test_each_cause_and_its_way_out_stand_on_the_jobs_page_and_in_wfe_doctor(cau
 
 
 def test_every_cause_that_can_be_named_is_made_to_happen() -> None:
-    source = inspect.getsource(explain_module)
-    named = set(re.findall(r'Explanation\(.*"(\w+)"\)', source))
+    source = "\n".join(inspect.getsource(module) for module in (explain_module, explanations, obstacles))
+    named = set(re.findall(r'Explanation\(\s*.*"(\w+)"\s*\)', source))
     assert len(named) > 15
     assert named == {cause.code for cause in CAUSES}
 

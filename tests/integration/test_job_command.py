@@ -14,11 +14,13 @@ from django.core.management import CommandError, call_command
 
 from django_wfe import run_workflow
 from django_wfe.engine.bulk import start_bulk, work_on_bulk
+from django_wfe.engine.definitions import describe_workflow, record_workflow
 from django_wfe.engine.dispatcher import install_dispatcher
 from django_wfe.engine.lifecycle import VERBS, order_workflow_execution, pause_job
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState, Worker, Workflow
 from tests import workflows
 from tests.engine_helpers import create_user, get_last_event, get_last_run, run_ready
+from tests.first_input_workflows import Ordered
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -254,6 +256,34 @@ def test_a_workflow_that_there_is_not_or_that_two_have_the_name_of_is_not_guesse
     assert code == 2
     assert "another.Linear" in error
     assert run("start", str(2**70))[1] == 1
+
+
+def test_a_start_brings_the_first_input_along_once_for_its_key() -> None:
+    record_workflow(describe_workflow(Ordered))
+    started = read("start", "Ordered", "--key", "order-1", "--first-input", '{"some_data": 4}')
+    again = read("start", "Ordered", "--key", "order-1", "--first-input", '{"some_data": 5}')
+    assert (started["state"], started["created"], again["created"]) == ("INPUT_RECEIVED", True, False)
+    assert started["id"] == again["id"]
+    assert StepRun.objects.get(job=started["id"], number=1).external_data["some_data"] == 4
+    sources = JobEvent.objects.filter(job=started["id"]).values_list("source", flat=True)
+    assert list(sources) == ["command", "command"]
+    assert read("start", "Ordered", "--here", "--first-input", '{"some_data": 4}')["state"] == "INPUT_REQUIRED"
+
+
+def test_a_first_input_that_does_not_fit_starts_nothing_and_its_values_are_not_printed() -> None:
+    record_workflow(describe_workflow(Ordered))
+    output, code, error = run("start", "Ordered", "--first-input", '{"some_data": "secret word"}')
+    assert (output, code) == ("", 1)
+    assert "some_data: Input should be a valid integer" in error
+    assert "secret word" not in error
+    _, code, error = run("start", "Ordered", "--first-input", "{")
+    assert code == 2
+    assert "--first-input is no JSON" in error
+    record_workflow(describe_workflow(workflows.Linear))
+    _, code, error = run("start", "Linear", "--first-input", "{}")
+    assert code == 1
+    assert "its first step, tests.workflows.Fetch, asks for no input" in error
+    assert not Job.objects.exists()
 
 
 def test_a_start_asks_for_the_users_permission_and_a_wrong_key_is_wrong_usage() -> None:

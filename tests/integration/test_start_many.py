@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 
-from django_wfe.engine import starting_many
+from django_wfe import signals
+from django_wfe.engine import starting, starting_many
 from django_wfe.engine.lifecycle import StartRow, plan_starts, start_many
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow, PermissionRequired, WorkflowDeleted
 from django_wfe.models import Job, JobEvent, JobState, StepRun, Workflow
@@ -77,6 +78,28 @@ def test_each_row_that_can_starts_a_job_with_its_input(numbering: Workflow) -> N
     assert StepRun.objects.get(job=jobs[1], number=1).external_data == {"some_data": 3, "day": None}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_no_job_of_a_file_is_announced_as_waiting(numbering: Workflow) -> None:
+    heard: list[str] = []
+
+    def note_start(**named: Any) -> None:
+        heard.append("job_started")
+
+    def note_question(**named: Any) -> None:
+        heard.append("input_required")
+
+    signals.job_started.connect(note_start)
+    signals.input_required.connect(note_question)
+    try:
+        with recording_dispatcher() as dispatcher:
+            start_many(numbering, build_rows(("a", {"some_data": 1}), ("b", {"some_data": 2})))
+    finally:
+        signals.job_started.disconnect(note_start)
+        signals.input_required.disconnect(note_question)
+    assert heard == ["job_started", "job_started"]
+    assert len(dispatcher.sent) == 2
+
+
 def test_the_same_call_again_starts_nothing_twice(numbering: Workflow) -> None:
     rows = build_rows((None, {"some_data": 1}), ("b", {"some_data": 2}))
     first = start_many(numbering, rows, batch="file 1 row")
@@ -111,7 +134,7 @@ def test_what_is_refused_when_it_is_done_leaves_no_job_without_its_input(
     def refuse(*args: Any, **options: Any) -> None:
         raise CodeNotLoaded("gone meanwhile")
 
-    monkeypatch.setattr(starting_many, "give_input", refuse)
+    monkeypatch.setattr(starting, "load_node", refuse)
     [row] = start_many(numbering, build_rows(("a", {"some_data": 1})))
     assert (row.outcome, row.errors) == ("refused", ("gone meanwhile",))
     assert not Job.objects.exists()

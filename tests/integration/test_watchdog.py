@@ -12,7 +12,7 @@ from django.db import OperationalError, connection, connections
 from django.db.models.functions import Now
 
 from django_wfe import watchdog as watchdog_module
-from django_wfe.discovery import sync
+from django_wfe.discovery import steadiness, sync
 from django_wfe.leadership import Leadership, find_leader
 from django_wfe.models import Lease, Workflow
 from django_wfe.watchdog import Watchdog
@@ -34,6 +34,7 @@ def project(tmp_path: Path, settings) -> Iterator[Project]:
 def read_here(project, monkeypatch):
     """Read in this process, where a test is not about the child process that takes a second for it."""
     monkeypatch.setattr(sync, "read_modules", project.read_here)
+    monkeypatch.setattr(steadiness, "read_modules", project.read_here)
 
 
 @pytest.fixture

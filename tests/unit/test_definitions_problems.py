@@ -1,13 +1,21 @@
 """Each problem of a declaration: named with workflow, node and cure, and never an exception of the checker's own."""
 
+import functools
+import json
+from abc import ABC, ABCMeta, abstractmethod
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
+from django.utils.translation import gettext_lazy
 from pydantic import BaseModel
 
 from django_wfe import steps
+from django_wfe.engine.definitions import DeclaredWorkflow, describe_workflow
 from django_wfe.exceptions import InvalidWorkflow
-from django_wfe.graph import find_problems, has_input
+from django_wfe.graph import has_input
+from django_wfe.problems import find_problems
 from django_wfe.retry import Retry
 from django_wfe.workflows import Workflow, compile_graph, is_abstract, list_problems
 
@@ -301,3 +309,231 @@ def test_star_imports_bring_what_a_workflows_file_needs():
     assert {"Step", "Decision", "Retry", "Workflow"} <= set(namespace)
     flow = type("Flow", (namespace["Workflow"],), {"DIGRAPH": {namespace["__start__"]: [One]}})
     assert [problem.code for problem in list_problems(flow)] == []
+
+
+class Contextless(One):
+    def __init__(self):
+        pass
+
+
+class NeedsAClient(One):
+    def __init__(self, context, client):
+        super().__init__(context)
+
+
+class NewWithoutContext(One):
+    def __new__(cls):
+        return super().__new__(cls)
+
+
+@dataclass
+class WithFields(One):
+    amount: int = 5
+
+
+@dataclass
+class WithoutFields(One):
+    pass
+
+
+class UnderADataclass(WithFields):
+    pass
+
+
+class AlsoAModel(One, BaseModel):
+    pass
+
+
+class WithoutArguments(type):
+    def __call__(cls):
+        return super().__call__()
+
+
+class Narrow(One, metaclass=WithoutArguments):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("node", "told"),
+    [
+        (Contextless, "does not take the context"),
+        (NeedsAClient, "does not take the context"),
+        (NewWithoutContext, "does not take the context"),
+        (WithFields, "it is a dataclass"),
+        (WithoutFields, "it is a dataclass"),
+        (UnderADataclass, f"it is a dataclass by {HERE}.WithFields"),
+        (AlsoAModel, "pydantic model too"),
+        (Narrow, f"its metaclass {HERE}.WithoutArguments takes no context"),
+    ],
+)
+def test_a_step_that_the_engine_cannot_make_is_told_with_the_reason(node, told):
+    assert told in find({start: [node]}, "init").message
+
+
+class OldStyle(One):
+    def __init__(self, job, *args, **kwargs):
+        super().__init__(job, *args, **kwargs)
+
+
+class Singleton(One, metaclass=ABCMeta):
+    __slots__ = ("client",)
+
+    def __new__(cls, *args):
+        return super().__new__(cls)
+
+
+@dataclass(init=False)
+class Compared(One):
+    amount: ClassVar[int] = 5
+
+
+@pytest.mark.parametrize("node", [OldStyle, Singleton, Compared])
+def test_other_ways_to_make_a_step_are_sound(node):
+    assert list_all({start: [node]}) == []
+    assert node(steps.StepContext(load_job=lambda: None, idempotency_key="", attempt=1)).attempt == 1
+
+
+class Unfinished(steps.Step, ABC):
+    def execute(self, _input=None):
+        return self.prepare()
+
+    @abstractmethod
+    def prepare(self): ...
+
+
+class Complete(Unfinished):
+    def prepare(self):
+        return 1
+
+
+def test_an_abstract_step_is_told_with_what_it_lacks():
+    problem = find({start: [Unfinished]}, "abstract")
+    assert "it lacks prepare" in problem.message
+    assert list_all({start: [Complete]}) == []
+
+
+@pytest.mark.parametrize(
+    "execute",
+    [property(lambda self: 1), None, 5, "text", functools.partial(print), One, classmethod(lambda cls: 1), print],
+)
+def test_an_execute_that_is_no_method(execute):
+    assert "execute()" in find({start: [declare("Odd", execute=execute)]}, "signature").message
+
+
+@pytest.mark.parametrize("name", ["_input", "result", "external_input", "logfile"])
+def test_a_transition_that_forgets_self_is_told_instead_of_always_taking_one_edge(name):
+    transition = eval(f"lambda {name}: 0")
+    problem = find({start: [declare("Odd", Choose, transition=transition)]}, "signature")
+    assert f"first parameter of transition() is {name}" in problem.message
+    assert problem.cure == f"Write transition(self, {name})."
+
+
+def test_an_on_cancel_that_cannot_be_called():
+    async def later(self):
+        pass
+
+    for wrong in (None, lambda self, reason: None, later):
+        assert "on_cancel" in find({start: [declare("Odd", on_cancel=wrong)]}, "signature").message
+
+
+@pytest.mark.parametrize("label", [b"bytes", 5, ["a"], True, One])
+def test_a_label_that_is_no_text(label):
+    assert "not a text" in find({start: [declare("Odd", label=label)]}, "label").message
+
+
+def test_a_label_that_is_to_be_translated_is_a_text():
+    assert list_all({start: [declare("Odd", label=gettext_lazy("Do it"))]}) == []
+
+
+@pytest.mark.parametrize("options", [{"input_within": 10**12}, {"retry": Retry(max_backoff=1e18)}])
+def test_a_wait_beyond_all_dates_is_told(options):
+    assert "over a hundred years" in find({start: [declare("Odd", **options)]}, "wait").message
+
+
+class EqualToAll(type):
+    def __eq__(cls, other):
+        return True
+
+
+class Unhashable(One, metaclass=EqualToAll):
+    pass
+
+
+class Raising(type):
+    @property
+    def timeout(cls):
+        raise RuntimeError("not today")
+
+
+class Trapped(One, metaclass=Raising):
+    pass
+
+
+def test_a_metaclass_that_takes_the_hash_away_is_a_problem_and_no_crash():
+    assert "unhashable" in find({start: [Unhashable]}, "node").message
+    assert "unhashable" in find({start: [One], One: [Unhashable]}, "node").message
+
+
+def test_a_class_that_raises_when_it_is_looked_at_is_a_problem_and_no_crash():
+    assert "RuntimeError: not today" in find({start: [Trapped]}, "describe").message
+
+
+class Hostile:
+    def __repr__(self):
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("code", "digraph"),
+    [("edges", {start: Hostile()}), ("node", {start: [Hostile()]}), ("digraph", Hostile())],
+)
+def test_a_value_whose_repr_raises_is_a_problem_and_no_crash(code, digraph):
+    assert "Hostile" in find(digraph, code).message
+
+
+class WrongGroups(Sound):
+    groups = "accounting"
+
+
+class OtherGroups(Sound):
+    groups = 5
+
+
+class WrongLabel(Sound):
+    label = b"bytes"
+
+
+@pytest.mark.parametrize(("flow", "code"), [(WrongGroups, "groups"), (OtherGroups, "groups"), (WrongLabel, "label")])
+def test_an_option_of_the_workflow_of_the_wrong_kind_is_told(flow, code):
+    [problem] = list_problems(flow)
+    assert (problem.code, problem.node) == (code, "")
+    described = describe_workflow(flow)
+    assert described.graph is None
+    assert described.problems == (problem,)
+
+
+class NulInTheLabel(Sound):
+    label = "a\0b"
+
+
+class NulInTheDocstring(Sound):
+    """Half of it\0."""
+
+
+@pytest.mark.parametrize(
+    ("flow", "node", "told"),
+    [
+        (NulInTheLabel, "", "its label holds a NUL character."),
+        (NulInTheDocstring, "", "its description holds a NUL character."),
+    ],
+)
+def test_a_text_that_the_database_refuses_is_told(flow, node, told):
+    [problem] = describe_workflow(flow).problems
+    assert (problem.code, problem.node, problem.message) == ("text", node, told)
+
+
+def test_what_is_told_of_a_hostile_workflow_can_be_sent_between_processes_and_stored():
+    for flow in (NulInTheLabel, WrongLabel, OtherGroups):
+        data = json.loads(json.dumps(describe_workflow(flow).to_json()))
+        assert DeclaredWorkflow.from_json(data).problems == describe_workflow(flow).problems
+        assert "\0" not in data["label"]

@@ -102,7 +102,7 @@ def test_the_files_to_watch_are_all_that_the_definitions_reach_in_the_project(pr
         """,
     )
     collect(settings, project.flows)
-    names = ("flows", "steps", "schemas", "helpers")
+    names = ("__init__", "flows", "steps", "schemas", "helpers")
     assert list_watched_files([project.flows]) == {str(project.path(name)) for name in names}
 
 

@@ -45,7 +45,7 @@ def test_a_good_module_gives_its_workflows_and_the_files_they_stand_in(project):
     assert (flow.path, flow.name, flow.label) == (f"{project.flows}.Flow", "Flow", "Flow")
     assert flow.description == "Moves one thing."
     assert [node.name for node in flow.graph.nodes] == ["__start__", "Fetch", "Store"]
-    assert reading.files == {str(project.path("flows"))}
+    assert reading.files == {str(project.path("__init__")), str(project.path("flows"))}
 
 
 def test_a_workflow_with_problems_tells_them_and_has_no_graph(project):

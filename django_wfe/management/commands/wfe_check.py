@@ -11,8 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_wfe.conf import settings
-from django_wfe.discovery.reading import ModuleReading, read_modules
+from django_wfe.discovery.reading import ModuleReading
+from django_wfe.discovery.steadiness import read_steadily
 from django_wfe.engine.definitions import DeclaredWorkflow
+from django_wfe.engine.needed_code import list_needed_code, say_cure, say_needed_code
 from django_wfe.models import Workflow
 
 
@@ -26,7 +28,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--compare",
             action="store_true",
-            help=_("Compare with the database too, and count a workflow that is not synced as a problem."),
+            help=_(
+                "Compare with the database too: a workflow that is not synced counts as a problem, and so does code "
+                "that open jobs need and that is not there."
+            ),
         )
 
     def handle(self, *args: Any, compare: bool, **options: Any) -> None:
@@ -36,12 +41,13 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if not modules:
             raise CommandError(_("WFE_WORKFLOWS is not set: name the module that defines your workflows."))
-        readings = read_modules(modules)
+        readings = read_steadily(modules)
         declared = {workflow.path: workflow for reading in readings for workflow in reading.workflows}
         problems = sum(self._print_module(reading) for reading in readings)
         problems += sum(self._print_workflow(workflow) for workflow in declared.values())
         if compare:
             problems += self._print_differences(declared)
+            problems += self._print_needed_code()
         if problems:
             raise CommandError(
                 ngettext("%(number)d problem.", "%(number)d problems.", problems) % {"number": problems}, returncode=1
@@ -93,3 +99,13 @@ class Command(BaseCommand):
                 self.style.ERROR(_("%(path)s is in the database, but no longer declared.") % {"path": path})
             )
         return differences
+
+    def _print_needed_code(self) -> int:
+        """Print what open jobs need and the code lacks, as problems are printed."""
+        needed = list_needed_code()
+        for lack in needed:
+            self.stdout.write(self.style.ERROR(lack.workflow))
+            self.stdout.write(_("  node:    %(node)s") % {"node": lack.step})
+            self.stdout.write(_("  problem: %(message)s") % {"message": say_needed_code(lack)})
+            self.stdout.write(_("  cure:    %(cure)s") % {"cure": say_cure(lack)})
+        return len(needed)

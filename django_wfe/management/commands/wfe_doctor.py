@@ -18,6 +18,7 @@ WRONG = frozenset(
     {
         "code_lacking",
         "failed",
+        "input_gone",
         "lost_too_often",
         "message_overdue",
         "no_worker",

@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 from pydantic import ValidationError
 
 from django_wfe.engine.lifecycle import (
+    NOT_GIVEN,
     VERBS,
     Source,
     list_verbs,
@@ -27,11 +28,22 @@ from django_wfe.management.job_commands.showing import describe
 from django_wfe.models import Job
 
 
-def start_one(output: Output, user: Any, workflow: str, key: str | None, here: bool, **options: Any) -> None:  # noqa: FBT001
-    """Start a job, and run it here where that is asked for."""
+def start_one(
+    output: Output,
+    user: Any,
+    workflow: str,
+    key: str | None,
+    first_input: str | None,
+    here: bool,  # noqa: FBT001
+    **options: Any,
+) -> None:
+    """Start a job, with the input of its first step where that is given, and run it here where that is asked for."""
     row = find_workflow(workflow)
+    given = read_json(first_input, "--first-input") if first_input is not None else NOT_GIVEN
     try:
-        started = start_job(row, key=key, actor=user, source=Source.COMMAND, run_here=here)
+        started = start_job(row, key=key, first_input=given, actor=user, source=Source.COMMAND, run_here=here)
+    except ValidationError as error:
+        raise refuse(describe_error(error)) from error
     except ValueError as error:
         raise reject(str(error)) from error
     except WFEException as error:

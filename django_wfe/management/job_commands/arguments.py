@@ -31,6 +31,11 @@ def add_arguments(parser: CommandParser) -> None:
     start = _add(actions, "start", _("Start a job."))
     start.add_argument("workflow", help=_("Its id, dotted path, name or label."))
     start.add_argument("--key", help=_("A second start with the same key gives the first job."))
+    start.add_argument(
+        "--first-input",
+        metavar="JSON",
+        help=_("The first step's input, committed with the start; once only with a key.") + " " + JSON_HELP,
+    )
     start.add_argument("--here", action="store_true", help=_("Run it in this process, until it ends or waits."))
     given = _add(actions, "input", _("Give a waiting job its input."))
     given.add_argument("job", type=int, metavar="ID")

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_wfe', '0001_initial'),
+        ('django_wfe', '0005_worker_code'),
     ]
 
     operations = [

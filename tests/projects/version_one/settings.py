@@ -1,0 +1,1 @@
+from tests.projects.base import *  # noqa: F403
