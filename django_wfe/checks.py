@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -61,14 +60,6 @@ def check_database(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]
             )
         ]
     messages: list[CheckMessage] = []
-    if _is_installed("psycopg") and _is_installed("psycopg2"):
-        messages.append(
-            Warning(
-                "psycopg 3 is installed beside psycopg2, and Django silently uses it in place of psycopg2.",
-                hint='django-wfe is made for psycopg2: run "pip uninstall psycopg".',
-                id="wfe.W003",
-            )
-        )
     if connection.settings_dict.get("CONN_MAX_AGE") == 0 and not connection.settings_dict.get("OPTIONS", {}).get(
         "pool"
     ):
@@ -221,7 +212,3 @@ def _judge(text: str, *, hint: str, number: str, is_error: bool = False) -> Chec
 
 def _name_middleware(entry: object) -> str:
     return entry if isinstance(entry, str) else f"{type(entry).__module__}.{type(entry).__qualname__}"
-
-
-def _is_installed(package: str) -> bool:
-    return find_spec(package) is not None

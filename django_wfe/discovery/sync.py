@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db import DataError
@@ -45,6 +45,10 @@ class SyncReport:
     errors: Mapping[str, str]
 
 
+class LeadLost(Exception):
+    """Another process has taken the sync over, and may have read other files."""
+
+
 def sync_definitions() -> SyncReport:
     """Read all modules of ``WFE_WORKFLOWS`` in a child process and write what they declare to the database."""
     return DefinitionSync().run()
@@ -60,27 +64,33 @@ class DefinitionSync:
         """Let the next look find everything changed."""
         self._seen = None
 
-    def run_if_changed(self, *, stop: threading.Event | None = None) -> SyncReport | None:
+    def run_if_changed(
+        self, *, stop: threading.Event | None = None, may_record: Callable[[], bool] | None = None
+    ) -> SyncReport | None:
         """Sync if a file has changed; otherwise give None. As ``run``."""
         if self._seen is not None:
             if look_at(self._seen) == self._seen:
                 return None
             self._wait_until_settled(stop)
-        return self.run(stop=stop)
+        return self.run(stop=stop, may_record=may_record)
 
-    def run(self, *, stop: threading.Event | None = None) -> SyncReport:
+    def run(self, *, stop: threading.Event | None = None, may_record: Callable[[], bool] | None = None) -> SyncReport:
         """Sync now.
 
         Args:
             stop: set by another thread to call it off.
+            may_record: asked after the reading, which takes its time, whether what was read may be written.
 
         Raises:
             ReadingStopped: when ``stop`` is set. Nothing was written then.
+            LeadLost: where ``may_record`` denies it. Nothing was written then.
         """
         began = time.time_ns()
         before = look_at(self._seen or ())
         readings = read_modules(settings.workflows, stop=stop)
         readings = self._confirm(readings, stop)
+        if may_record is not None and not may_record():
+            raise LeadLost
         report = record_readings(readings)
         self._seen = self._look_after(readings, before, began)
         return report

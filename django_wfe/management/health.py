@@ -25,10 +25,11 @@ from django_wfe.engine.incidents import SHOWN, list_incidents
 from django_wfe.engine.needed_code import list_needed_code, say_cure, say_needed_code
 from django_wfe.engine.outdated import list_outdated
 from django_wfe.engine.start_rules import say_how_to_read, was_never_read
-from django_wfe.leadership import WATCHDOG_LOCK
+from django_wfe.leadership import find_leader
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
 from django_wfe.models.moments import MomentField
 from django_wfe.moments import count_seconds, localize
+from django_wfe.rendering.durations import describe_duration
 from django_wfe.states import RUNNABLE_JOB_STATES
 
 LONGEST_READY_SECONDS = 300.0
@@ -36,14 +37,6 @@ LONGEST_READY_SECONDS = 300.0
 
 NAMED = 5
 """How many workers, modules or workflows a finding names."""
-
-_IS_LED = """
-SELECT EXISTS (
-    SELECT FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid::bigint = %s AND objid::bigint = %s
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +79,21 @@ def examine_database() -> Finding:
         return _find_wrong(name, connection.vendor, _("Let DATABASES[“default”] be PostgreSQL."))
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SHOW server_version")
-            (version,) = cursor.fetchone()
+            # A pooler gives its clients numbers of its own.
+            cursor.execute("SELECT current_setting('server_version'), pg_backend_pid()")
+            version, backend_pid = cursor.fetchone()
     except (DatabaseError, InterfaceError) as error:
         trouble = explain_connection_error(error)
         return _find_wrong(name, trouble.cause, trouble.cure)
-    return _find_sound(name, f"PostgreSQL {version}")
+    server = f"PostgreSQL {version}"
+    if connection.connection.info.backend_pid == backend_pid:
+        return _find_sound(name, server)
+    if connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
+        return _find_sound(name, _("%(server)s, through a pooler") % {"server": server})
+    text = _(
+        "%(server)s, through a pooler: if it pools transactions, write “DISABLE_SERVER_SIDE_CURSORS”: True in DATABASES"
+    )
+    return _find_sound(name, text % {"server": server})
 
 
 def examine_migrations() -> Finding:
@@ -154,12 +156,12 @@ def examine_workers() -> Finding:
 
 
 def examine_watchdog() -> Finding:
-    """Tell whether a watchdog leads: it holds an advisory lock."""
-    with connections[DATABASE].cursor() as cursor:
-        cursor.execute(_IS_LED, [WATCHDOG_LOCK >> 32, WATCHDOG_LOCK & 0xFFFF_FFFF])
-        (is_led,) = cursor.fetchone()
-    if is_led:
-        return _find_sound(_("Watchdog"), _("one leads"))
+    """Tell whether a watchdog leads, and which."""
+    leader = find_leader()
+    if leader is not None:
+        values = {"name": leader.name, "duration": describe_duration(leader.seconds)}
+        text = _("%(name)s has led for %(duration)s") % values
+        return _find_sound(_("Watchdog"), text)
     cure = _("Start one: manage.py wfe_watchdog. Without it lost workers and messages are not recovered.")
     return _find_wrong(_("Watchdog"), _("none leads"), cure)
 
