@@ -169,6 +169,9 @@ def plan_call(function: Callable[..., Any], offered: frozenset[str]) -> CallPlan
 
     A parameter that is named like a keyword on offer gets that keyword; the first other positional one gets ``_input``.
     """
+    if _is_mock(function):
+        # It takes what it gets. A test has put it there; it is not bound, so there is no self.
+        return CallPlan("", offered)
     problem = _find_wrong_kind(function)
     if problem:
         return CallPlan(None, frozenset(), problem)
@@ -219,6 +222,11 @@ def read_signature(function: Callable[..., Any]) -> inspect.Signature:
 
         return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
     return inspect.signature(function)
+
+
+def _is_mock(function: Any) -> bool:
+    mock: Any = sys.modules.get("unittest.mock")
+    return mock is not None and isinstance(function, mock.Mock)
 
 
 def _find_wrong_kind(function: Callable[..., Any]) -> str:
