@@ -31,6 +31,7 @@ from django_wfe.engine.lifecycle import (
     save_draft,
 )
 from django_wfe.engine.rights import has_permission
+from django_wfe.engine.tracebacks import say_briefly
 from django_wfe.exceptions import CodeNotLoaded, PermissionRequired, WFEException, WrongState
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import InputClaim, Job, StepRun
@@ -105,7 +106,7 @@ def build_form(
     try:
         form_class = build_input_form(question.schema)
     except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
-        return None, f"{type(error).__name__}: {error}"
+        return None, say_briefly(error)
     if request.method == "POST":
         return form_class(request.POST, request.FILES, prefix=PREFIX), ""
     if draft is not None:

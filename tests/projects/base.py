@@ -76,6 +76,13 @@ DATABASES = {
     alias: build_database(name)
     for alias, name in json.loads(os.environ.get("WFE_PROJECT_DATABASES", '{"default": "postgres"}')).items()
 }
+# A page that fails says why in the server's log.
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "loggers": {"django.request": {"handlers": ["console"], "level": "ERROR"}},
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STATIC_URL = "/static/"
