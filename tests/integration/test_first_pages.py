@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import ProgrammingError, connection
+from django.db.migrations.loader import MigrationLoader
 from django.urls import reverse
 
 from django_wfe import order_workflow_execution, run_workflow
@@ -15,7 +16,7 @@ from tests.workflows import Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
-LAST_MIGRATION = "0004_foreign_messages"
+((_APP, LAST_MIGRATION),) = MigrationLoader(None).graph.leaf_nodes("django_wfe")
 UNAPPLIED = f"The database lacks these migrations, which django-wfe needs: django_wfe.{LAST_MIGRATION}."
 MIGRATE = "Run “python manage.py migrate”."
 WATCHDOG = "No definition has been read yet. Start the watchdog: “python manage.py wfe_watchdog”."
