@@ -2,6 +2,7 @@
 #
 #   PYTHON=python3.13   the Python to make the environment with (default: python3, else the newest python3.x found)
 #   VENV=.venv          where the environment is
+#   DRIVER=psycopg2     the driver of the database in a new environment: psycopg2 or psycopg3
 #   DJANGO=             the Django to install, such as DJANGO='Django>=6.1,<6.2' (default: the newest that fits)
 #   PORT=8000           the first port that "make demo" tries
 #   PROCESSES=2         how many processes run the tests; 0: this one
@@ -12,6 +13,7 @@
 #   ARGS=               further arguments for pytest, for the demo, or for the storms
 
 VENV ?= .venv
+DRIVER ?= psycopg2
 DJANGO ?=
 PORT ?= 8000
 PROCESSES ?= 2
@@ -23,6 +25,13 @@ ARGS ?=
 RUN = $(VENV)/bin/python
 PIP = $(RUN) -m pip install -qq --disable-pip-version-check
 PACKAGE_FILES = setup.cfg pyproject.toml
+ifeq ($(filter psycopg2 psycopg3,$(DRIVER)),)
+$(error DRIVER=$(DRIVER): give psycopg2 or psycopg3)
+endif
+ifeq ($(DRIVER),psycopg3)
+# The demo brings psycopg2: an environment for the other is to have no use of it.
+SET_DRIVER = && $(PIP) --editable '.[psycopg]' $(if $(DJANGO),'$(DJANGO)') && $(RUN) -m pip uninstall -qq --yes psycopg2-binary
+endif
 
 .DEFAULT_GOAL = help
 .PHONY: help demo demo-check test chaos bench bench-against bench-console screenshots lint messages matrix wheel clean
@@ -85,17 +94,17 @@ clean: ## Delete the environment, the demo's data and everything generated
 # What is installed for the lint suffices for the tests, and that for the demo.
 $(VENV)/.installed-demo: $(VENV)/.created $(PACKAGE_FILES)
 	@echo "Installing django-wfe and what the demo needs into $(VENV) ..."
-	@$(PIP) --editable '.[demo]' $(if $(DJANGO),'$(DJANGO)')
+	@$(PIP) --editable '.[demo]' $(if $(DJANGO),'$(DJANGO)') $(SET_DRIVER)
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.created $(PACKAGE_FILES)
 	@echo "Installing django-wfe and what the tests need into $(VENV) ..."
-	@$(PIP) --editable '.[test]' $(if $(DJANGO),'$(DJANGO)')
+	@$(PIP) --editable '.[test]' $(if $(DJANGO),'$(DJANGO)') $(SET_DRIVER)
 	@touch $(VENV)/.installed-demo $@
 
 $(VENV)/.installed-lint: $(VENV)/.created $(PACKAGE_FILES)
 	@echo "Installing django-wfe and what the checks need into $(VENV) ..."
-	@$(PIP) --editable '.[lint]' $(if $(DJANGO),'$(DJANGO)')
+	@$(PIP) --editable '.[lint]' $(if $(DJANGO),'$(DJANGO)') $(SET_DRIVER)
 	@touch $(VENV)/.installed-demo $(VENV)/.installed-test $@
 
 $(VENV)/.installed-bench: $(VENV)/.created $(PACKAGE_FILES)

@@ -14,11 +14,15 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from django_wfe.conf import settings
 from django_wfe.discovery.reading import ReadingStopped
-from django_wfe.discovery.sync import DefinitionSync, SyncReport
+from django_wfe.discovery.sync import DefinitionSync, LeadLost, SyncReport
 from django_wfe.engine.bulk import resume_bulk
 from django_wfe.engine.connections import is_connection_error
+from django_wfe.engine.database_trouble import explain_database_error
 from django_wfe.engine.recovery import Observer, SweepReport, sweep
 from django_wfe.leadership import Leadership
+
+RENEWALS = 3
+"""How often the lease is renewed in its time."""
 
 logger = logging.getLogger("django_wfe.watchdog")
 
@@ -48,6 +52,7 @@ class Watchdog:
             self._stopping.set()
             scheduler.shutdown(wait=True)
             self._leadership.release()
+            connections.close_all()
 
     def stop(self) -> None:
         """Let ``run`` return. May be called from a signal handler or from any thread, and more than once."""
@@ -62,14 +67,19 @@ class Watchdog:
         """Do one sweep, if this process leads."""
         self._guard("sweep", self._recover)
 
+    def keep_lead(self) -> None:
+        """Renew the lease, or take it when it is free. A duty of its own: a long sync must not cost the lead."""
+        self._guard("lease", self._leadership.hold)
+
     def _watch_definitions(self) -> None:
-        if not self._leadership.hold():
+        term = self._leadership.hold()
+        if not term:
             return
-        if self._synced_term != self._leadership.term:
+        if self._synced_term != term:
             # Another watchdog may have led since, with other files.
             self._sync.forget()
-        term = self._leadership.term
-        report = self._sync.run_if_changed(stop=self._stopping)
+        # Reading takes its time, and may be interrupted by anything: what was read is only written in the same term.
+        report = self._sync.run_if_changed(stop=self._stopping, may_record=lambda: self._leadership.hold() == term)
         self._synced_term = term
         if report is not None:
             log_sync(report)
@@ -79,16 +89,19 @@ class Watchdog:
             sweep(self._observer)
             resume_bulk()
 
-    def _guard(self, what: str, work: Callable[[], None]) -> None:
+    def _guard(self, what: str, work: Callable[[], object]) -> None:
         """Run one job, so that its failure costs one round: it is told once, and once more when it is over."""
         close_old_connections()
         try:
             self._work_connected(work)
         except ReadingStopped:
             logger.debug("The sync was called off.")
+        except LeadLost:
+            logger.warning("The definitions were read, but not written: another watchdog leads by now.")
         except Exception as error:  # one failed round must not be the last
-            if is_connection_error(error):
-                self._tell_trouble(what, f"the database does not answer: {' '.join(str(error).split())}", error=None)
+            trouble = explain_database_error(error)
+            if trouble is not None:
+                self._tell_trouble(what, str(trouble), error=None)
             else:
                 self._tell_trouble(what, f"{type(error).__name__}: {error}", error=error)
         else:
@@ -98,7 +111,7 @@ class Watchdog:
             close_old_connections()
 
     @staticmethod
-    def _work_connected(work: Callable[[], None]) -> None:
+    def _work_connected(work: Callable[[], object]) -> None:
         """Work; a connection that was kept open and broke meanwhile costs no round."""
         try:
             work()
@@ -120,13 +133,16 @@ class Watchdog:
             timezone=UTC,
             daemon=False,
             logger=_make_quiet("apscheduler.scheduler"),
-            executors={"default": ThreadPoolExecutor(2)},
+            executors={"default": ThreadPoolExecutor(3)},
             # A job that takes longer than its interval is not started twice, nor made up for.
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
         )
         _make_quiet("apscheduler.executors.default")
         now = datetime.now(UTC)
-        jobs: list[tuple[Callable[[], None], float]] = [(self.recover, settings.recovery_interval)]
+        jobs: list[tuple[Callable[[], None], float]] = [
+            (self.recover, settings.recovery_interval),
+            (self.keep_lead, self._leadership.seconds / RENEWALS),
+        ]
         if settings.watchdog_interval > 0:
             jobs.insert(0, (self.watch_definitions, settings.watchdog_interval))
         else:

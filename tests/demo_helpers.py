@@ -5,19 +5,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg2
 import redis
 
 from django_wfe.demo.accounts import Account, can_execute
 from django_wfe.demo.processes import is_alive
 from django_wfe.demo.servers import PostgresServer, ValkeyServer
+from tests.driver import connect
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def query(server: PostgresServer, *statements: str) -> list[tuple[object, ...]]:
     """Run statements on a server and return the rows of the last one."""
-    connection = psycopg2.connect(host=str(server.socket_directory), user="postgres", dbname="postgres")
+    connection = connect(host=str(server.socket_directory), user="postgres", dbname="postgres")
     try:
         with connection, connection.cursor() as cursor:
             for statement in statements:

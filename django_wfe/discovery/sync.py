@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db import DataError
@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from django_wfe.conf import settings
 from django_wfe.discovery.files import FileState, look_at
+from django_wfe.discovery.modules import explain_emptiness
 from django_wfe.discovery.reading import ModuleReading, read_modules
 from django_wfe.discovery.steadiness import confirm_readings, read_again
 from django_wfe.engine.definitions import DeclaredWorkflow, record_deleted, record_workflow
@@ -44,6 +45,10 @@ class SyncReport:
     errors: Mapping[str, str]
 
 
+class LeadLost(Exception):
+    """Another process has taken the sync over, and may have read other files."""
+
+
 def sync_definitions() -> SyncReport:
     """Read all modules of ``WFE_WORKFLOWS`` in a child process and write what they declare to the database."""
     return DefinitionSync().run()
@@ -59,27 +64,33 @@ class DefinitionSync:
         """Let the next look find everything changed."""
         self._seen = None
 
-    def run_if_changed(self, *, stop: threading.Event | None = None) -> SyncReport | None:
+    def run_if_changed(
+        self, *, stop: threading.Event | None = None, may_record: Callable[[], bool] | None = None
+    ) -> SyncReport | None:
         """Sync if a file has changed; otherwise give None. As ``run``."""
         if self._seen is not None:
             if look_at(self._seen) == self._seen:
                 return None
             self._wait_until_settled(stop)
-        return self.run(stop=stop)
+        return self.run(stop=stop, may_record=may_record)
 
-    def run(self, *, stop: threading.Event | None = None) -> SyncReport:
+    def run(self, *, stop: threading.Event | None = None, may_record: Callable[[], bool] | None = None) -> SyncReport:
         """Sync now.
 
         Args:
             stop: set by another thread to call it off.
+            may_record: asked after the reading, which takes its time, whether what was read may be written.
 
         Raises:
             ReadingStopped: when ``stop`` is set. Nothing was written then.
+            LeadLost: where ``may_record`` denies it. Nothing was written then.
         """
         began = time.time_ns()
         before = look_at(self._seen or ())
         readings = read_modules(settings.workflows, stop=stop)
         readings = self._confirm(readings, stop)
+        if may_record is not None and not may_record():
+            raise LeadLost
         report = record_readings(readings)
         self._seen = self._look_after(readings, before, began)
         return report
@@ -149,7 +160,7 @@ def record_readings(readings: Iterable[ModuleReading]) -> SyncReport:
             exist |= kept
             Workflow.objects.filter(path__in=kept, deleted=False).update(load_error=error)
         elif not reading.workflows:
-            error = f"{reading.module} names no Workflow with a DIGRAPH. Define or import one in it."
+            error = f"{reading.module} names no Workflow with a DIGRAPH. {explain_emptiness(reading.module)}"
         _record_module(reading, error, errors)
         if error:
             errors[reading.module] = error

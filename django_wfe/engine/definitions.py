@@ -17,6 +17,7 @@ from django_wfe.engine.versions import hash_held_code, list_nodes
 from django_wfe.graph import Graph, Node, get_description, get_label
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.problems import Problem
+from django_wfe.repeated_keys import find_repeated_keys
 from django_wfe.steps import dotted_path
 from django_wfe.texts import find_unstorable, make_storable
 from django_wfe.workflows import Workflow as WorkflowClass
@@ -71,7 +72,7 @@ class DeclaredWorkflow:
 def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
     """Give a Workflow class as data, with every problem that keeps it from running."""
     path = dotted_path(workflow)
-    problems = _list_problems(workflow)
+    problems = [*_list_problems(workflow), *find_repeated_keys(workflow)]
     graph = None
     if not problems:
         try:

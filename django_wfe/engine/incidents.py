@@ -81,7 +81,7 @@ FROM newest AS kind ORDER BY kind.finished_at DESC
 
 _FIRST_SEEN = """
 SELECT asked.fingerprint, (EXTRACT(EPOCH FROM run.finished_at) * 1000000)::bigint
-FROM unnest(%s) AS asked (fingerprint)
+FROM unnest(%s::text[]) AS asked (fingerprint)
 CROSS JOIN LATERAL (
     SELECT finished_at FROM django_wfe_steprun
     WHERE state = 'FAILED' AND fingerprint = asked.fingerprint ORDER BY id LIMIT 1

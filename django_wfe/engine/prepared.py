@@ -3,10 +3,13 @@
 Planning such a statement takes longer than running it. Behind a pooler that gives each transaction another connection
 (PgBouncer in transaction mode) a prepared statement may not be there; Django's own setting for that case,
 ``DISABLE_SERVER_SIDE_CURSORS``, is heeded here too.
+
+The parameters are always bound on the client's side: the server takes none for ``EXECUTE``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.boundaries import cross
+from django_wfe.engine.connections import get_sqlstate
 
 TYPES = {
     "actor_id": "unknown",  # as the key of the project's user model: PostgreSQL looks at the column
@@ -59,13 +63,20 @@ TYPES = {
 }
 """The PostgreSQL type of each parameter that a statement may name."""
 
+FORGOTTEN = frozenset({"26000", "42P05"})
+"""The SQLSTATEs that say that the server knows another set of prepared statements than was thought."""
+
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _prepared: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+"""What is prepared in each session, by the driver's connection: a pool of psycopg 3 gives the same one out again."""
 
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """A statement with ``%(name)s`` placeholders, known to PostgreSQL as ``wfe_<name>``."""
+    """A statement with ``%(name)s`` placeholders, known to PostgreSQL as ``wfe_<name>_<digest of its text>``.
+
+    The digest keeps a session that outlives this process, as poolers have them, from running another version's text.
+    """
 
     name: str
     sql: str
@@ -78,27 +89,55 @@ class Statement:
         numbered = _PLACEHOLDER.sub(lambda match: f"${names.index(match[1]) + 1}", self.sql)
         types = ", ".join(TYPES[name] for name in names)
         places = ", ".join(f"%({name})s" for name in names)
+        known_as = f"wfe_{self.name}_{hashlib.sha256(f'{types} {numbered}'.encode()).hexdigest()[:8]}"
         object.__setattr__(self, "parameters", names)
-        object.__setattr__(self, "prepare", f"PREPARE wfe_{self.name} ({types}) AS {numbered}")
-        object.__setattr__(self, "execute", f"EXECUTE wfe_{self.name} ({places})")
+        object.__setattr__(self, "prepare", f"PREPARE {known_as} ({types}) AS {numbered}")
+        object.__setattr__(self, "execute", f"EXECUTE {known_as} ({places})")
 
 
 def fetch_row(statement: Statement, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Run a statement in this thread's connection and give its first row, or None."""
+    """Run a statement in this thread's connection and return its first row, or None."""
     connection = connections[DATABASE]
     cross(f"before {statement.name}")
+    is_plain = bool(connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
+    try:
+        row = _fetch(connection, statement, parameters, is_plain=is_plain)
+    except DatabaseError as error:
+        # Somebody's DISCARD ALL or DEALLOCATE, or a pooler that this project's settings do not tell of.
+        if is_plain or connection.in_atomic_block or get_sqlstate(error) not in FORGOTTEN:
+            raise
+        _prepared.pop(connection.connection, None)
+        row = _fetch(connection, statement, parameters, is_plain=True)
+    cross(f"after {statement.name}")
+    return row
+
+
+def _fetch(
+    connection: Any, statement: Statement, parameters: Mapping[str, Any], *, is_plain: bool
+) -> tuple[Any, ...] | None:
     with _open_cursor(connection) as cursor:
-        if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
-            cursor.execute(statement.sql, parameters)
+        if is_plain:
+            _execute(connection, cursor, statement.sql, parameters)
         else:
             known = _prepared.setdefault(connection.connection, set())
             if statement.name not in known:
                 cursor.execute(statement.prepare)
                 known.add(statement.name)
-            cursor.execute(statement.execute, parameters)
+            _execute(connection, cursor, statement.execute, parameters)
         row: tuple[Any, ...] | None = cursor.fetchone()
-    cross(f"after {statement.name}")
     return row
+
+
+def _execute(connection: Any, cursor: Any, sql: str, parameters: Mapping[str, Any]) -> None:
+    options = connection.settings_dict["OPTIONS"]
+    if options and options.get("server_side_binding"):
+        # Not at the top: a project without any driver is to be told so by its checks.
+        from django.db.backends.postgresql.psycopg_any import is_psycopg3, mogrify
+
+        if is_psycopg3:  # psycopg2 knows no other binding than the client's
+            cursor.execute(mogrify(sql, parameters, connection.connection))
+            return
+    cursor.execute(sql, parameters)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ LONGEST_LOOKED_AT = 100_000
 _CHANGES_SESSION = re.compile(
     r"""(?:\s|/\*.*?\*/|--[^\n]*\n)*(?:
         set\s+(?!local\b|constraints\b|transaction\b) | reset\b | discard\b | load\b | listen\b
-        | prepare\s+(?!transaction\b) | create\s+(?:local\s+|global\s+)?temp | declare\b.*\bwith\s+hold\b
+        | prepare\s+(?!transaction\b|wfe_) | create\s+(?:local\s+|global\s+)?temp | declare\b.*\bwith\s+hold\b
     )""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )

@@ -4,6 +4,7 @@ from django_wfe.models.bulk import BulkItem, BulkRun
 from django_wfe.models.events import JobEvent, JobLog, WorkflowEvent
 from django_wfe.models.inbox import InputClaim
 from django_wfe.models.jobs import Job, StepRun
+from django_wfe.models.leases import Lease
 from django_wfe.models.modules import DefinitionModule
 from django_wfe.models.workers import Worker
 from django_wfe.models.workflows import Definition, Step, Workflow
@@ -19,6 +20,7 @@ __all__ = [
     "JobEvent",
     "JobLog",
     "JobState",
+    "Lease",
     "Step",
     "StepRun",
     "StepRunState",

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import stdev
 from typing import Any
@@ -19,6 +20,7 @@ from tests.demo_helpers import ROOT
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
+@pytest.mark.skipif(find_spec("psycopg2") is None, reason="the benchmarks compare with statements of psycopg2")
 def test_a_quick_run_of_the_cheapest_part_prints_one_json_object_with_its_figures_and_leaves_no_database() -> None:
     server = connection.settings_dict
     options = ["--database-host", str(server["HOST"]), "--database-port", str(server["PORT"])]

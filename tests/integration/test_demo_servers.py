@@ -16,6 +16,7 @@ from django_wfe.demo.embedded import EmbeddedServer, ServerAlreadyRunning, Serve
 from django_wfe.demo.processes import is_alive
 from django_wfe.demo.servers import PostgresServer, ValkeyServer
 from tests.demo_helpers import ROOT, count_up, find_python_for, query
+from tests.driver import connect
 
 pytestmark = pytest.mark.integration
 
@@ -65,11 +66,9 @@ def test_a_second_start_keeps_postgresqls_data(make_postgres: MakePostgres) -> N
 
 
 def test_stopping_does_not_wait_for_connected_clients(make_postgres: MakePostgres) -> None:
-    import psycopg2
-
     server = make_postgres()
     server.start()
-    connection = psycopg2.connect(host=str(server.socket_directory), user="postgres", dbname="postgres")
+    connection = connect(host=str(server.socket_directory), user="postgres", dbname="postgres")
     assert server.process is not None
     server.stop()
     connection.close()

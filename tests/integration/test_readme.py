@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg2
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import load_command_class
@@ -23,6 +22,7 @@ from django.utils.module_loading import import_string
 from django_wfe.conf import Settings
 from django_wfe.demo.visits import Visit
 from tests.distribution import ROOT, Environment
+from tests.driver import connect, is_psycopg3
 from tests.readme_blocks import Block, Reader, read_blocks, read_commands
 from tests.waiting import wait_until
 
@@ -68,6 +68,8 @@ def test_the_tutorial_leads_to_a_finished_job(
             '"NAME": "shop"': f'"NAME": "{DATABASE}"',
             '"url": "redis://127.0.0.1:6379/0"': f'"url": "{redis_url}", "namespace": "{broker_namespace}-readme"',
             "manage.py runserver": f"manage.py runserver 127.0.0.1:{port}",
+            # The tutorial installs the default driver; here it is followed with the one that this environment has.
+            "django-wfe[postgres]": "django-wfe[psycopg]" if is_psycopg3 else "django-wfe[postgres]",
         },
     )
     endless = []
@@ -149,9 +151,19 @@ def test_the_table_of_settings_says_what_the_code_does(monkeypatch: pytest.Monke
     assert told.keys() == known.keys()
     for name, (default, meaning) in told.items():
         value, docstring = known[name]
+        default = _name_database(default)
         assert default == value, name
         for unit in ("seconds", "bytes"):
             assert (unit in meaning) == (unit in docstring.lower() or ("MiB" in docstring and unit == "bytes")), name
+
+
+def _name_database(default: Any) -> Any:
+    """Put the name of this run's database where the README says "<database>"."""
+    return (
+        default.replace("<database>", str(django_settings.DATABASES["default"]["NAME"]))
+        if isinstance(default, str)
+        else default
+    )
 
 
 def _list_settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Any, str]]:
@@ -230,7 +242,7 @@ def _execute(variables: dict[str, str], statement: str) -> None:
 @contextmanager
 def _connect(variables: dict[str, str]) -> Iterator[Any]:
     with closing(
-        psycopg2.connect(
+        connect(
             dbname="postgres",
             host=variables["PGHOST"],
             port=variables["PGPORT"],

@@ -3,16 +3,18 @@
 import logging
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections
+from django.db.models.functions import Now
 
 from django_wfe import watchdog as watchdog_module
 from django_wfe.discovery import steadiness, sync
-from django_wfe.leadership import Leadership
-from django_wfe.models import Workflow
+from django_wfe.leadership import Leadership, find_leader
+from django_wfe.models import Lease, Workflow
 from django_wfe.watchdog import Watchdog
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, Project, open_project
 from tests.waiting import wait_until
@@ -36,87 +38,23 @@ def read_here(project, monkeypatch):
 
 
 @pytest.fixture
-def leaderships() -> Iterator[list[Leadership]]:
-    made = [Leadership(), Leadership()]
-    yield made
-    for leadership in made:
-        leadership.release()
+def watchdog() -> Watchdog:
+    return Watchdog()
 
 
-@pytest.fixture
-def watchdog() -> Iterator[Watchdog]:
-    made = Watchdog()
-    yield made
-    made._leadership.release()
-
-
-def find_leading_session() -> int | None:
-    """Give PostgreSQL's process id of the session that holds the lead in this database."""
+def end_sessions() -> None:
+    """End every session in this database but the test's own."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT lock.pid FROM pg_locks AS lock JOIN pg_database AS base ON base.oid = lock.database "
-            "WHERE lock.locktype = 'advisory' AND base.datname = current_database() AND lock.granted"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        row = cursor.fetchone()
-    return row[0] if row else None
 
 
-def end_session(pid: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-
-
-def test_of_two_one_leads_and_the_other_follows_when_it_lets_go(leaderships):
-    first, second = leaderships
-    assert [first.hold(), second.hold(), first.hold()] == [True, False, True]
-    first.release()
-    assert second.hold()
-    assert not first.hold()
-
-
-def test_a_leader_whose_session_was_ended_knows_it_and_asks_again(leaderships):
-    first, second = leaderships
-    assert first.hold()
-    assert not second.hold()
-    end_session(find_leading_session())
-    assert second.hold()
-    assert not first.hold()
-    second.release()
-    assert first.hold()
-    assert first.term == 2
-
-
-def test_who_only_stands_by_survives_the_end_of_its_session_too(leaderships, settings):
-    first, second = leaderships
-    first.hold()
-    second.hold()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid NOT IN (%s, pg_backend_pid())",
-            [find_leading_session()],
-        )
-        for (pid,) in cursor.fetchall():
-            end_session(pid)
-    with pytest.raises(OperationalError):
-        second.hold()
-    assert not second.hold()
-    first.release()
-    assert second.hold()
-
-
-def test_the_lead_needs_no_transaction_and_survives_others(leaderships):
-    first, _ = leaderships
-    first.hold()
-    pid = find_leading_session()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", [pid])
-        assert cursor.fetchone() == ("idle",)
-
-
-def test_only_the_leader_syncs_and_sweeps(project, read_here, watchdog, leaderships, monkeypatch):
+def test_only_the_leader_syncs_and_sweeps(project, read_here, watchdog, monkeypatch):
     sweeps = []
     monkeypatch.setattr(watchdog_module, "sweep", lambda *observer: sweeps.append("sweep"))
-    other, _ = leaderships
+    other = Leadership()
     assert other.hold()
     watchdog.watch_definitions()
     watchdog.recover()
@@ -129,18 +67,90 @@ def test_only_the_leader_syncs_and_sweeps(project, read_here, watchdog, leadersh
     assert sweeps == ["sweep"]
 
 
-def test_who_takes_the_lead_again_reads_all_since_another_may_have_led_with_other_files(
-    read_here, watchdog, leaderships
-):
-    other, _ = leaderships
+def test_who_takes_the_lead_again_reads_all_since_another_may_have_led_with_other_files(read_here, watchdog):
+    other = Leadership()
     watchdog.watch_definitions()
-    end_session(find_leading_session())
+    Lease.objects.update(expires_at=Now())
     assert other.hold()
     watchdog.watch_definitions()
     Workflow.objects.update(deleted=True)
     other.release()
     watchdog.watch_definitions()
     assert not Workflow.objects.get().deleted
+
+
+def test_what_was_read_is_not_written_where_another_has_taken_over_meanwhile(project, watchdog, monkeypatch, caplog):
+    other = Leadership()
+
+    def read_for_long(names, **options):
+        Lease.objects.update(expires_at=Now())
+        assert other.hold()
+        return project.read_here(names, **options)
+
+    monkeypatch.setattr(sync, "read_modules", read_for_long)
+    watchdog.watch_definitions()
+    assert not Workflow.objects.exists()
+    assert "another watchdog leads by now" in caplog.text
+    other.release()
+    monkeypatch.setattr(sync, "read_modules", project.read_here)
+    watchdog.watch_definitions()
+    assert Workflow.objects.get().name == "Flow"
+
+
+def test_the_lease_is_renewed_while_a_sync_takes_longer_than_it_lasts(settings, monkeypatch):
+    settings.WFE_RECOVERY_INTERVAL = 60
+    monkeypatch.setattr(Leadership, "seconds", 0.3)
+    reading, read_on = threading.Event(), threading.Event()
+
+    def read_for_long(names, **options):
+        reading.set()
+        assert read_on.wait(20)
+        return []
+
+    monkeypatch.setattr(sync, "read_modules", read_for_long)
+    watchdog, other = Watchdog(), Leadership()
+    thread = threading.Thread(target=watchdog.run)
+    thread.start()
+    try:
+        assert reading.wait(20)
+        first = Lease.objects.get()
+        # Longer than two leases: without a renewal it would have ended.
+        wait_until(lambda: Lease.objects.filter(renewed_at__gt=first.renewed_at + timedelta(seconds=0.6)).exists())
+        assert Lease.objects.get().term == first.term
+        assert not other.hold()
+    finally:
+        read_on.set()
+        watchdog.stop()
+        thread.join(timeout=20)
+    assert not thread.is_alive()
+
+
+def test_a_round_goes_on_with_a_new_connection_in_the_same_term(read_here, watchdog, settings, monkeypatch):
+    sweeps = []
+    monkeypatch.setattr(watchdog_module, "sweep", lambda *observer: sweeps.append("sweep"))
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 60)
+    rounds, ended = threading.Barrier(2, timeout=20), []
+
+    def work() -> None:
+        for _ in range(2):
+            watchdog.recover()
+            rounds.wait()
+            rounds.wait()
+        connections.close_all()
+        ended.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    rounds.wait()
+    term = Lease.objects.get().term
+    end_sessions()
+    rounds.wait()
+    rounds.wait()
+    rounds.wait()
+    thread.join(timeout=20)
+    assert ended
+    assert sweeps == ["sweep", "sweep"]
+    assert Lease.objects.get().term == term
 
 
 def test_trouble_is_told_once_and_its_end_too(project, watchdog, monkeypatch, caplog):
@@ -156,10 +166,11 @@ def test_trouble_is_told_once_and_its_end_too(project, watchdog, monkeypatch, ca
     for _ in range(3):
         watchdog.recover()
     told = [record.getMessage() for record in caplog.records]
+    cure = 'See that PostgreSQL runs, and look at DATABASES["default"].'
     failed = "The sweep failed, and is tried again every round without saying so: "
     assert told == [
-        "This watchdog leads.",
-        f"{failed}the database does not answer: the server is gone",
+        f"This watchdog leads (term {Lease.objects.get().term}).",
+        f"{failed}The database does not answer: the server is gone. {cure}",
         "The sweep works again.",
     ]
 
@@ -192,7 +203,7 @@ def test_it_syncs_at_its_start_then_when_a_file_changes_and_is_quiet_between(pro
         watchdog.stop()
         thread.join(timeout=20)
     assert not thread.is_alive()
-    assert find_leading_session() is None
+    assert find_leader() is None
     assert {record.name for record in caplog.records} <= {"django_wfe.watchdog"}
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 from django.conf import settings as django_settings
 
+from tests.driver import connect
 from tests.projects.options import Options
 from tests.waiting import wait_until
 
@@ -57,6 +57,15 @@ class Project:
             yield child
             child.stop()
             assert child.process.returncode == 0, child.describe()
+
+    @contextmanager
+    def watching(self, *, name: str = "watchdog") -> Iterator["Child"]:
+        """Run a watchdog; unless the test has ended it, it is told to stop at the end, and must do so well."""
+        with self._running(name, "django", "wfe_watchdog") as child:
+            yield child
+            if child.process.poll() is None:
+                child.stop()
+                assert child.process.returncode == 0, child.describe()
 
     @contextmanager
     def serving(self) -> Iterator[tuple["Child", str]]:
@@ -165,7 +174,7 @@ def execute(database: str, statement: str) -> list[tuple[Any, ...]]:
     """Run a statement in a database, by a connection of its own; give its rows."""
     server = _get_server()
     with closing(
-        psycopg2.connect(
+        connect(
             dbname=database,
             host=server["HOST"],
             port=server["PORT"] or None,

@@ -26,7 +26,7 @@ def go_through(project: Project) -> None:
     """Take a project from its empty database to finished jobs, and open every page and make every call."""
     set_up(project)
     told = project.ask("people")
-    with project.working() as workers, project.serving() as (server, address):
+    with project.watching() as watchdog, project.working() as workers, project.serving() as (server, address):
         jobs = []
         if told["admin"]:
             visitor = Visitor(urljoin(address, told["index"]), told)
@@ -41,8 +41,8 @@ def go_through(project: Project) -> None:
         if told["admin"]:
             visitor.open_all(world["pages"])
             visitor.post_all(world["posts"])  # last: it cancels all that is open
-        assert not TROUBLE.search(server.read_log()), server.read_log()
-        assert not TROUBLE.search(workers.read_log()), workers.read_log()
+        for child in (server, workers, watchdog):
+            assert not TROUBLE.search(child.read_log()), child.read_log()
 
 
 def set_up(project: Project) -> None:

@@ -11,9 +11,10 @@ import time
 import uuid
 from typing import Any
 
-import psycopg2
 from django.conf import settings
 from django.db import models
+
+from tests.driver import DriverError, connect
 
 PATIENCE_SECONDS = 60.0
 
@@ -70,7 +71,7 @@ def record_execution(idempotency_key: str, attempt: int) -> None:
             with _get_connection().cursor() as cursor:
                 cursor.execute(_RECORD, parameters)
             return
-        except psycopg2.Error as error:
+        except DriverError as error:
             # A crash of the server shows as the bare DatabaseError; nothing else can go wrong with this statement.
             _kept.connection = None
             if time.monotonic() > deadline:
@@ -82,7 +83,7 @@ def _get_connection() -> Any:
     connection = getattr(_kept, "connection", None)
     if connection is None:
         database = settings.DATABASES["default"]
-        connection = psycopg2.connect(
+        connection = connect(
             dbname=database["NAME"],
             host=database["HOST"],
             port=database["PORT"],
