@@ -11,11 +11,10 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from django_wfe import order_workflow_execution, provide_external_input
-from django_wfe.discovery import sync, sync_definitions
+from django_wfe.discovery import steadiness, sync, sync_definitions
 from django_wfe.engine.explain import explain_job
 from django_wfe.engine.lifecycle import cancel_job, pause_job, retry_job
 from django_wfe.exceptions import CodeNotLoaded, WrongState
-from django_wfe.management.commands import wfe_check
 from django_wfe.management.health import examine_needed_code
 from django_wfe.models import Job, JobState, Step
 from tests.console import read_page, sign_in_superuser
@@ -58,7 +57,7 @@ def write(name: str, schema: str = SCHEMA) -> str:
 def project(tmp_path: Path, settings, monkeypatch) -> Iterator[Project]:
     with open_project(tmp_path) as opened, recording_dispatcher():
         settings.WFE_WORKFLOWS = [opened.flows]
-        for module in (wfe_check, sync):
+        for module in (steadiness, sync):
             monkeypatch.setattr(module, "read_modules", opened.read_here)
         yield opened
 
