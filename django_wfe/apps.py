@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.conf import settings as django_settings
 from django.utils.translation import gettext_lazy as _
+
+from django_wfe.broker_settings import require_buildable_broker
 
 if TYPE_CHECKING:
     from django_wfe.engine.dispatcher import Dispatcher
@@ -17,6 +21,12 @@ class DjangoWFEConfig(AppConfig):
     name = "django_wfe"
     verbose_name = _("Workflows")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
+        """Say what is wrong with ``DRAMATIQ_BROKER`` before django_dramatiq fails of it, if that app comes later."""
+        super().__init__(app_name, app_module)
+        if _comes_later("django_dramatiq"):
+            require_buildable_broker()
 
     def ready(self) -> None:
         """Make the checks known, and let this process load definitions that it lacks."""
@@ -32,6 +42,11 @@ class DjangoWFEConfig(AppConfig):
         connection_created.connect(note_connection, dispatch_uid="django_wfe")
         install_reloader(reload_if_changed)
         install_dispatcher_factory(_make_dispatcher)
+
+
+def _comes_later(app: str) -> bool:
+    is_named = any(entry == app or entry.startswith(f"{app}.") for entry in django_settings.INSTALLED_APPS)
+    return is_named and app not in apps.app_configs
 
 
 def _make_dispatcher() -> Dispatcher:

@@ -1,8 +1,12 @@
-"""What ``manage.py check`` says about a project that uses django-wfe. No check connects to the database."""
+"""What ``manage.py check`` says about a project that uses django-wfe.
+
+Only the check of the migrations connects to the database.
+"""
 
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,30 +16,22 @@ from django.core.checks import CheckMessage, Error, Info, Warning, register  # n
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
+from django_wfe.broker_settings import BROKER_HINT
 from django_wfe.conf import DATABASE, Settings, settings
-from django_wfe.discovery.modules import list_workflows
+from django_wfe.discovery.modules import explain_emptiness, explain_failure, find_module_near_misses, list_workflows
 from django_wfe.engine.code import import_module
 from django_wfe.engine.definitions import describe_workflow
+from django_wfe.engine.module_names import is_missing_module
 from django_wfe.exceptions import CodeNotLoaded
+from django_wfe.migration_check import check_migrations
+from django_wfe.problems import Problem
+from django_wfe.running_command import is_check_asked_for
 from django_wfe.user_table import check_user_table
 
 TAG = "django_wfe"
 
-BROKER_HINT = """Write, for RabbitMQ (for Redis: dramatiq.brokers.redis.RedisBroker and a redis:// url):
-DRAMATIQ_BROKER = {
-    "BROKER": "dramatiq.brokers.rabbitmq.RabbitmqBroker",
-    "OPTIONS": {"url": "amqp://user:password@host:5672"},
-    "MIDDLEWARE": [
-        "dramatiq.middleware.AgeLimit",
-        "dramatiq.middleware.TimeLimit",
-        "dramatiq.middleware.ShutdownNotifications",
-        "dramatiq.middleware.Callbacks",
-        "dramatiq.middleware.Retries",
-        "django_dramatiq.middleware.DbConnectionsMiddleware",
-    ],
-}"""
-
 _SLOW_MIDDLEWARE = "django_dramatiq.middleware.AdminMiddleware"
+_CONNECTIONS_MIDDLEWARE = "django_dramatiq.middleware.DbConnectionsMiddleware"
 _MOVED_MIDDLEWARE = "dramatiq.middleware.Prometheus"
 
 AppConfigs = Sequence[AppConfig] | None
@@ -43,7 +39,7 @@ AppConfigs = Sequence[AppConfig] | None
 
 def register_checks() -> None:
     """Make the checks known to Django."""
-    for check in (check_database, check_broker, check_settings, check_workflows):
+    for check in (check_database, check_broker, check_settings, check_workflows, check_migrations):
         register(check, TAG)
 
 
@@ -87,7 +83,7 @@ def check_broker(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
         messages.append(
             Error(
                 "django_dramatiq is not in INSTALLED_APPS, so no step would ever be sent to a worker.",
-                hint='Add "django_dramatiq" to INSTALLED_APPS, before "django_wfe".',
+                hint='Add "django_dramatiq" to INSTALLED_APPS.',
                 id="wfe.E003",
             )
         )
@@ -115,6 +111,15 @@ def check_broker(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
                 id="wfe.W002",
             )
         )
+    if _CONNECTIONS_MIDDLEWARE not in middleware:
+        messages.append(
+            Warning(
+                f"DRAMATIQ_BROKER does not use {_CONNECTIONS_MIDDLEWARE}: workers keep database connections beyond "
+                "CONN_MAX_AGE, and those that broke.",
+                hint=f'Add "{_CONNECTIONS_MIDDLEWARE}" to MIDDLEWARE.',
+                id="wfe.W011",
+            )
+        )
     return messages
 
 
@@ -126,7 +131,23 @@ def check_settings(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]
             getattr(settings, name)
         except ImproperlyConfigured as error:
             messages.append(Error(str(error), hint="Correct it, or leave it out for its default.", id="wfe.E007"))
+    if settings.log_dir and not _can_write(settings.log_dir):
+        messages.append(
+            Warning(
+                f"WFE_LOG_DIR = {settings.log_dir!r}: no log can be written there by the user that runs this.",
+                hint="Name a folder in which the workers may write; the console has the logs anyway.",
+                id="wfe.W013",
+            )
+        )
     return messages
+
+
+def _can_write(folder: str) -> bool:
+    """Tell whether files can be made in a folder that is made where it is not there."""
+    there = os.path.abspath(folder)
+    while not os.path.exists(there):
+        there = os.path.dirname(there)
+    return os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)
 
 
 def check_workflows(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
@@ -152,24 +173,41 @@ def check_workflows(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage
 
 def _check_module(name: str) -> Iterator[CheckMessage]:
     try:
-        workflows = list_workflows(import_module(name))
+        module = import_module(name)
     except CodeNotLoaded as error:
-        yield Error(
-            f"WFE_WORKFLOWS: {error}",
+        yield _judge(
+            f"WFE_WORKFLOWS: {explain_failure(name, error)}",
             hint="Mend the file, or correct the path. Running workers go on with what they have loaded.",
-            id="wfe.E005",
+            number="005",
+            # No file to mend, but a setting.
+            is_error=is_missing_module(name, error),
         )
         return
+    workflows = list_workflows(module)
     if not workflows:
-        yield Error(
-            f"WFE_WORKFLOWS: {name} names no Workflow with a DIGRAPH.",
-            hint="Define or import one in it, or take the module out.",
-            id="wfe.E006",
+        yield _judge(
+            f"WFE_WORKFLOWS: {name} names no Workflow with a DIGRAPH.", hint=explain_emptiness(name), number="006"
         )
     for workflow in workflows:
         for problem in describe_workflow(workflow).problems:
-            place = f"{problem.workflow}, node {problem.node}" if problem.node else problem.workflow
-            yield Error(f"{place}: {problem.message}", hint=problem.cure, id="wfe.E008")
+            yield _judge(_say_problem(problem), hint=problem.cure, number="008")
+    for near_miss in find_module_near_misses(module):
+        yield Warning(_say_problem(near_miss), hint=near_miss.cure, id="wfe.W010")
+
+
+def _say_problem(problem: Problem) -> str:
+    place = f"{problem.workflow}, node {problem.node}" if problem.node else problem.workflow
+    return f"{place}: {problem.message}"
+
+
+def _judge(text: str, *, hint: str, number: str, is_error: bool = False) -> CheckMessage:
+    """Return an error for who asks what is wrong; a warning for a command that has other work to do.
+
+    One broken file would keep the web server and the workers from starting, and with them every other workflow.
+    """
+    if is_error or is_check_asked_for():
+        return Error(text, hint=hint, id=f"wfe.E{number}")
+    return Warning(text, hint=f"{hint} No new job of it starts until then.", id=f"wfe.W{number}")
 
 
 def _name_middleware(entry: object) -> str:

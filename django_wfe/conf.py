@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from types import ModuleType
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.db import DEFAULT_DB_ALIAS
+
+_QUEUE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9._-]*")
 
 
 class Settings:
@@ -27,11 +31,13 @@ class Settings:
         value = getattr(django_settings, "WFE_WORKFLOWS", ())
         modules = (value,) if isinstance(value, str) else value
         if not isinstance(modules, Iterable) or isinstance(modules, bytes):
-            raise ImproperlyConfigured(f"WFE_WORKFLOWS = {value!r}: give a dotted module path, or a list of them.")
+            raise ImproperlyConfigured(
+                f"WFE_WORKFLOWS = {value!r}: give a dotted module path, or a list of them{_hint(value)}."
+            )
         modules = tuple(modules)
         for module in modules:
             if not isinstance(module, str) or not module:
-                raise ImproperlyConfigured(f"WFE_WORKFLOWS holds {module!r}: give dotted module paths.")
+                raise ImproperlyConfigured(f"WFE_WORKFLOWS holds {module!r}: give dotted module paths{_hint(module)}.")
         return modules
 
     @property
@@ -98,8 +104,19 @@ class Settings:
 
     @property
     def queue(self) -> str:
-        """``WFE_QUEUE``: the Dramatiq queue of the engine's messages. Default "wfe"."""
-        return str(getattr(django_settings, "WFE_QUEUE", "wfe"))
+        """``WFE_QUEUE``: the Dramatiq queue of the engine's messages. Default "wfe_<database>", with its name.
+
+        So two projects can share a broker; what Dramatiq allows in no name of a queue becomes an underscore.
+        """
+        chosen: Any = getattr(django_settings, "WFE_QUEUE", None)
+        if chosen is None:
+            name = str(django_settings.DATABASES.get(DATABASE, {}).get("NAME") or "")
+            return f"wfe_{re.sub('[^a-zA-Z0-9_-]', '_', name)}" if name else "wfe"
+        if not isinstance(chosen, str) or not _QUEUE_NAME.fullmatch(chosen):
+            raise ImproperlyConfigured(
+                f"WFE_QUEUE = {chosen!r}: give a text of letters, digits and . _ - that begins with a letter or _."
+            )
+        return chosen
 
     @property
     def log_dir(self) -> str:
@@ -122,6 +139,12 @@ class Settings:
             raise ImproperlyConfigured(f"{name} = {value!r}: give a number{bound}.")
         self._known[name] = value
         return value
+
+
+def _hint(value: object) -> str:
+    """Return what to write in place of a module or class itself."""
+    module = value.__name__ if isinstance(value, ModuleType) else value.__module__ if isinstance(value, type) else ""
+    return f', such as "{module}"' if module else ""
 
 
 def _read_database() -> str:

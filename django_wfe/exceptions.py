@@ -69,6 +69,10 @@ class PermissionRequired(WFEException):
         self.permission = permission
 
 
+class GreenThreads(WFEException):
+    """Steps cannot run in a process whose threads were patched by gevent or eventlet."""
+
+
 class Interrupt(BaseException):
     """Raised inside a running step from outside.
 

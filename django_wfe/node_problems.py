@@ -17,6 +17,9 @@ from django_wfe.texts import describe_value, name_value
 LONGEST_WAIT_SECONDS = 100 * 365 * 86_400
 """A hundred years: due times beyond the year 9999 are none that Python or the database can tell."""
 
+# As declared here, also while a test has patched the classes.
+NO_EXECUTE, PLAIN_TRANSITION, NO_TRANSITION = Step.execute, Step.transition, Decision.transition
+
 _GIVEN_BY_NAME = frozenset({"_input", "result", "external_input", "logfile"})
 
 
@@ -28,7 +31,7 @@ def find_node_problems(node: type[Step], edges: int) -> Iterator[tuple[str, str,
         return
     yield from find_schema_problems(node.UserInputSchema)
     yield from _find_creation_problems(node)
-    if node.execute is Step.execute:
+    if node.execute is NO_EXECUTE:
         yield "execute", "it has no execute().", "Define execute(self, _input=None, ...)."
     for name, plan in (("execute", plan_execute), ("transition", plan_transition)):
         # Seen through the class, a staticmethod looks like a method.
@@ -47,7 +50,7 @@ def find_node_problems(node: type[Step], edges: int) -> Iterator[tuple[str, str,
     elif inspect.iscoroutinefunction(node.on_cancel):
         yield "signature", "on_cancel() is declared with 'async'.", "Write a plain method."
     yield from _find_wrong_options(node)
-    if edges > 1 and node.transition is Step.transition:
+    if edges > 1 and node.transition is PLAIN_TRANSITION:
         yield (
             "transition",
             f"it is a plain Step with {edges} outgoing edges, and would always take the first.",
@@ -56,7 +59,7 @@ def find_node_problems(node: type[Step], edges: int) -> Iterator[tuple[str, str,
     if issubclass(node, Decision):
         if edges == 0:
             yield "decision", "it is a Decision without an outgoing edge.", "Give it edges, or make it a Step."
-        if node.transition is Decision.transition:
+        if node.transition is NO_TRANSITION:
             yield "transition", "it is a Decision without transition().", "Return the index of an edge from it."
         labels = cast(Any, node.labels)
         if not isinstance(labels, (list, tuple)):

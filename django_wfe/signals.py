@@ -6,29 +6,27 @@ is logged and harms no job. Receivers run in the process that made the change: a
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from django.dispatch import Signal
 
-job_started = Signal()
+
+class JobSignal(Signal):
+    """A signal of the engine, which tells by itself what receivers raise."""
+
+    def _log_robust_failure(self, receiver: Any, error: Exception) -> None:
+        """Say nothing of it, as Django would: not every exception can be logged, and then the next receiver is lost."""
+
+
+job_started = JobSignal()
 """A Job was created."""
-input_required = Signal()
+input_required = JobSignal()
 """A step run began to wait for external input: ``job``, ``step_run``."""
-step_finished = Signal()
+step_finished = JobSignal()
 """A step run's result was committed: ``job``, ``step_run``."""
-job_failed = Signal()
+job_failed = JobSignal()
 """A Job failed: no attempt is left."""
-job_finished = Signal()
+job_finished = JobSignal()
 """The last node of a Job has run."""
-job_canceled = Signal()
+job_canceled = JobSignal()
 """An operator canceled a Job."""
-
-logger = logging.getLogger("django_wfe")
-
-
-def send_safely(signal: Signal, **named: Any) -> None:
-    """Send a signal; log what its receivers raise."""
-    for receiver, response in signal.send_robust(**named):
-        if isinstance(response, Exception):
-            logger.error("The signal receiver %r raised %r.", receiver, response, exc_info=response)

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 import dramatiq
 from django.db import DatabaseError, InterfaceError, connections
-from dramatiq.middleware import Middleware
+from dramatiq.middleware import Middleware, SkipMessage
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.connections import is_connection_error
+from django_wfe.engine.database_trouble import explain_database_error
 from django_wfe.engine.executor import run_step_run
+from django_wfe.engine.green_threads import refuse_green_threads
 from django_wfe.engine.heartbeat import get_worker, stop_worker
 from django_wfe.engine.sessions import check_sessions
+from django_wfe.exceptions import GreenThreads
+from django_wfe.foreign_messages import OPTION, ForeignMessages, name_own_database
+from django_wfe.models import Worker
+
+EXIT_CONFIGURATION = 78
+"""What sysexits.h has for a wrong configuration."""
+
+ENLIST_SECONDS = 5.0
+"""How long a worker that cannot reach its tables waits before it tries again."""
 
 logger = logging.getLogger("django_wfe.delivery")
 
@@ -35,9 +47,10 @@ def run_step(step_run_id: int) -> None:
     try:
         run_step_run(step_run_id)
     except (DatabaseError, InterfaceError) as error:
-        if not is_connection_error(error):
+        trouble = explain_database_error(error)
+        if trouble is None and not is_connection_error(error):
             raise
-        logger.warning("Step run %s was not run, or not committed: the database is away (%s).", step_run_id, error)
+        logger.warning("Step run %s was not run, or not committed: %s", step_run_id, trouble or error)
         connections[DATABASE].close()
 
 
@@ -64,7 +77,8 @@ class DramatiqDispatcher:
 
     def _send(self, actor: dramatiq.Actor[[int], None], number: int, *, delay: int | None) -> bool:
         try:
-            actor.send_with_options(args=(number,), delay=delay)
+            options: dict[str, Any] = {OPTION: name_own_database()}
+            actor.send_with_options(args=(number,), delay=delay, **options)
         except Exception as error:
             # Each broker has exceptions of its own.
             logger.warning("The message %s(%s) was not sent (%r); recovery will.", actor.actor_name, number, error)
@@ -75,9 +89,43 @@ class DramatiqDispatcher:
 class WorkerLifeMiddleware(Middleware):
     """Makes a Dramatiq worker process one of the engine's workers while it lives."""
 
+    def __init__(self) -> None:
+        self._foreign = ForeignMessages()
+
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: Any) -> None:
+        """Refuse to start where steps cannot run as they must. Ends the process with exit code 78."""
+        try:
+            refuse_green_threads()
+        except GreenThreads as error:
+            logger.critical("%s", error)
+            # Dramatiq would log an exception, and go on.
+            raise SystemExit(EXIT_CONFIGURATION) from None
+
     def after_worker_boot(self, broker: dramatiq.Broker, worker: Any) -> None:
-        """Appear in the list of workers."""
-        get_worker().start(threads=worker.worker_threads)
+        """Appear in the list of workers, as soon as there is one."""
+        chosen = worker.consumer_whitelist
+        queues = sorted(chosen if chosen else broker.get_declared_queues())
+        if run_step.queue_name not in queues:
+            logger.error(
+                "This worker reads the queues %s and not %s, so it gets no step to run. Add that to --queues.",
+                ", ".join(queues),
+                run_step.queue_name,
+            )
+        if not self._enlist(worker.worker_threads, queues):
+            threading.Thread(
+                target=self._enlist_later, args=(worker.worker_threads, queues), name="django-wfe-enlist", daemon=True
+            ).start()
+
+    def before_process_message(self, broker: dramatiq.Broker, message: Any) -> None:
+        """Leave messages of another database alone.
+
+        Raises:
+            SkipMessage: it is one.
+        """
+        identity = message.options.get(OPTION)
+        if identity is not None and self._foreign.is_foreign(identity):
+            self._foreign.note(identity, message.queue_name)
+            raise SkipMessage(f"It is of another database: {identity}.")
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: Any) -> None:
         """End the slices: each thread finishes its current step and leaves the rest to others."""
@@ -87,7 +135,31 @@ class WorkerLifeMiddleware(Middleware):
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: Any) -> None:
         """Leave the list of workers."""
-        stop_worker()
+        try:
+            stop_worker()
+        except (DatabaseError, InterfaceError) as error:
+            trouble = explain_database_error(error)
+            logger.warning("The worker could not say that it has stopped: %s", trouble or error)
+
+    def _enlist_later(self, threads: int, queues: list[str]) -> None:
+        while not get_worker().stopping.wait(ENLIST_SECONDS) and not self._enlist(threads, queues):
+            pass
+
+    @staticmethod
+    def _enlist(threads: int, queues: list[str]) -> bool:
+        # Ours first, since the text may be cut.
+        written = " ".join(sorted(queues, key=lambda name: name != run_step.queue_name))
+        try:
+            get_worker().start(threads=threads)
+            Worker.objects.filter(pk=get_worker().id).update(queues=written[:255])
+        except (DatabaseError, InterfaceError) as error:
+            trouble = explain_database_error(error)
+            if trouble is None:
+                raise
+            logger.error("This worker cannot work yet, and tries again every %g s. %s", ENLIST_SECONDS, trouble)
+            connections[DATABASE].close()
+            return False
+        return True
 
 
 # Dramatiq's command imports this module once the broker is set, as it does for every app's actors.

@@ -17,6 +17,7 @@ from django_wfe.discovery.reading import ReadingStopped
 from django_wfe.discovery.sync import DefinitionSync, LeadLost, SyncReport
 from django_wfe.engine.bulk import resume_bulk
 from django_wfe.engine.connections import is_connection_error
+from django_wfe.engine.database_trouble import explain_database_error
 from django_wfe.engine.recovery import Observer, SweepReport, sweep
 from django_wfe.leadership import Leadership
 
@@ -98,8 +99,9 @@ class Watchdog:
         except LeadLost:
             logger.warning("The definitions were read, but not written: another watchdog leads by now.")
         except Exception as error:  # one failed round must not be the last
-            if is_connection_error(error):
-                self._tell_trouble(what, f"the database does not answer: {' '.join(str(error).split())}", error=None)
+            trouble = explain_database_error(error)
+            if trouble is not None:
+                self._tell_trouble(what, str(trouble), error=None)
             else:
                 self._tell_trouble(what, f"{type(error).__name__}: {error}", error=error)
         else:

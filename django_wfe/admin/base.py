@@ -30,6 +30,7 @@ from django_wfe.admin.live import (
 )
 from django_wfe.admin.paginator import CappedPaginator
 from django_wfe.admin.responses import ConsoleResponse
+from django_wfe.admin.trouble import tell_database_trouble, warn_of_no_workflows
 from django_wfe.engine.rights import has_permission
 
 STYLESHEETS = ["django_wfe/diagram.css", "django_wfe/timeline.css", "django_wfe/console.css", "django_wfe/repair.css"]
@@ -108,7 +109,7 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
     def get_urls(self) -> list[URLPattern]:
         patterns: list[URLPattern] = super().get_urls()
         for pattern in patterns:
-            pattern.callback = refuse_lost_sessions(pattern.callback, self.admin_site)
+            pattern.callback = tell_database_trouble(refuse_lost_sessions(pattern.callback, self.admin_site))
         return patterns
 
     def get_workflow_of(self, obj: ModelType) -> Any:
@@ -119,6 +120,13 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         """Raise PermissionDenied where the user may not see ``obj``, or any row where that is None."""
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        shown = getattr(response, "context_data", None) or {}
+        if "cl" in shown and not shown["cl"].result_list:
+            warn_of_no_workflows(request)
+        return response
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -142,7 +150,7 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
     def route(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
         """Give a URL of this admin: ``view(admin, request, ...)`` behind the site's login."""
         guarded = self.admin_site.admin_view(partial(view, self))
-        return path(route, refuse_lost_sessions(guarded, self.admin_site), name=name)
+        return path(route, tell_database_trouble(refuse_lost_sessions(guarded, self.admin_site)), name=name)
 
     def render(
         self,

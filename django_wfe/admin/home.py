@@ -28,6 +28,7 @@ from django_wfe.engine.rights import (
     list_visible_modules,
     list_visible_workflows,
 )
+from django_wfe.engine.start_rules import explain_no_workflows
 from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
 from django_wfe.moments import get_now
 
@@ -115,6 +116,7 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
         oldest_ready=find_oldest_ready(jobs),
         startable=list_startable(user),
         broken=broken,
+        nothing_read=explain_no_workflows(),
         broken_modules=broken_modules,
         broken_count=count_broken(broken, broken_modules),
         now=now,

@@ -20,6 +20,7 @@ from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.claiming import change_claim
 from django_wfe.admin.job_lookup import is_id
 from django_wfe.admin.labels import load_step_labels
+from django_wfe.admin.trouble import warn_of_no_workflows
 from django_wfe.engine.inbox import PERMISSION, Assigned
 from django_wfe.engine.lifecycle import get_due, list_waiting
 from django_wfe.engine.obstacles import find_obstacles
@@ -111,6 +112,8 @@ def show_inbox(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBa
     shown = list(_cut(waiting, filters.after)[: PAGE_SIZE + 1])
     more = len(shown) > PAGE_SIZE
     items = build_items(shown[:PAGE_SIZE], request.user, now)
+    if not items:
+        warn_of_no_workflows(request)
     return admin.render(
         request,
         "django_wfe/console/inbox.html",

@@ -17,6 +17,7 @@ from django_wfe.admin.drafts import restore_form
 from django_wfe.admin.history import log_action
 from django_wfe.admin.job_lookup import find_job
 from django_wfe.admin.payloads import PREVIEW_CHARACTERS, Preview, load_json_previews, write_json
+from django_wfe.admin.readable import read_key_order
 from django_wfe.engine.lifecycle import (
     Draft,
     OpenQuestion,
@@ -30,6 +31,7 @@ from django_wfe.engine.lifecycle import (
     save_draft,
 )
 from django_wfe.engine.rights import has_permission
+from django_wfe.engine.tracebacks import say_briefly
 from django_wfe.exceptions import CodeNotLoaded, PermissionRequired, WFEException, WrongState
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import InputClaim, Job, StepRun
@@ -104,7 +106,7 @@ def build_form(
     try:
         form_class = build_input_form(question.schema)
     except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
-        return None, f"{type(error).__name__}: {error}"
+        return None, say_briefly(error)
     if request.method == "POST":
         return form_class(request.POST, request.FILES, prefix=PREFIX), ""
     if draft is not None:
@@ -116,11 +118,12 @@ def load_given(user: Any, job: Job, step_run: StepRun) -> Preview | None:
     """Give what the step will work on besides the answer: the result of the step before, where the user may see it."""
     if not has_permission(user, DATA_PERMISSION, job.workflow):
         return None
-    if step_run.edited_input is not None:
-        return load_json_previews([step_run.pk], PREVIEW_CHARACTERS)[step_run.pk]["edited_input"]
-    if step_run.previous_id is None:
+    edited = step_run.edited_input is not None
+    shown_id, column = (step_run.pk, "edited_input") if edited else (step_run.previous_id, "result")
+    if shown_id is None:
         return None
-    return load_json_previews([step_run.previous_id], PREVIEW_CHARACTERS).get(step_run.previous_id, {}).get("result")
+    order = read_key_order(job.definition.load_graph())
+    return load_json_previews([shown_id], PREVIEW_CHARACTERS, order).get(shown_id, {}).get(column)
 
 
 def _take_post(

@@ -27,6 +27,7 @@ from django_wfe.admin.payloads import (
     load_log_previews,
     load_text_previews,
 )
+from django_wfe.admin.readable import read_key_order
 from django_wfe.engine.explain import explain_job
 from django_wfe.engine.lifecycle import OpenQuestion, get_open_question, list_verbs
 from django_wfe.engine.rights import has_permission
@@ -183,7 +184,7 @@ def build_rows(
     ids = [run.pk for run in runs]
     running = next((run for run in reversed(runs) if run.state == states.StepRunState.RUNNING), None)
     tail = read_tail(running.pk) if running is not None and may_see_data else None
-    payloads = load_json_previews(ids, preview_size) if may_see_data else {}
+    payloads = load_json_previews(ids, preview_size, read_key_order(graph)) if may_see_data else {}
     logs = load_log_previews(ids, preview_size) if may_see_data else {}
     texts = load_text_previews(ids, preview_size) if may_see_data else {}
     rows = []

@@ -11,7 +11,7 @@ from django.db.models import Aggregate, F, Func, QuerySet, TextField
 from django.db.models.functions import Left, Length, Right
 from django.utils.safestring import SafeString
 
-from django_wfe.admin.readable import draw_json
+from django_wfe.admin.readable import KeyOrder, draw_json
 from django_wfe.models import JobLog, StepRun
 
 PREVIEW_CHARACTERS = 20_000
@@ -29,14 +29,15 @@ class Preview:
 
     text: str
     size: int
-    is_json: bool = False
+    order: KeyOrder | None = None
+    """Of JSON: the order of its keys for a reader. None: this is no JSON."""
 
     @property
     def readable(self) -> SafeString | str:
         """Return the value as a person reads it; "" for what is no JSON, is cut, or is too long for that."""
-        if not self.is_json or self.is_cut or self.size > PREVIEW_CHARACTERS:
+        if self.order is None or self.is_cut or self.size > PREVIEW_CHARACTERS:
             return ""
-        return draw_json(self.text)
+        return draw_json(self.text, self.order)
 
     @property
     def is_cut(self) -> bool:
@@ -61,7 +62,7 @@ def choose_preview_size(runs: int) -> int:
     return PREVIEW_CHARACTERS if runs <= RUNS_WITH_LONG_PREVIEWS else SHORT_PREVIEW_CHARACTERS
 
 
-def load_json_previews(step_run_ids: Iterable[int], characters: int) -> dict[int, dict[str, Preview]]:
+def load_json_previews(step_run_ids: Iterable[int], characters: int, order: KeyOrder) -> dict[int, dict[str, Preview]]:
     """Give the previews of each step run's JSON columns, by id and column, in one query. Empty columns are left out."""
     columns: dict[str, Any] = {}
     for name in JSON_COLUMNS:
@@ -70,8 +71,7 @@ def load_json_previews(step_run_ids: Iterable[int], characters: int) -> dict[int
         columns[f"{name}_size"] = Length(pretty)
     rows: Any = StepRun.objects.filter(pk__in=list(step_run_ids)).values("pk", **columns)
     return {
-        row["pk"]: {name: _preview(row, name, is_json=True) for name in JSON_COLUMNS if row[f"{name}_size"]}
-        for row in rows
+        row["pk"]: {name: _preview(row, name, order) for name in JSON_COLUMNS if row[f"{name}_size"]} for row in rows
     }
 
 
@@ -104,5 +104,5 @@ def write_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _preview(row: Mapping[str, Any], name: str, *, is_json: bool = False) -> Preview:
-    return Preview(row[f"{name}_text"], row[f"{name}_size"], is_json)
+def _preview(row: Mapping[str, Any], name: str, order: KeyOrder | None = None) -> Preview:
+    return Preview(row[f"{name}_text"], row[f"{name}_size"], order)

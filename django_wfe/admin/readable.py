@@ -7,7 +7,7 @@ levels, so that no value makes a page long. The JSON itself is shown beside it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_wfe.graph import split_words
+from django_wfe.graph import Graph, split_words
 
 VALUES_SHOWN = 200
 DEPTH = 4
@@ -33,7 +33,11 @@ class _Number(str):
     __slots__ = ()
 
 
-def draw_json(text: str) -> SafeString | str:
+KeyOrder = Mapping[str, int]
+"""The place of each key. PostgreSQL's jsonb keeps no order: its own goes by the length of the keys."""
+
+
+def draw_json(text: str, order: KeyOrder) -> SafeString | str:
     """Return the HTML of the value that this JSON holds; "" for what is no more readable than its JSON."""
     try:
         value = json.loads(text, parse_int=_Number, parse_float=_Number)
@@ -41,7 +45,21 @@ def draw_json(text: str) -> SafeString | str:
         return ""
     if not isinstance(value, dict | list) or not value:
         return ""
-    return _Drawing().draw(value, DEPTH)
+    return _Drawing(order).draw(value, DEPTH)
+
+
+def read_key_order(graph: Graph) -> KeyOrder:
+    """Return the order in which people know the keys: that of the fields in the workflow's input schemas.
+
+    A schema is kept as jsonb too, so its properties have lost their order; its list of required fields has not.
+    """
+    order: dict[str, int] = {}
+    for node in graph.nodes:
+        schema = node.input_schema or {}
+        for part in (schema, *schema.get("$defs", {}).values()):
+            for key in (*part.get("required", ()), *part.get("properties", {})):
+                order.setdefault(key, len(order))
+    return order
 
 
 def label_key(key: str) -> str:
@@ -52,8 +70,9 @@ def label_key(key: str) -> str:
 class _Drawing:
     """Draws one value, and counts what it has drawn."""
 
-    def __init__(self) -> None:
+    def __init__(self, order: KeyOrder) -> None:
         self._left = VALUES_SHOWN
+        self._order = order
 
     def draw(self, value: Any, depth: int) -> SafeString | str:
         """Return the HTML of a value, of which ``depth`` levels may be drawn."""
@@ -65,11 +84,11 @@ class _Drawing:
             return format_html('<code class="wfe-path">{}</code>', json.dumps(value, ensure_ascii=False))
         if isinstance(value, dict):
             return self._draw_record(value, depth)
-        columns = _find_columns(value)
+        columns = self._find_columns(value)
         return self._draw_table(value, columns) if columns else self._draw_list(value, depth)
 
     def _draw_record(self, record: dict[str, Any], depth: int) -> SafeString:
-        entries = [(label, self.draw(value, depth - 1)) for label, value in self._take(_label(record))]
+        entries = [(label, self.draw(value, depth - 1)) for label, value in self._take(_label(self._sort(record)))]
         drawn = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", entries)
         return format_html('<dl class="wfe-values">{}</dl>{}', drawn, _tell_rest(len(record) - len(entries)))
 
@@ -95,6 +114,27 @@ class _Drawing:
             _tell_rest(len(records) - len(rows)),
         )
 
+    def _find_columns(self, values: list[Any]) -> list[tuple[str, str]]:
+        """Return the keys and labels of the columns, if the list is one of flat records that fit into a table."""
+        keys: dict[str, None] = {}
+        for value in values:
+            if (
+                not isinstance(value, dict)
+                or not value
+                or any(isinstance(cell, dict | list) for cell in value.values())
+            ):
+                return []
+            keys.update(dict.fromkeys(value))
+            if len(keys) > COLUMNS_SHOWN:
+                return []
+        keys = self._sort(keys)
+        return [(key, label) for key, (label, _value) in zip(keys, _label(keys), strict=True)]
+
+    def _sort(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return the record with its known keys first, in their order."""
+        known = sorted((key for key in record if key in self._order), key=self._order.__getitem__)
+        return {key: record[key] for key in (*known, *(key for key in record if key not in self._order))}
+
     def _take(self, entries: Iterable[Any]) -> Iterable[Any]:
         for entry in entries:
             if self._left <= 0:
@@ -111,18 +151,6 @@ def _draw_scalar(value: Any) -> SafeString | str:
     if value == "":
         return format_html('<span class="wfe-quiet">{}</span>', _("empty"))
     return format_html('<span class="wfe-value">{}</span>', str(value))
-
-
-def _find_columns(values: list[Any]) -> list[tuple[str, str]]:
-    """Return the keys and labels of the columns, if the list is one of flat records that fit into a table."""
-    keys: dict[str, None] = {}
-    for value in values:
-        if not isinstance(value, dict) or not value or any(isinstance(cell, dict | list) for cell in value.values()):
-            return []
-        keys.update(dict.fromkeys(value))
-        if len(keys) > COLUMNS_SHOWN:
-            return []
-    return [(key, label) for key, (label, _value) in zip(keys, _label(keys), strict=True)]
 
 
 def _label(record: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.history import log_start
+from django_wfe.engine import start_rules
 from django_wfe.engine.lifecycle import Source, start_job
 from django_wfe.engine.rights import START_JOBS, describe_permission, has_permission
 from django_wfe.exceptions import PermissionRequired, WFEException
@@ -80,13 +81,8 @@ def explain_no_start(workflow: Workflow, user: Any) -> str:
         return _("You need the permission %(permission)s to start jobs of it.") % {
             "permission": describe_permission(START_JOBS)
         }
-    if workflow.deleted:
-        return _("This workflow is no longer declared in WFE_WORKFLOWS.")
-    if workflow.load_error:
-        return _("Its latest declaration has problems; mend them, and it can start again.")
-    if workflow.current_definition is None:
-        return _("No definition of it was ever loaded; the watchdog does that.")
-    return ""
+    refusal = start_rules.explain_no_start(workflow)
+    return str(refusal) if refusal is not None else ""
 
 
 def _start(

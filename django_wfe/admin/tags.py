@@ -11,6 +11,8 @@ from django.utils.safestring import SafeString
 from django_wfe.admin import drawing
 from django_wfe.admin.home import Attention, count_attention
 from django_wfe.admin.labels import read_annotated_label
+from django_wfe.admin.trouble import count_safely
+from django_wfe.engine.database_trouble import Trouble
 
 
 def register_tags(register: template.Library) -> None:
@@ -32,8 +34,11 @@ def moment(context: template.Context, value: datetime | None) -> SafeString | st
     return drawing.draw_time(value, context.get("now"))
 
 
-def console_attention(context: template.Context) -> Attention | None:
-    """Count what needs the user, for the admin's index. None where the user may see no jobs."""
+def console_attention(context: template.Context) -> Attention | Trouble | None:
+    """Count what needs the user, for the admin's index. None where the user may see no jobs.
+
+    The index is every app's: where the engine's tables are not there, it says so in place of the counts.
+    """
     request: Any = context.get("request")
     user = getattr(request, "user", None)
-    return count_attention(user) if user is not None and user.is_active else None
+    return count_safely(lambda: count_attention(user)) if user is not None and user.is_active else None

@@ -17,6 +17,7 @@ from django_wfe.admin.labels import load_step_labels
 from django_wfe.engine.code import load_node
 from django_wfe.engine.lifecycle import find_last_run
 from django_wfe.engine.rights import has_permission
+from django_wfe.engine.tracebacks import say_briefly
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.graph import Edge, has_input
@@ -202,7 +203,7 @@ def _build_retry_page(job: Job, request: HttpRequest, initial: dict[str, Any]) -
     except CodeNotLoaded as error:
         return VerbPage(PlacedForm(data, initial=initial), input_problem=str(error))
     except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
-        return VerbPage(PlacedForm(data, initial=initial), input_problem=f"{type(error).__name__}: {error}")
+        return VerbPage(PlacedForm(data, initial=initial), input_problem=say_briefly(error))
     if data is not None:
         input_form = form_class(data, request.FILES, prefix=PREFIX)
         # What is not to be used need not be valid, and must not be told as an error.

@@ -41,8 +41,10 @@ class WorkerAdmin(ConsoleAdmin[Worker]):
         "started_at",
         "last_seen",
         "stopped_at",
+        "queues",
         "code_written",
         "lacks_written",
+        "foreign_written",
     )
     readonly_fields = fields
 
@@ -101,6 +103,13 @@ class WorkerAdmin(ConsoleAdmin[Worker]):
         if not worker.lacks:
             return _("nothing")
         return draw_json(worker.lacks)
+
+    @admin.display(description=gettext_lazy("messages of other databases"))
+    def foreign_written(self, worker: Worker) -> SafeString | str:
+        """How many messages it got that are about another project's database."""
+        if not worker.foreign_messages:
+            return _("none")
+        return draw_json(worker.foreign_messages)
 
 
 def annotate_silence(workers: QuerySet[Worker]) -> QuerySet[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler, set_rollback
 
+from django_wfe.engine.database_trouble import explain_database_error
 from django_wfe.exceptions import (
     CodeNotLoaded,
     InvalidTransition,
@@ -24,6 +26,8 @@ from django_wfe.exceptions import (
     WorkflowDeleted,
     WrongState,
 )
+
+logger = logging.getLogger("django_wfe.api")
 
 STATUSES: tuple[tuple[type[WFEException], int], ...] = (
     (WrongState, status.HTTP_409_CONFLICT),
@@ -56,6 +60,12 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
         code = next(code for kind, code in STATUSES if isinstance(error, kind))
         state = error.state if isinstance(error, WrongState) else ""
         return _respond(code, str(error), state=state)
+    trouble = explain_database_error(error)
+    if trouble is not None:
+        # What a server says that does not answer names hosts and users, which are not for every client.
+        text = str(trouble) if trouble.is_about_tables else _("The database does not answer now.")
+        logger.error("%s", trouble, exc_info=error)
+        return _respond(status.HTTP_503_SERVICE_UNAVAILABLE, text)
     return exception_handler(error, context)
 
 

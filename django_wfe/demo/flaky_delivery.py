@@ -13,6 +13,9 @@ from pydantic import BaseModel, Field
 
 from django_wfe import steps, workflows
 
+BACK_AT_ATTEMPT = 3
+"""When a carrier that is back answers: after two attempts by itself, at an operator's first retry."""
+
 DOWN_UNTIL_ATTEMPT = 4
 """When a carrier that was down answers again: after two attempts by itself and one retry by an operator."""
 
@@ -26,6 +29,7 @@ class Carrier(StrEnum):
     WORKS = "works"
     RECOVERS = "fails once, then works"
     STRICT = "refuses an address without a postcode"
+    BACK = "is down until an operator retries"
     DOWN = "is down until an operator has retried twice"
 
 
@@ -118,7 +122,9 @@ def request_label(address: Address, carrier: Carrier, *, key: str, attempt: int)
         ConnectionError: where the carrier does not answer in this attempt.
         ValueError: where it does not take the address.
     """
-    works_from_attempt = {Carrier.RECOVERS: 2, Carrier.DOWN: DOWN_UNTIL_ATTEMPT}.get(carrier, 1)
+    works_from_attempt = {Carrier.RECOVERS: 2, Carrier.BACK: BACK_AT_ATTEMPT, Carrier.DOWN: DOWN_UNTIL_ATTEMPT}.get(
+        carrier, 1
+    )
     if attempt < works_from_attempt:
         raise ConnectionError("The carrier does not answer. Try again later.")
     if carrier is Carrier.STRICT and not address.postcode.strip():

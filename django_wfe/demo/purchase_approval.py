@@ -99,7 +99,7 @@ class ApproveAutomatically(steps.Step):
 
 
 class Answer(BaseModel):
-    """What an approver says."""
+    """Your answer; the requester reads the comment."""
 
     answer: Literal["approve", "reject", "ask for changes"]
     comment: str = Field(

@@ -80,7 +80,7 @@ class Seeding:
 
     def _send_parcels(self) -> None:
         """FAILED: an incident whose cure is to try again, and one whose cure is another address."""
-        down, strict = "is down until an operator has retried twice", "refuses an address without a postcode"
+        down, strict = "is down until an operator retries", "refuses an address without a postcode"
         for carrier, recipients in ((strict, STRICT_RECIPIENTS), (down, LUCKLESS_RECIPIENTS)):
             for number, recipient in enumerate(recipients, start=1):
                 job = self._send_parcel(f"parcel-{carrier.split()[0]}-{number}", carrier, recipient)

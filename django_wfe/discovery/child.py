@@ -58,19 +58,21 @@ def read(name: str) -> dict[str, Any]:
     from django_wfe.exceptions import CodeNotLoaded
 
     workflows: list[dict[str, Any]] = []
+    warnings: list[str] = []
     files: set[str] = set()
     text = ""
     try:
         module = import_module(name)
         workflows = [describe_workflow(workflow).to_json() for workflow in modules.list_workflows(module)]
         json.dumps(workflows)
+        warnings = modules.list_warnings(module)
     except CodeNotLoaded as error:
-        text, files = str(error), modules.list_failed_files(error)
+        text, files = modules.explain_failure(name, error), modules.list_failed_files(error)
     except BaseException as error:  # noqa: BLE001, RUF100  (a definition may raise anything at all)
         workflows, text = [], f"{name} cannot be read: {explain_import_error(error)}"
         files = modules.list_failed_files(error)
     files |= modules.list_watched_files([name])
-    return {"module": name, "workflows": workflows, "error": text, "files": sorted(files)}
+    return {"module": name, "workflows": workflows, "error": text, "warnings": warnings, "files": sorted(files)}
 
 
 def _end_with_parent(parent_pid: int) -> None:

@@ -8,11 +8,17 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from django_wfe.conf import settings
 from django_wfe.discovery.files import is_project_file, is_project_module, list_candidates
 from django_wfe.engine.code import import_module
+from django_wfe.engine.module_names import is_missing_module, suggest_module
 from django_wfe.engine.sources import list_sources
 from django_wfe.engine.versions import list_nodes
+from django_wfe.exceptions import CodeNotLoaded
+from django_wfe.near_misses import find_near_misses
+from django_wfe.problems import Problem
 from django_wfe.steps import dotted_path
 from django_wfe.workflows import Workflow, is_abstract
 
@@ -37,6 +43,35 @@ def list_workflows(module: ModuleType) -> list[type[Workflow]]:
         if isinstance(value, type) and issubclass(value, Workflow) and not is_abstract(value):
             found.setdefault(id(value), value)
     return list(found.values())
+
+
+def list_warnings(module: ModuleType) -> list[str]:
+    """List what a module sets that looks like an option and that nothing reads, one sentence each with its cure."""
+    return [str(problem) for problem in find_module_near_misses(module)]
+
+
+def find_module_near_misses(module: ModuleType) -> Iterator[Problem]:
+    """Yield the near misses of the Workflows that a module names, those without a DIGRAPH included, each once."""
+    seen = set()
+    for value in list(vars(module).values()):
+        if isinstance(value, type) and issubclass(value, Workflow) and value is not Workflow:
+            for problem in find_near_misses(value):
+                if (problem.node or problem.workflow, problem.message) not in seen:
+                    seen.add((problem.node or problem.workflow, problem.message))
+                    yield problem
+
+
+def explain_failure(name: str, error: CodeNotLoaded) -> str:
+    """Say why an entry of ``WFE_WORKFLOWS`` could not be imported and, where that is known, what was meant."""
+    # An import of a relative path is a TypeError.
+    is_wrong_name = is_missing_module(name, error) or isinstance(error.__cause__, (TypeError, ValueError))
+    suggestion = suggest_module(name) if is_wrong_name else ""
+    return f"{error}. {suggestion}" if suggestion else str(error)
+
+
+def explain_emptiness(name: str) -> str:
+    """Say what to do about a module of ``WFE_WORKFLOWS`` that names no Workflow."""
+    return suggest_module(name) or _("Define or import one in it.")
 
 
 def list_defining_modules(modules: Iterable[ModuleType]) -> set[str]:
@@ -88,13 +123,16 @@ def list_watched_files(names: Iterable[str]) -> set[str]:
 def list_failed_files(error: BaseException | None) -> set[str]:
     """List the files whose change may cure a failed import: those of its traceback, and those that were not there."""
     files: set[str] = set()
-    while error is not None:
+    seen: set[int] = set()
+    # Exceptions may be linked in a circle, and may have a truth value of their own.
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         if isinstance(error, ModuleNotFoundError) and error.name:
             files.update(list_candidates(error.name))
         if isinstance(error, SyntaxError) and error.filename:
             files.add(error.filename)
         files.update(frame.filename for frame in traceback.extract_tb(error.__traceback__))
-        error = error.__cause__ or error.__context__
+        error = error.__context__ if error.__cause__ is None else error.__cause__
     return {file for file in files if file.endswith(".py") and is_project_file(file)}
 
 

@@ -43,12 +43,14 @@ class ModuleReading:
         workflows: what it declares, each path once.
         error: one line that says why it could not be read; then ``workflows`` is empty.
         files: the files whose change may change this.
+        warnings: what looks like a mistake in it and keeps nothing from running, one sentence each.
     """
 
     module: str
     workflows: tuple[DeclaredWorkflow, ...] = ()
     error: str = ""
     files: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
 
 
 def read_modules(
@@ -256,6 +258,7 @@ def build_reading(message: dict[str, Any]) -> ModuleReading:
         workflows=tuple(workflows.values()),
         error=message["error"],
         files=frozenset(message["files"]),
+        warnings=tuple(message["warnings"]),
     )
 
 

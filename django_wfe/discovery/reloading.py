@@ -23,7 +23,7 @@ from django_wfe.discovery.files import FileState, fresh_sources, is_project_modu
 from django_wfe.discovery.modules import list_failed_files
 from django_wfe.discovery.reading import read_modules
 from django_wfe.engine import code
-from django_wfe.engine.sources import Source, forget_loaded, is_changed, list_imports, list_sources, note_loaded
+from django_wfe.engine.sources import Source, forget_loaded, is_changed, list_imports, list_sources, may_have_changed
 from django_wfe.exceptions import CodeNotLoaded
 
 RETRY_SECONDS = 30.0
@@ -46,6 +46,8 @@ def reload_if_changed(path: str = "") -> None:
         CodeNotLoaded: where one cannot be imported. Then everything is as before.
     """
     with code.lock:
+        if not may_have_changed():
+            return
         sources = list_sources(_list_names(path))
         states = look_at(source.file for source in sources.values())
         failed = _failures.pop(path, None)
@@ -162,8 +164,6 @@ def _import_anew(names: Iterable[str]) -> None:
     except BaseException:
         _put_back(old, loaded_before)
         raise
-    for name in old:
-        note_loaded(name)
     code.clear()
 
 

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from django_wfe.conf import settings
 from django_wfe.discovery.files import FileState, look_at
+from django_wfe.discovery.modules import explain_emptiness
 from django_wfe.discovery.reading import ModuleReading, read_modules
 from django_wfe.discovery.steadiness import confirm_readings, read_again
 from django_wfe.engine.definitions import DeclaredWorkflow, record_deleted, record_workflow
@@ -159,7 +160,7 @@ def record_readings(readings: Iterable[ModuleReading]) -> SyncReport:
             exist |= kept
             Workflow.objects.filter(path__in=kept, deleted=False).update(load_error=error)
         elif not reading.workflows:
-            error = f"{reading.module} names no Workflow with a DIGRAPH. Define or import one in it."
+            error = f"{reading.module} names no Workflow with a DIGRAPH. {explain_emptiness(reading.module)}"
         _record_module(reading, error, errors)
         if error:
             errors[reading.module] = error

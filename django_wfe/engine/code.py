@@ -16,7 +16,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
-from django_wfe.engine.sources import note_loaded, noting_imports
+from django_wfe.engine.sources import noting_imports
+from django_wfe.engine.tracebacks import say
 from django_wfe.engine.versions import forget_held, hold
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
 from django_wfe.graph import Graph
@@ -192,7 +193,7 @@ def import_module(name: str) -> Any:
 
 def explain_import_error(error: BaseException) -> str:
     """Give one line: the exception, what it says, and the last file and line outside of the import machinery."""
-    text = " ".join(str(error).split())
+    text = " ".join(say(error).split())
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
     if isinstance(error, SystemExit):
@@ -231,7 +232,6 @@ def _load_anew(path: str, base: type[Any], kind: str) -> type[Any]:
         importlib.invalidate_caches()
         _reloader(path)
         found = _resolve_class(path, base, kind)
-    note_loaded(found.__module__)
     _classes[path] = found
     if issubclass(found, Workflow):
         hold(path, found)

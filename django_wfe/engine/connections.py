@@ -8,6 +8,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_wfe.conf import DATABASE
+from django_wfe.engine.tracebacks import get_cause, read_attribute
 
 CONNECT_SECONDS = 5
 """How long to try to reach the server for the cancel of a statement."""
@@ -18,11 +19,12 @@ _GONE = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "53300"})
 
 def get_sqlstate(error: BaseException) -> str | None:
     """Return the SQLSTATE that the server gave with an error of psycopg2 or psycopg, or of Django's around it."""
-    for candidate in (error, error.__cause__):
+    for candidate in (error, get_cause(error)):
         # psycopg2 calls it pgcode, psycopg 3 sqlstate.
-        state = getattr(candidate, "pgcode", None) or getattr(candidate, "sqlstate", None)
-        if isinstance(state, str):
-            return state
+        for name in ("pgcode", "sqlstate"):
+            state = read_attribute(candidate, name)
+            if type(state) is str:
+                return state
     return None
 
 
@@ -37,9 +39,10 @@ def is_connection_error(error: BaseException) -> bool:
     state = get_sqlstate(error)
     if state is not None:
         return state.startswith("08") or state in _GONE
-    if isinstance(error, (OperationalError, InterfaceError)):
+    # By its type: isinstance() would ask the exception too, which may say or raise anything.
+    if issubclass(type(error), (OperationalError, InterfaceError)):
         return True
-    return type(error) is DatabaseError and hasattr(error.__cause__, "diag")
+    return type(error) is DatabaseError and read_attribute(error.__cause__, "diag") is not None
 
 
 def may_pass(error: BaseException) -> bool:

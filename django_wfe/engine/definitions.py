@@ -11,11 +11,13 @@ from django.db.models.functions import Now
 from django.utils import translation
 
 from django_wfe.engine.code import read_graph
+from django_wfe.engine.tracebacks import say_briefly
 from django_wfe.engine.transactions import atomic
 from django_wfe.engine.versions import hash_held_code, list_nodes
 from django_wfe.graph import Graph, Node, get_description, get_label
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.problems import Problem
+from django_wfe.repeated_keys import find_repeated_keys
 from django_wfe.steps import dotted_path
 from django_wfe.texts import find_unstorable, make_storable
 from django_wfe.workflows import Workflow as WorkflowClass
@@ -70,7 +72,7 @@ class DeclaredWorkflow:
 def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
     """Give a Workflow class as data, with every problem that keeps it from running."""
     path = dotted_path(workflow)
-    problems = _list_problems(workflow)
+    problems = [*_list_problems(workflow), *find_repeated_keys(workflow)]
     graph = None
     if not problems:
         try:
@@ -81,7 +83,7 @@ def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
                     "describe",
                     path,
                     "",
-                    f"describing it raised {type(error).__name__}: {error}.",
+                    f"describing it raised {say_briefly(error)}.",
                     "Look at the hooks of its schemas and at its labels.",
                 )
             )

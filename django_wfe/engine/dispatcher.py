@@ -10,6 +10,7 @@ from django.db import transaction
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.boundaries import cross
+from django_wfe.engine.capture import Hearing
 
 
 class Dispatcher(Protocol):
@@ -69,5 +70,7 @@ def dispatch_on_commit(step_run_ids: Iterable[int], *, delay_seconds: float = 0)
 
 def _dispatch(step_run_id: int, delay_seconds: float) -> None:
     cross("before dispatch")
-    get_dispatcher().dispatch(step_run_id, delay_seconds=delay_seconds)
+    # What brokers log is no output of the step that this comes after.
+    with Hearing(None):
+        get_dispatcher().dispatch(step_run_id, delay_seconds=delay_seconds)
     cross("after dispatch")

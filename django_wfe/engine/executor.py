@@ -7,6 +7,7 @@ import logging
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.capture import Capture
 from django_wfe.engine.claims import Claim, claim_step_run
 from django_wfe.engine.clock import read_clock
 from django_wfe.engine.code import hold_definition
@@ -15,7 +16,7 @@ from django_wfe.engine.dispatcher import get_dispatcher
 from django_wfe.engine.failures import describe_engine_error
 from django_wfe.engine.heartbeat import WorkerProcess, get_worker
 from django_wfe.engine.outcomes import Canceled, Failed, Finished, Lost, Outcome, Parked
-from django_wfe.engine.output import Capture, capture_output
+from django_wfe.engine.output import capture_output
 from django_wfe.engine.performing import clean_up, describe_error, find_step_class, perform
 from django_wfe.engine.sessions import discard_session, restore_sessions
 from django_wfe.engine.settling import settle, settle_surely
@@ -59,7 +60,7 @@ def run_slice(claim: Claim, worker: WorkerProcess, *, until: float | None) -> No
 
 
 def _run_one(claim: Claim, worker: WorkerProcess, until: float | None) -> Claim | None:
-    with capture_output(claim.step_run_id, claim.logfile) as capture:
+    with capture_output(claim.step_run_id, claim.logfile, claim.epoch) as capture:
         try:
             return _run_and_commit(claim, worker, capture, until)
         except (KeyboardInterrupt, GeneratorExit, Interrupt) as interrupt:
@@ -108,12 +109,12 @@ def _run_atomic(
         return _commit(claim, rolled_back.outcome, capture, worker, until)
     except Exception as error:
         _restore_sessions()
-        capture.restore()
         if is_connection_error(error):
             # Whether the commit arrived is asked of the database. If not, the step's writes are gone: run it again.
             discard_session(connections[DATABASE])
             lost = Lost(reason="the connection to the database broke while the step was committed")
             return _commit(claim, lost, capture, worker, until, attempted=outcome)
+        capture.restore()
         # A constraint that is checked at commit, say, or a conflict with another transaction: the step's writes do not
         # stand, so the step has failed, and its retry policy says whether it is tried again.
         return _commit(claim, describe_error(claim, step_class, error), capture, worker, until)

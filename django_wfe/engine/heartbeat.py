@@ -18,10 +18,12 @@ from contextlib import contextmanager
 from django.db import DatabaseError, InterfaceError, connections
 
 from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.capture import Capture
 from django_wfe.engine.claims import Claim
 from django_wfe.engine.clock import read_clock
+from django_wfe.engine.green_threads import refuse_green_threads
 from django_wfe.engine.interrupts import ActiveRun, Interrupter
-from django_wfe.engine.output import Capture, flush_capture
+from django_wfe.engine.output import flush_capture
 from django_wfe.engine.recovery import find_held
 from django_wfe.engine.settling import settle_lost
 from django_wfe.engine.versions import CodeNote
@@ -55,6 +57,7 @@ class WorkerProcess:
     """
 
     def __init__(self) -> None:
+        refuse_green_threads()
         self.id = uuid.uuid4()
         self.pid = os.getpid()
         self.threads = 1

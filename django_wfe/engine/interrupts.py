@@ -19,10 +19,10 @@ from types import FrameType
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from django_wfe.engine.capture import Capture
 from django_wfe.engine.claims import Claim
 from django_wfe.engine.clock import read_clock
 from django_wfe.engine.connections import cancel_statement
-from django_wfe.engine.output import Capture
 from django_wfe.engine.stacks import Place, judge_place, list_frames, list_traceback
 from django_wfe.exceptions import Interrupt, StepTimeout
 

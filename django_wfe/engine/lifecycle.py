@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django_wfe.engine.bulk import BulkPreview, preview_bulk, start_bulk, stop_bulk
+from django_wfe.engine.database_trouble import noting_database_trouble
 from django_wfe.engine.explain import explain_job
 from django_wfe.engine.explanations import Explanation
 from django_wfe.engine.inbox import (
@@ -94,6 +95,7 @@ __all__ = [
 Source = JobEvent.Source
 
 
+@noting_database_trouble
 def order_workflow_execution(
     workflow: Any = None,
     *,
@@ -118,6 +120,7 @@ def order_workflow_execution(
     return started.job_id
 
 
+@noting_database_trouble
 def run_workflow(
     workflow: Any = None,
     *,

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from django_wfe.models import Definition, Worker, Workflow
+from django_wfe.moments import count_seconds
 
 NAMED = 5
 """How many workflows a sentence names."""
@@ -67,6 +68,6 @@ def list_outdated(workers: Iterable[Worker], workflows: QuerySet[Workflow] | Non
         ]
         if others:
             moments = [definition.code_read_at for _row, definition in others]
-            is_older = all(moment is not None and moment > worker.started_at for moment in moments)
+            is_older = all(moment is not None and count_seconds(worker.started_at, moment) > 0 for moment in moments)
             outdated.append(Outdated(worker, tuple(row for row, _definition in others), is_older))
     return outdated

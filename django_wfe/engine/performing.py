@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from django_wfe.conf import settings
 from django_wfe.encoding import encode
 from django_wfe.engine.boundaries import Death, cross
+from django_wfe.engine.capture import Capture
 from django_wfe.engine.claims import Claim
 from django_wfe.engine.code import find_refusal, load_node
 from django_wfe.engine.connections import is_connection_broken, is_connection_error
@@ -23,9 +24,9 @@ from django_wfe.engine.heartbeat import WorkerProcess
 from django_wfe.engine.inputs import list_values, load_input
 from django_wfe.engine.interrupts import ActiveRun, get_run, release_logging_locks
 from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
-from django_wfe.engine.output import Capture
 from django_wfe.engine.sessions import SessionWatch
 from django_wfe.engine.stacks import Place
+from django_wfe.engine.tracebacks import list_members, say
 from django_wfe.exceptions import CodeNotLoaded, Interrupt, InvalidTransition, StepCanceled
 from django_wfe.graph import Edge, Graph, Node, has_input
 from django_wfe.models import Job
@@ -69,8 +70,16 @@ def clean_up(claim: Claim, step: Step) -> None:
     watch = SessionWatch(own_transaction=False)
     try:
         copy_context().run(step.on_cancel)
-    except Exception as error:
-        step.log.exception("on_cancel() of %s raised %r; the job is canceled all the same.", claim.step, error)
+    except (*CUT_OFF, Interrupt):
+        raise
+    except BaseException as error:
+        failure = describe_failure(error, claim.step, engine_frames=1)
+        step.log.error(
+            "on_cancel() of %s raised %s; the job is canceled all the same.\n%s",
+            claim.step,
+            failure,
+            failure.traceback.rstrip(),
+        )
     finally:
         watch.finish(interrupted=False)
 
@@ -95,8 +104,8 @@ def _perform(
     except CUT_OFF:
         raise
     except BaseException as error:
-        if model is None and has_input(step_class) and isinstance(error, ValidationError):
-            values = {"step": claim.step, "error": error}
+        if model is None and has_input(step_class) and issubclass(type(error), ValidationError):
+            values = {"step": claim.step, "error": say(error)}
             reason = _("The input given to %(step)s no longer validates; it is asked for again. %(error)s") % values
             return InputRefused(reason=clean(reason), external_data=claim.external_data)
         # The schema's own validators and the step's __init__ may raise anything, as its execute may.
@@ -111,7 +120,7 @@ def _perform(
             # A step's code may raise anything; all of it is its failure. sys.exit() must not end the worker, nor a
             # canceled asyncio task leave the run without an end.
             raised = error
-            if isinstance(error, Interrupt) and get_run(error) not in (None, active):
+            if issubclass(type(error), Interrupt) and get_run(error) not in (None, active):
                 # This job was run by a step of another: that one is interrupted.
                 raise
             if active.raised is not None and _holds(error, active.raised):
@@ -122,16 +131,15 @@ def _perform(
             elif is_connection_error(error) and is_connection_broken():
                 # The database went away under the step: it was interrupted, as if its worker had died.
                 return Lost(
-                    reason=_("the connection to the database broke in the middle of it (%(error)s)") % {"error": error}
+                    reason=_("the connection to the database broke in the middle of it (%(error)s)")
+                    % {"error": say(error)}
                 )
             return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
 
 
 def _holds(error: BaseException, interrupt: Interrupt) -> bool:
     """Return whether an exception is the interrupt, or a group, such as a TaskGroup's, that it is in."""
-    if isinstance(error, BaseExceptionGroup):
-        return any(_holds(inner, interrupt) for inner in error.exceptions)
-    return error is interrupt
+    return error is interrupt or any(_holds(inner, interrupt) for inner in list_members(error))
 
 
 def _repair(run: ActiveRun, worker: WorkerProcess) -> None:
@@ -189,6 +197,7 @@ def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -
             offered["result"] = result
             transition = plan_transition(step_class).call(step.transition, claim.value, offered)
     finally:
+        active.capture.leave_forked_process()
         active.end()
     cross("after execute")
     if not outgoing:

@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine import notices, statements
+from django_wfe.engine.capture import Capture
 from django_wfe.engine.claims import Claim
 from django_wfe.engine.clock import read_clock
 from django_wfe.engine.connections import is_connection_error, may_pass
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.failures import Failure, describe_reason
 from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
-from django_wfe.engine.output import Capture
 from django_wfe.engine.prepared import fetch_row
 from django_wfe.models import JobEvent, JobState, StepRunState
 
@@ -46,6 +46,14 @@ def settle(claim: Claim, outcome: Outcome, capture: Capture | None, *, keep: boo
     Args:
         keep: claim the next step run for this worker, where there is one that can run; else it is dispatched.
     """
+    settled = _settle(claim, outcome, capture, keep=keep)
+    if capture is not None and not settled.accepted:
+        # The log is kept all the same.
+        capture.restore()
+    return settled
+
+
+def _settle(claim: Claim, outcome: Outcome, capture: Capture | None, *, keep: bool) -> Settled:
     match outcome:
         case Finished():
             return _settle_finished(claim, outcome, capture, keep=keep)
@@ -87,6 +95,8 @@ def settle_surely(
                 settled = _find_settled(claim, attempted)
                 if settled is not None:
                     return settled
+                if capture is not None:
+                    capture.restore()
             return settle(claim, outcome, capture, keep=keep)
         except (DatabaseError, InterfaceError) as error:
             connection, now = connections[DATABASE], read_clock()
@@ -96,8 +106,6 @@ def settle_surely(
             logger.warning("The outcome of step run %s was not committed (%s); again.", claim.step_run_id, error)
             if is_connection_error(error):
                 connection.close()
-            if capture is not None:
-                capture.restore()
             attempted = attempted or outcome
             time.sleep(pause)
             pause = min(pause * 2, 1.0)

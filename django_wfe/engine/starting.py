@@ -12,6 +12,7 @@ from django_wfe.conf import DATABASE
 from django_wfe.engine import statements
 from django_wfe.engine.claims import Claim
 from django_wfe.engine.code import load_node, read_graph
+from django_wfe.engine.declared import build_unknown, find_declared
 from django_wfe.engine.definitions import describe_workflow, record_workflow
 from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.executor import run_slice
@@ -21,8 +22,9 @@ from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.notices import notify_input_required, notify_job_started
 from django_wfe.engine.prepared import Statement, fetch_row
 from django_wfe.engine.rights import START_JOBS, key_actor, name_actor, require_permission
+from django_wfe.engine.start_rules import require_startable
 from django_wfe.engine.transactions import atomic, fetch_committed_row
-from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
+from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, WorkflowDeleted
 from django_wfe.graph import START, has_input
 from django_wfe.identifiers import make_uuid
 from django_wfe.models import Definition, Job, JobEvent, JobState, StepRunState, Workflow
@@ -90,7 +92,14 @@ def start_job(
             _("key=%(key)r: give a text of 1 to %(longest)s characters without NUL and lone surrogates.")
             % {"key": key, "longest": MAX_KEY_LENGTH}
         )
-    definition_id = _choose_definition(workflow, row)
+    try:
+        definition_id = _choose_definition(workflow, row)
+    except (WorkflowDeleted, InvalidWorkflow):
+        # A call that is repeated is told what the first one was, though no new Job could start today.
+        known = _find_started(row, key)
+        if known is None:
+            raise
+        return Started(known, created=False)
     node = load_graph(definition_id).first
     run_state, job_state, worker = StepRunState.READY, JobState.PENDING, None
     encoded = None
@@ -160,7 +169,9 @@ def run_job_here(started: Started) -> None:
 
 
 def find_workflow(workflow: Any) -> Workflow:
-    """Give the row of a workflow named by id, row, class or dotted path. A class that is new is recorded.
+    """Give the row of a workflow named by id, row, class or dotted path.
+
+    A class that is new is recorded, and so is one that ``WFE_WORKFLOWS`` declares under the path.
 
     Raises:
         UnknownWorkflow: where there is none.
@@ -178,12 +189,7 @@ def find_workflow(workflow: Any) -> Workflow:
         row = _find_row(statements.FIND_WORKFLOW_BY_PATH, {"path": workflow})
     elif isinstance(workflow, (int, str)) and not isinstance(workflow, bool) and 0 < int(workflow) < 2**63:
         row = _find_row(statements.FIND_WORKFLOW, {"workflow_id": int(workflow)})
-    if row is None:
-        raise UnknownWorkflow(
-            _("There is no workflow %(workflow)r. Give the id or dotted path of one that is listed, or its class.")
-            % {"workflow": workflow}
-        )
-    return row
+    return row if row is not None else _record_declared(workflow)
 
 
 def _find_row(statement: Statement, parameters: dict[str, Any]) -> Workflow | None:
@@ -196,29 +202,16 @@ def _find_row(statement: Statement, parameters: dict[str, Any]) -> Workflow | No
 
 
 def _choose_definition(asked: Any, row: Workflow) -> int:
-    if row.deleted and not isinstance(asked, type):
-        raise WorkflowDeleted(
-            _("The workflow %(workflow)s is no longer declared in WFE_WORKFLOWS; no new job can start.")
-            % {"workflow": row.path}
-        )
-    if isinstance(asked, type):
-        # The caller holds the class: its Job runs by that class's graph, whatever version the database has seen last.
-        fingerprint = read_graph(asked).fingerprint
-        if row.current_definition_id is None or load_graph(row.current_definition_id).fingerprint != fingerprint:
-            found = (
-                Definition.objects.filter(workflow=row, fingerprint=fingerprint).values_list("pk", flat=True).first()
-            )
-            return found if found is not None else _get_definition(_record(asked))
-    return _get_definition(row)
-
-
-def _get_definition(row: Workflow) -> int:
-    if row.current_definition_id is None:
-        raise InvalidWorkflow(
-            _("The workflow %(workflow)s cannot start: %(reason)s")
-            % {"workflow": row.path, "reason": row.load_error or _("it has no valid definition yet.")}
-        )
-    return row.current_definition_id
+    if not isinstance(asked, type):
+        return require_startable(row)
+    # The caller holds the class: its Job runs by that class's graph, whatever version the database has seen last.
+    fingerprint = read_graph(asked).fingerprint
+    if row.current_definition_id is not None and load_graph(row.current_definition_id).fingerprint == fingerprint:
+        return row.current_definition_id
+    found = Definition.objects.filter(workflow=row, fingerprint=fingerprint).values_list("pk", flat=True).first()
+    if found is not None:
+        return found
+    return require_startable(_record(asked))
 
 
 def _find_started(row: Workflow, key: str | None) -> int | None:
@@ -246,3 +239,11 @@ def _record(workflow: type[WorkflowClass]) -> Workflow:
     read_graph(workflow)
     with atomic():
         return record_workflow(describe_workflow(workflow))
+
+
+def _record_declared(asked: Any) -> Workflow:
+    """Record a workflow that is declared and that no watchdog has read yet, as a class is."""
+    declared = find_declared(asked) if isinstance(asked, str) and not asked.isdecimal() else None
+    if declared is None:
+        raise build_unknown(asked)
+    return _record(declared)

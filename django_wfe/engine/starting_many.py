@@ -18,8 +18,10 @@ from django_wfe.engine.failures import clean
 from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.providing import describe_today
 from django_wfe.engine.rights import START_JOBS, require_permission
+from django_wfe.engine.start_rules import require_startable
 from django_wfe.engine.starting import MAX_KEY_LENGTH, NOT_GIVEN, find_workflow, start_job
-from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow, NotEncodable, WFEException, WorkflowDeleted
+from django_wfe.engine.tracebacks import say_briefly
+from django_wfe.exceptions import CodeNotLoaded, NotEncodable, WFEException
 from django_wfe.graph import Node, has_input
 from django_wfe.models import Job, JobEvent, Workflow
 from django_wfe.models.workflows import load_graph
@@ -65,17 +67,7 @@ def get_first_node(workflow: Workflow) -> Node:
     Raises:
         WorkflowDeleted, InvalidWorkflow: no Job of it can start.
     """
-    if workflow.deleted:
-        raise WorkflowDeleted(
-            _("The workflow %(workflow)s is no longer declared in WFE_WORKFLOWS; no new job can start.")
-            % {"workflow": workflow.path}
-        )
-    if workflow.current_definition_id is None:
-        raise InvalidWorkflow(
-            _("The workflow %(workflow)s cannot start: %(reason)s")
-            % {"workflow": workflow.path, "reason": workflow.load_error or _("it has no valid definition yet.")}
-        )
-    node = load_graph(workflow.current_definition_id).first
+    node = load_graph(require_startable(workflow)).first
     if not node.asks_input:
         return node
     try:
@@ -191,10 +183,11 @@ def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
         errors += _describe(error)
     except NotEncodable as error:
         errors.append(str(error))
-    except Exception as error:  # a validator is code of the project: its defect is told for the row that meets it
+    except (Exception, SystemExit) as error:
+        # A validator is code of the project: its defect is told for the row that meets it.
         errors.append(
             _("a validator of %(schema)s raised %(error)s")
-            % {"schema": schema.__qualname__, "error": f"{type(error).__name__}: {error}"}
+            % {"schema": schema.__qualname__, "error": say_briefly(error)}
         )
     return errors
 

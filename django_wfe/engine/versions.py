@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 import sys
+import threading
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import connections
+from django.db import DatabaseError, InterfaceError, connections
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.sources import Source, find_source, hash_file, hash_loaded, join_hashes, list_sources
@@ -17,6 +19,8 @@ from django_wfe.steps import dotted_path
 from django_wfe.workflows import Workflow, is_abstract
 
 _BASES_OF_ALL = frozenset({"builtins", "abc", "typing", "django_wfe.steps", "django_wfe.workflows"})
+
+logger = logging.getLogger("django_wfe.engine")
 
 _held: dict[str, type[Workflow]] = {}
 
@@ -63,27 +67,49 @@ def forget_held() -> None:
 
 
 class CodeNote:
-    """What a worker has told of the code that it holds. Costs a look at a dictionary where there is nothing new."""
+    """What a worker has told of the code that it holds. Costs a look at a dictionary where there is nothing new.
+
+    What is new is worked out in a thread of its own: in a large project many files stand behind a workflow, and the
+    heartbeat must not wait for that.
+    """
 
     def __init__(self) -> None:
         self._worker_id: uuid.UUID | None = None
         self._told: dict[str, type[Workflow]] = {}
         self._hashes: dict[str, str] = {}
+        self._thread: threading.Thread | None = None
 
-    def tell(self, worker_id: uuid.UUID) -> None:
-        """Write the hashes of workflows that are new since the last call to the row of this worker."""
+    def tell(self, worker_id: uuid.UUID) -> threading.Thread | None:
+        """Write the hashes of workflows that are new since the last call to the row of this worker.
+
+        Return the thread that does it, or None where there is nothing to do.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            return self._thread
         if worker_id != self._worker_id:  # it has a new row
             self._worker_id = worker_id
             self._told.clear()
         held = {**_list_loaded(), **_held}
         new = {path: workflow for path, workflow in held.items() if self._told.get(path) is not workflow}
         if not new:
+            return None
+        self._thread = threading.Thread(target=self._write, args=(worker_id, new), name="django-wfe-code", daemon=True)
+        self._thread.start()
+        return self._thread
+
+    def _write(self, worker_id: uuid.UUID, new: dict[str, type[Workflow]]) -> None:
+        hashes = {**self._hashes, **{path: hash_held_code(workflow) for path, workflow in new.items()}}
+        try:
+            with connections[DATABASE].cursor() as cursor:
+                cursor.execute(
+                    "UPDATE django_wfe_worker SET code = %s::jsonb WHERE id = %s", [json.dumps(hashes), worker_id]
+                )
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("Worker %s could not tell which code it runs, and tries again: %s", worker_id, error)
             return
-        self._hashes.update({path: hash_held_code(workflow) for path, workflow in new.items()})
-        with connections[DATABASE].cursor() as cursor:
-            cursor.execute(
-                "UPDATE django_wfe_worker SET code = %s::jsonb WHERE id = %s", [json.dumps(self._hashes), worker_id]
-            )
+        finally:
+            connections[DATABASE].close()
+        self._hashes = hashes
         self._told.update(new)
 
 

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails, to_json
 
+from django_wfe.engine.tracebacks import say_briefly
 from django_wfe.forms.builder import LayoutBuilder
 from django_wfe.forms.declaration import GroupDeclaration, declare_form, has_upload
 from django_wfe.forms.documents import is_secret
@@ -158,9 +159,8 @@ class InputForm(forms.Form):
             self.instance = self.schema.model_validate_json(to_json(data))
         except pydantic.ValidationError as error:
             self._place_errors(error, own_errors)
-        except (
-            Exception
-        ) as error:  # a validator is code of the project: its defect is told and logged, not a blank page
+        except (Exception, SystemExit) as error:
+            # A validator is code of the project: its defect is told and logged, not a blank page.
             logger.exception("A validator of %s raised %s.", self.schema.__qualname__, type(error).__name__)
             self.add_error(
                 None,
@@ -168,7 +168,7 @@ class InputForm(forms.Form):
                     "The validation of this form failed with %(error)s. This is a defect in %(schema)s, not in your "
                     "input."
                 )
-                % {"error": f"{type(error).__name__}: {error}", "schema": self.schema.__qualname__},
+                % {"error": say_briefly(error), "schema": self.schema.__qualname__},
             )
         else:
             self._external_data = data

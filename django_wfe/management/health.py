@@ -8,17 +8,23 @@ from datetime import datetime
 from typing import Any
 
 import dramatiq
+from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections
-from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.database_trouble import (
+    explain_connection_error,
+    explain_unapplied,
+    list_unapplied_migrations,
+)
 from django_wfe.engine.explain import list_live_workers
 from django_wfe.engine.incidents import SHOWN, list_incidents
 from django_wfe.engine.needed_code import list_needed_code, say_cure, say_needed_code
 from django_wfe.engine.outdated import list_outdated
+from django_wfe.engine.start_rules import say_how_to_read, was_never_read
 from django_wfe.leadership import find_leader
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
 from django_wfe.models.moments import MomentField
@@ -77,7 +83,8 @@ def examine_database() -> Finding:
             cursor.execute("SELECT current_setting('server_version'), pg_backend_pid()")
             version, backend_pid = cursor.fetchone()
     except (DatabaseError, InterfaceError) as error:
-        return _find_wrong(name, _say_error(error), _("See that it runs, and look at DATABASES[“default”]."))
+        trouble = explain_connection_error(error)
+        return _find_wrong(name, trouble.cause, trouble.cure)
     server = f"PostgreSQL {version}"
     if connection.connection.info.backend_pid == backend_pid:
         return _find_sound(name, server)
@@ -91,16 +98,18 @@ def examine_database() -> Finding:
 
 def examine_migrations() -> Finding:
     """Tell whether the tables are those of this version."""
-    executor = MigrationExecutor(connections[DATABASE])
-    targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "django_wfe"]
-    missing = [str(migration) for migration, _backwards in executor.migration_plan(targets)]
+    missing = list_unapplied_migrations()
     if missing:
-        return _find_wrong(_("Migrations"), ", ".join(missing), _("Run manage.py migrate."))
+        trouble = explain_unapplied(missing)
+        return _find_wrong(_("Migrations"), trouble.cause, trouble.cure)
     return _find_sound(_("Migrations"), _("all applied"))
 
 
 def examine_broker() -> Finding:
     """Tell whether the broker answers, over the connection that messages are sent by."""
+    if not apps.is_installed("django_dramatiq"):
+        text = _("django_dramatiq is not in INSTALLED_APPS")
+        return _find_wrong(_("Broker"), text, _("Add it there, and name the broker in DRAMATIQ_BROKER."))
     broker = dramatiq.get_broker()
     name, kind = _("Broker"), type(broker).__name__
     knock = _find_knock(broker)
@@ -127,6 +136,18 @@ def examine_workers() -> Finding:
     if lacking:
         text = _("lack code: %(lacking)s") % {"lacking": _name_some(lacking)}
         return _find_wrong(name, text, _("Deploy the code to every worker and restart those that lack it."))
+    known = [worker.queues.split() for worker in alive if worker.queues]
+    if len(known) == len(alive) and not any(settings.queue in queues for queues in known):
+        read = _name_some(sorted({queue for queues in known for queue in queues}))
+        text = _("none reads the queue %(queue)s; they read: %(read)s") % {"queue": settings.queue, "read": read}
+        cure = _("Give every process one WFE_QUEUE, and rundramatiq no --queues, or that one.")
+        return _find_wrong(name, text, cure)
+    counted = [item for worker in alive for item in worker.foreign_messages.items()]
+    foreign = sorted({f"{database}: {number}" for database, number in counted})
+    if foreign:
+        text = _("got messages of another database: %(foreign)s") % {"foreign": _name_some(foreign)}
+        cure = _("Two projects use one broker and one queue: give each a WFE_QUEUE of its own, and restart them.")
+        return _find_wrong(name, text, cure)
     outdated = list_outdated(alive)
     if outdated:
         text = " ".join(str(one) for one in outdated[:NAMED]) + (" …" if len(outdated) > NAMED else "")
@@ -147,6 +168,9 @@ def examine_watchdog() -> Finding:
 
 def examine_definitions() -> Finding:
     """Tell whether every module of ``WFE_WORKFLOWS`` could be read, and every workflow in it taken over."""
+    if not settings.workflows:
+        cure = _("Write WFE_WORKFLOWS = “yourproject.workflows”, the module that defines or imports your workflows.")
+        return _find_wrong(_("Definitions"), _("WFE_WORKFLOWS is not set"), cure)
     failed = [
         *DefinitionModule.objects.exclude(error="").values_list("path", "error"),
         *Workflow.objects.filter(deleted=False).exclude(load_error="").values_list("path", "load_error"),
@@ -155,6 +179,8 @@ def examine_definitions() -> Finding:
         text = _name_some(f"{path}: {error.strip().splitlines()[-1][:200]}" for path, error in failed)
         return _find_wrong(_("Definitions"), text, _("Run manage.py wfe_check, and mend what it names."))
     number = Workflow.objects.filter(deleted=False).count()
+    if not number and was_never_read():
+        return _find_wrong(_("Definitions"), _("none has been read yet"), say_how_to_read())
     text = ngettext("%(number)d workflow", "%(number)d workflows", number) % {"number": number}
     return _find_sound(_("Definitions"), text)
 

@@ -35,6 +35,21 @@ class Worker(EngineModel):
         blank=True,
         help_text=_("The hash of the code that it holds of each workflow; empty where its files changed meanwhile."),
     )
+    queues = models.CharField(
+        _("queues"),
+        max_length=255,
+        default="",
+        db_default="",
+        blank=True,
+        help_text=_("The queues that it reads, with a space between two; empty: not known."),
+    )
+    foreign_messages: Any = models.JSONField(
+        _("messages of other databases"),
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        blank=True,
+        help_text=_("How many messages it got that are about another database, by the name of that."),
+    )
 
     class Meta:
         verbose_name = _("worker")

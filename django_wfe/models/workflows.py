@@ -69,7 +69,7 @@ class Definition(EngineModel):
     code_hash = models.CharField(
         _("code hash"), max_length=64, blank=True, help_text=_("SHA-256 of the source it was last loaded from.")
     )
-    code_read_at = models.DateTimeField(
+    code_read_at = MomentField(
         _("code read"), null=True, blank=True, help_text=_("When that source was read for the first time.")
     )
     layout = models.TextField(

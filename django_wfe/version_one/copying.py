@@ -14,7 +14,7 @@ import json
 import re
 from typing import Any
 
-from django_wfe.version_one.tables import ASIDE, PREFIX, TABLES_OF_BOTH, Columns
+from django_wfe.version_one.tables import ASIDE, PREFIX, TABLES_OF_BOTH, Columns, refuse_filled
 
 START = "django_wfe.steps.__start__"
 UNKNOWN = "unknown"
@@ -124,6 +124,22 @@ SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid)
 FROM pg_constraint
 WHERE contype = 'f' AND confrelid = ANY(%s::regclass[]) AND conrelid <> ALL(%s::regclass[])
 """
+
+
+def needs_copy(cursor: Any) -> bool:
+    """Tell whether the old Jobs are still to be copied; not if a migration back and forth comes by a second time.
+
+    Raises:
+        CommandError: the new tables have rows, and they do not come from the old ones.
+    """
+    cursor.execute(
+        f"SELECT EXISTS (SELECT FROM {ASIDE}job), EXISTS (SELECT FROM {PREFIX}workflow),"
+        f" EXISTS (SELECT FROM {PREFIX}jobevent WHERE kind = 'adopted')"
+    )
+    has_old, has_new, is_done = cursor.fetchone()
+    if has_old and has_new and not is_done:
+        raise refuse_filled()
+    return not has_new
 
 
 def copy_into(cursor: Any, quote: Any, old: Columns) -> None:

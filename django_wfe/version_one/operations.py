@@ -13,7 +13,7 @@ from django.db import router
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-from django_wfe.version_one.copying import copy_into
+from django_wfe.version_one.copying import copy_into, needs_copy
 from django_wfe.version_one.tables import ASIDE, is_version_one, read_columns, refuse_missing, set_aside
 
 
@@ -69,7 +69,7 @@ class TakeOver(_DataOperation):
             elif "job" not in found:
                 raise refuse_missing()
             old = read_columns(cursor, ASIDE)
-            if old:
+            if old and needs_copy(cursor):
                 copy_into(cursor, schema_editor.quote_name, old)
 
     def describe(self) -> str:

@@ -130,6 +130,15 @@ def refuse_missing() -> CommandError:
     )
 
 
+def refuse_filled() -> CommandError:
+    """Return what to raise if Jobs of 1.x wait to be copied, and the new tables have been used already."""
+    return CommandError(
+        f"django-wfe: the jobs of 1.x in {ASIDE}job are not copied yet, and the new tables have rows already, whose "
+        "ids theirs may be. To copy them, empty the new tables first (migrate django_wfe zero, then migrate). To do "
+        f"without them, rename the tables {ASIDE}… and run migrate again."
+    )
+
+
 def _rename(name: str) -> str:
     return (ASIDE + name.removeprefix(PREFIX))[:LONGEST_NAME]
 

@@ -23,7 +23,7 @@ REENTRANT = threading.RLock()
 CONDITION = threading.Condition()
 SEMAPHORE = threading.Semaphore(2)
 QUEUE: "queue.Queue[int]" = queue.Queue(maxsize=10)
-MODULES = ["colorsys", "sched", "netrc", "stringprep", "tabnanny", "rlcompleter", "pyclbr", "symtable"]
+MODULES = ["colorsys", "sched", "netrc", "stringprep", "tabnanny", "pyclbr", "nturl2path", "keyword"]
 """Small modules of Python that nothing else here needs."""
 
 own = threading.local()

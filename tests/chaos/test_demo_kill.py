@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from django_wfe.demo.processes import list_descendants
+from django_wfe.demo.visits import Visit
 from tests.demo_helpers import ROOT
 from tests.demo_runs import DemoRun, delete_demo_directory, make_demo_directory, wait_until_gone
 from tests.waiting import wait_until
@@ -54,16 +56,71 @@ def test_kill_9_of_make_leaves_no_process(directory: Path, tmp_path: Path) -> No
         demo.end()
 
 
-@pytest.mark.parametrize("part", ["web", "workers", "postgresql"])
-def test_the_demo_says_which_part_died_and_ends_with_all_others(directory: Path, part: str) -> None:
+@pytest.mark.parametrize("part", ["web", "workers", "watchdog"])
+def test_a_part_that_is_killed_is_started_again_and_said_and_the_demo_works_on(directory: Path, part: str) -> None:
+    demo = DemoRun(directory, "--port", "0")
+    try:
+        address = demo.wait_until_up()
+        killed = wait_for_part(demo, part)
+        left = list_descendants(killed)
+        os.kill(killed, signal.SIGKILL)
+        wait_until(
+            lambda: f"The part '{part}' was ended by SIGKILL. It is started again, as process " in demo.output,
+            timeout=30,
+            message=lambda: f"it is not said:\n{demo.output}",
+        )
+        wait_until_gone([killed, *left])
+        assert wait_for_part(demo, part) != killed
+        finish_a_job(address)
+        assert demo.process.poll() is None
+    finally:
+        demo.end()
+
+
+def test_a_worker_process_that_is_killed_is_replaced_and_its_step_is_run_again(directory: Path) -> None:
+    demo = DemoRun(directory, "--port", "0")
+    try:
+        address = demo.wait_until_up()
+        finish_a_job(address)
+        visit = Visit(address)
+        visit.sign_in()
+        job = visit.start_job("Monthly report")
+        visit.answer(visit.open_question(job, "OrderReport"), {"minutes": "0.25"})
+
+        def collects_figures() -> bool:
+            rows = visit.wait_for_state(job, "ONGOING", by=visit.admin).rows
+            return any(
+                row.facts.get("state") == "RUNNING" and row.facts["step"].endswith("CollectFigures") for row in rows
+            )
+
+        wait_until(collects_figures, message="the figures are not being collected")
+        workers = wait_until(
+            lambda: list_children(wait_for_part(demo, "workers")), message="the workers have no processes"
+        )
+        # Whichever of them runs the step: both are killed.
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        wait_until_gone(workers)
+        report = visit.report(job)
+        assert [(step.step, step.state) for step in report.steps] == [
+            ("OrderReport", "FINISHED"),
+            ("CollectFigures", "LOST"),
+            ("CollectFigures", "FINISHED"),
+            ("MailReport", "FINISHED"),
+        ]
+        assert "The part 'workers' ended with exit code" in demo.output
+    finally:
+        demo.end()
+
+
+@pytest.mark.parametrize("part", ["postgresql", "broker"])
+def test_the_demo_says_which_server_died_and_ends_with_all_others(directory: Path, part: str) -> None:
     demo = DemoRun(directory, "--port", "0")
     try:
         demo.wait_until_up()
         log = directory / "logs" / f"{part}.log"
-        wait_until(log.read_text, message=f"{part} says nothing")
         pids = demo.list_processes()
-        # While a part becomes another program, as the workers do, it has no command line for a moment.
-        os.kill(wait_until(lambda: find_part(demo, part), message=f"there is no process of {part}"), signal.SIGKILL)
+        os.kill(wait_for_part(demo, part), signal.SIGKILL)
         assert demo.wait_for_end() == 1
         assert f"The demo stops: {part} was ended by SIGKILL. The end of {log}:\n    " in demo.output
         wait_until_gone(pids)
@@ -71,12 +128,37 @@ def test_the_demo_says_which_part_died_and_ends_with_all_others(directory: Path,
         demo.end()
 
 
+def finish_a_job(address: str) -> None:
+    """Have the web server, the watchdog's definitions and the workers do what they are for."""
+    visit = Visit(address)
+    wait_until(lambda: can_sign_in(visit), timeout=30, message="the web server does not come back")
+    job = visit.start_job("File intake")
+    visit.answer(visit.open_question(job, "AskForFile"), {"sample": "iso3166.tab"})
+    visit.report(job)
+
+
+def can_sign_in(visit: Visit) -> bool:
+    """Tell whether the web server answers; a connection that the killed one had is broken."""
+    try:
+        visit.sign_in()
+    except OSError:
+        return False
+    return True
+
+
+def wait_for_part(demo: DemoRun, part: str) -> int:
+    """The process of a part. While it becomes another program, as the workers do, it has no command line."""
+    return wait_until(lambda: find_part(demo, part), timeout=30, message=f"there is no process of {part}") or 0
+
+
 def find_part(demo: DemoRun, part: str) -> int | None:
     """The process of a part: a child of the supervisor, known by its command. None where none has it."""
     commands = {
         "web": "django_wfe.demo.web",
         "workers": "dramatiq",
+        "watchdog": "wfe_watchdog",
         "postgresql": "bin/postgres",
+        "broker": "valkey-server",
     }
     [supervisor] = list_children(demo.process.pid)
     for pid in list_children(supervisor):

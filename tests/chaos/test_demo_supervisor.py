@@ -12,6 +12,7 @@ import pytest
 
 from django_wfe.demo.processes import is_alive
 from django_wfe.demo.servers import PostgresServer, ValkeyServer
+from django_wfe.demo.supervisor import RESTARTS
 from tests.demo_helpers import ROOT, count_up, describe_processes, find_processes, query
 from tests.waiting import wait_until
 
@@ -38,11 +39,13 @@ role, log, how_it_goes_on = sys.argv[1:]
 if role == "guard":
     sys.exit(supervisor.guard([sys.executable, __file__, "supervisor", log, how_it_goes_on], with_parent=True))
 try:
-    with supervisor.Supervisor() as everything:
+    with supervisor.Supervisor(lambda line: print(line, flush=True)) as everything:
         command = [sys.executable, "-c", PART.format(how_it_goes_on=how_it_goes_on)]
         part = ChildProcess("the part", command, log_path=Path(log))
         part.start()
         everything.add(part)
+        if how_it_goes_on.startswith("'kept alive'"):
+            everything.keep_alive(part)
         print("started", flush=True)
         everything.wait_forever()
 except supervisor.StopRequested:
@@ -156,6 +159,17 @@ def test_a_part_that_is_killed_is_told_with_the_signal(start: Start, marker: str
     guard = start("import os; os.kill(os.getpid(), signal.SIGKILL)")
     output, _ = guard.communicate(timeout=20)
     assert "the part was ended by SIGKILL." in output
+    assert find_processes(marker) == []
+
+
+def test_a_part_that_is_kept_alive_is_started_again_until_it_has_died_too_often(
+    start: Start, tmp_path: Path, marker: str
+) -> None:
+    guard = start("'kept alive'; sys.exit(5)")
+    output, _ = guard.communicate(timeout=60)
+    assert guard.returncode == 3
+    assert output.count("The part 'the part' ended with exit code 5. It is started again, as process ") == RESTARTS
+    assert f"the part ended with exit code 5. The end of {tmp_path / 'part.log'}:" in output
     assert find_processes(marker) == []
 
 

@@ -100,7 +100,7 @@ def test_a_second_start_with_the_same_key_leads_to_the_first_job(workflow: Workf
     [
         ({"deleted": True}, "no longer declared"),
         ({"load_error": "tests.workflows.Asking: it is broken."}, "has problems"),
-        ({"current_definition": None}, "No definition"),
+        ({"current_definition": None}, "no definition of it was ever loaded"),
     ],
 )
 def test_a_workflow_that_cannot_start_says_why(changes: dict[str, object], reason: str, workflow: Workflow) -> None:

@@ -14,7 +14,7 @@ from django_wfe.discovery import steadiness, sync, sync_definitions
 from django_wfe.management.commands import wfe_watchdog
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, UNREACHABLE, Project, open_project
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 
 @pytest.fixture
@@ -100,7 +100,6 @@ def test_workflows_that_are_not_set_or_of_the_wrong_kind_are_an_error(settings, 
     assert "WFE_WORKFLOWS" in error
 
 
-@pytest.mark.django_db
 def test_a_comparison_with_the_database_tells_what_is_not_synced(project, read_here):
     project.write("flows", TWO_STEPS)
     output, error = run_check("--compare")

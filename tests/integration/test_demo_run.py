@@ -1,17 +1,23 @@
 """One run of the demo, from its start on a taken port to Ctrl-C and the next start."""
 
+import json
 import os
 import re
 import signal
 import socket
+from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
 from django_wfe.demo.browser import Browser, UnexpectedPage
+from django_wfe.states import JobState
 from tests.demo_runs import DemoRun, delete_demo_directory, make_demo_directory, wait_until_gone
 
 pytestmark = pytest.mark.integration
@@ -54,6 +60,7 @@ def test_the_next_free_port_is_taken_and_said(demo: RunningDemo) -> None:
 
 def test_the_logins_and_the_logs_are_told(demo: RunningDemo, directory: Path) -> None:
     assert re.search(r"as  admin, password admin", demo.run.output)
+    assert re.search(r"or  lead, password lead", demo.run.output)
     assert re.search(r"or  clerk, password clerk", demo.run.output)
     assert f"Logs are in {directory / 'logs'}" in demo.run.output
     names = {path.name for path in (directory / "logs").iterdir()}
@@ -78,8 +85,50 @@ def test_clerk_sees_jobs_but_no_people(demo: RunningDemo) -> None:
     browser.get("/admin/auth/user/", status=HTTPStatus.FORBIDDEN)
 
 
-def test_the_bare_address_leads_to_the_admin(demo: RunningDemo) -> None:
-    assert "/admin/login/" in Browser(demo.address).get("/").address
+def test_the_demo_opens_with_jobs_in_every_state(demo: RunningDemo) -> None:
+    jobs = list_jobs(demo.address)
+    states = Counter(job["state"] for job in jobs)
+    assert set(states) == {state.value for state in JobState}
+    assert states["FAILED"] == 7
+    browser = Browser(demo.address)
+    browser.sign_in("lead", "lead")
+    incidents = browser.get(browser.get("/").find_link("incident")).text
+    assert "The carrier does not answer." in incidents
+    assert "without a postcode" in incidents
+
+
+def test_the_start_page_tells_everybody_what_to_try_and_names_the_worker_that_runs_a_step(demo: RunningDemo) -> None:
+    page = Browser(demo.address).get("/")
+    for title in ("Answer as team lead", "Repair what failed", "Kill a worker", "See the REST API"):
+        assert title in page.text
+        assert title in demo.run.output or title == "Answer as team lead"
+    command = re.search(r"kill -9 (\d+)", page.text)
+    assert command is not None, page.text
+    assert int(command[1]) in demo.run.list_processes()
+    browser = Browser(demo.address)
+    browser.sign_in("lead", "lead")
+    for address in {link.address for link in page.links if "/admin/" in link.address or "/wfe/" in link.address}:
+        browser.get(address)
+
+
+def test_the_approver_reads_the_purchase_as_labels_and_values(demo: RunningDemo) -> None:
+    waiting = [job for job in list_jobs(demo.address) if job["state"] == "INPUT_REQUIRED"]
+    job = next(job for job in waiting if job["current_step"].endswith("AskTeamLead"))
+    browser = Browser(demo.address)
+    browser.sign_in("lead", "lead")
+    text = browser.get(f"/admin/django_wfe/job/{job['id']}/input/").text
+    for label in ("Requester", "Cost centre", "Description", "Unit price", "Needed by", "Total"):
+        assert label in text
+    assert text.index("Requester") < text.index("Cost centre") < text.index("Unit price") < text.index("Total")
+
+
+def list_jobs(address: str) -> list[dict[str, Any]]:
+    """All Jobs, as the REST API tells a program that signs in as the team lead."""
+    credentials = b64encode(b"lead:lead").decode()
+    request = Request(f"{address}wfe/jobs/?page_size=100", headers={"Authorization": f"Basic {credentials}"})
+    with urlopen(request, timeout=30) as response:
+        jobs: list[dict[str, Any]] = json.load(response)["results"]
+    return jobs
 
 
 def test_a_second_demo_on_the_same_folder_is_refused_and_told_where_the_first_is(
@@ -106,6 +155,7 @@ def test_ctrl_c_ends_everything_and_a_second_start_keeps_the_data(demo: RunningD
     form.fill("name", "Auditors")
     browser.submit(form, "_save")
     secret_key = (directory / "secret-key").read_text()
+    jobs = {job["id"] for job in list_jobs(demo.address)}
     pids = demo.run.list_processes()
     assert len(pids) > 8
 
@@ -118,6 +168,7 @@ def test_ctrl_c_ends_everything_and_a_second_start_keeps_the_data(demo: RunningD
     try:
         browser = Browser(again.wait_until_up())
         browser.sign_in("admin", "admin")
+        assert {job["id"] for job in list_jobs(again.wait_until_up())} == jobs
         assert "Auditors" in browser.get("/admin/auth/group/").text
         assert (directory / "secret-key").read_text() == secret_key
     finally:

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.models import Permission, User
 
-from django_wfe.demo.users import CLERK_PERMISSIONS, create_sample_users
+from django_wfe.demo.users import CLERK_PERMISSIONS, LEAD_PERMISSIONS, create_sample_users
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -13,9 +13,9 @@ def get_clerk() -> User:
     return get_user_model().objects.get(username="clerk")
 
 
-def test_both_sign_in_with_their_names_as_passwords() -> None:
+def test_all_sign_in_with_their_names_as_passwords() -> None:
     create_sample_users()
-    for name in ("admin", "clerk"):
+    for name in ("admin", "lead", "clerk"):
         user = authenticate(username=name, password=name)
         assert user is not None
         assert user.is_staff
@@ -28,9 +28,16 @@ def test_clerk_may_look_and_give_input_and_nothing_else() -> None:
     assert not get_clerk().is_superuser
 
 
-def test_every_permission_of_clerk_exists() -> None:
+def test_lead_may_also_repair_and_pause() -> None:
+    create_sample_users()
+    lead = get_user_model().objects.get(username="lead")
+    assert lead.get_all_permissions() == {f"django_wfe.{name}" for name in LEAD_PERMISSIONS}
+    assert set(LEAD_PERMISSIONS) - set(CLERK_PERMISSIONS) == {"view_worker", "retry_job", "pause_job"}
+
+
+def test_every_permission_of_clerk_and_lead_exists() -> None:
     existing = Permission.objects.filter(content_type__app_label="django_wfe").values_list("codename", flat=True)
-    assert set(CLERK_PERMISSIONS) <= set(existing)
+    assert {*CLERK_PERMISSIONS, *LEAD_PERMISSIONS} <= set(existing)
 
 
 def test_a_second_start_changes_neither_a_password_nor_the_number_of_people() -> None:
@@ -40,4 +47,4 @@ def test_a_second_start_changes_neither_a_password_nor_the_number_of_people() ->
     clerk.save()
     create_sample_users()
     assert authenticate(username="clerk", password="better") == clerk
-    assert get_user_model().objects.count() == 2
+    assert get_user_model().objects.count() == 3

@@ -1,12 +1,13 @@
 """The sample workflows from start to end, on a real database."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
 from django_wfe import provide_external_input, run_workflow
-from django_wfe.demo import file_intake, flaky_delivery, purchase_approval
+from django_wfe.demo import file_intake, flaky_delivery, monthly_report, purchase_approval, stock_count
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.lifecycle import retry_job
 from django_wfe.engine.output import read_log
@@ -154,18 +155,19 @@ class TestFlakyDelivery:
         [called] = [entry for entry in job.storage["data"] if entry["step"] == dotted_path(flaky_delivery.CallCarrier)]
         assert called["result"]["address"]["postcode"] == "8610"
 
-    def test_operator_retries_until_the_carrier_is_back(self) -> None:
+    @pytest.mark.parametrize(("carrier", "retries", "attempts"), [("BACK", 1, 3), ("DOWN", 2, 4)])
+    def test_operator_retries_until_the_carrier_is_back(self, carrier: str, retries: int, attempts: int) -> None:
         job = start_and_give(
             flaky_delivery.FlakyDelivery,
-            (flaky_delivery.PackParcel, pack("DOWN")),
+            (flaky_delivery.PackParcel, pack(carrier)),
             (flaky_delivery.CallCarrier, ADDRESS),
         )
-        for _ in range(2):
+        for _ in range(retries):
             assert (job.state, job.current_step) == (JobState.FAILED, dotted_path(flaky_delivery.CallCarrier))
             retry_job(job.pk)
             job = run_until_idle(job.pk)
         finish(job)
-        assert job.step_runs.filter(step=dotted_path(flaky_delivery.CallCarrier)).count() == 4
+        assert job.step_runs.filter(step=dotted_path(flaky_delivery.CallCarrier)).count() == attempts
 
 
 def pack(carrier: str) -> dict[str, Any]:
@@ -181,3 +183,31 @@ def finish(job: Job) -> Job:
     job = run_until_idle(job.pk)
     assert job.state == JobState.FINISHED, job.error
     return job
+
+
+class TestMonthlyReport:
+    def test_figures_are_collected_and_mailed(self) -> None:
+        answer = {"minutes": 0.0005, "mail_server": "works"}
+        job = start_and_give(monthly_report.MonthlyReport, (monthly_report.OrderReport, answer))
+        assert get_result(job) == {"sent": True, "figures": 1}
+
+    def test_mail_server_that_is_down_is_tried_again_in_a_quarter_of_an_hour(self) -> None:
+        job = Job.objects.get(pk=run_workflow(monthly_report.MonthlyReport))
+        provide_external_input(job.pk, {"minutes": 0, "mail_server": "is down until tomorrow"})
+        for _ in range(3):
+            for step_run in job.step_runs.filter(state=StepRunState.READY, due_at__lte=Now()):
+                run_step_run(step_run.pk)
+        job.refresh_from_db()
+        assert (job.state, job.current_step) == (JobState.WAITING, dotted_path(monthly_report.MailReport))
+        waiting = job.step_runs.get(state=StepRunState.READY)
+        assert waiting.due_at - waiting.created_at == timedelta(seconds=monthly_report.RETRY_AFTER)
+
+
+class TestStockCount:
+    def test_differences_are_booked(self) -> None:
+        counted = [{"article": "Shelf", "count": 20}, {"article": "Ladder", "count": 1}]
+        job = start_and_give(stock_count.StockCount, (stock_count.EnterCount, {"counted": counted}))
+        assert get_result(job) == [
+            {"article": "Shelf", "count": 20, "expected": 22, "difference": -2},
+            {"article": "Ladder", "count": 1, "expected": 0, "difference": 1},
+        ]

@@ -21,6 +21,7 @@ from django_wfe.engine.lifecycle import order_workflow_execution, pause_workflow
 from django_wfe.leadership import Leadership
 from django_wfe.management import health
 from django_wfe.models import DefinitionModule, StepRun, Worker, Workflow
+from django_wfe.tasks import run_step
 from tests import workflows
 from tests.engine_helpers import recording_dispatcher
 
@@ -118,7 +119,48 @@ def test_a_silent_worker_is_not_alive_and_one_that_lacks_code_is_named() -> None
     assert "barn:7: shop.flows.Charge" in finding.text
 
 
+def test_definitions_that_no_watchdog_has_read_are_wrong_until_one_has() -> None:
+    finding = find("Definitions")
+    assert (finding.ok, finding.text) == (False, "none has been read yet")
+    assert finding.cure == "Start the watchdog: “python manage.py wfe_watchdog”."
+    run_workflow(workflows.Linear)
+    assert find("Definitions").ok, "a project may start its workflows by their classes alone"
+
+
+def test_a_project_without_django_dramatiq_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health.apps, "is_installed", lambda app: app != "django_dramatiq")
+    finding = find("Broker")
+    assert (finding.ok, finding.text) == (False, "django_dramatiq is not in INSTALLED_APPS")
+
+
+def test_workflows_that_are_not_set_are_wrong(settings: Any) -> None:
+    settings.WFE_WORKFLOWS = ()
+    finding = find("Definitions")
+    assert (finding.ok, finding.text) == (False, "WFE_WORKFLOWS is not set")
+    assert "Write WFE_WORKFLOWS = " in finding.cure
+
+
+def test_workers_that_read_other_queues_are_wrong_and_those_of_which_it_is_not_known_are_not() -> None:
+    worker = Worker.objects.create(hostname="barn", pid=7, queues="default mail")
+    finding = find("Workers")
+    assert not finding.ok
+    assert finding.text == f"none reads the queue {run_step.queue_name}; they read: default, mail"
+    assert "Give every process one WFE_QUEUE" in finding.cure
+    for queues in ("", f"default {run_step.queue_name}"):
+        Worker.objects.filter(pk=worker.pk).update(queues=queues)
+        assert find("Workers").ok
+
+
+def test_workers_that_got_messages_of_another_database_are_wrong() -> None:
+    Worker.objects.create(hostname="barn", pid=7, foreign_messages={"blog/3f2a9c1d04be": 12})
+    finding = find("Workers")
+    assert not finding.ok
+    assert "got messages of another database: blog/3f2a9c1d04be: 12" in finding.text
+    assert "give each a WFE_QUEUE of its own" in finding.cure
+
+
 def test_a_definition_that_failed_to_load_is_wrong() -> None:
+    DefinitionModule.objects.create(path="shop.fine")
     assert find("Definitions").ok
     DefinitionModule.objects.create(path="shop.flows", error="ImportError:\nno module named shop")
     finding = find("Definitions")

@@ -179,3 +179,12 @@ def test_run_workflow_of_a_paused_workflow_starts_nothing(sent, commit):
     Workflow.objects.filter(pk=row.pk).update(paused=True)
     job = get_job(run_workflow(row.pk))
     assert job.state == JobState.PENDING
+
+
+def test_a_repeated_call_is_told_the_first_job_though_the_workflow_cannot_start_any_more():
+    job_id = order_workflow_execution(workflows.Linear, key="order 1042")
+    Workflow.objects.update(deleted=True)
+    path = "tests.workflows.Linear"
+    assert order_workflow_execution(path, key="order 1042") == job_id
+    with pytest.raises(WorkflowDeleted):
+        order_workflow_execution(path, key="order 1043")

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.db import connections
 from django.db.models import Count, Model, Prefetch
 
+import django_wfe
 from django_wfe.engine.lifecycle import claim_input, provide_external_input, run_workflow, save_draft
 from django_wfe.models import Job, JobEvent, StepRun, Worker, Workflow
+from django_wfe.models.database import EngineManager, EngineModel
 from tests.console import build_world, sign_in_superuser
 from tests.workflows import Asking, Linear
 
@@ -39,6 +43,24 @@ def _lost(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_router_of_these_tests_does_lead_nowhere() -> None:
     with pytest.raises(AssertionError, match="nowhere"):
         Job.objects.using("nowhere").count()
+
+
+def test_each_table_of_the_engine_is_held_to_it() -> None:
+    models = list(apps.get_app_config("django_wfe").get_models())
+    assert len(models) > 10
+    for model in models:
+        assert issubclass(model, EngineModel), model
+        assert isinstance(model._default_manager, EngineManager), model
+        assert isinstance(model._base_manager, EngineManager), model
+        for field in model._meta.concrete_fields:
+            if field.remote_field is not None:
+                assert type(field).__module__ == EngineModel.__module__, field
+
+
+def test_each_time_of_the_engine_is_one_that_keeps_its_instant() -> None:
+    for file in (Path(django_wfe.__file__).parent / "models").glob("*.py"):
+        # As a call: the field itself derives from it.
+        assert " = models.DateTimeField(" not in file.read_text(), file
 
 
 def test_every_way_to_read_rows_finds_those_of_the_engines_database() -> None:

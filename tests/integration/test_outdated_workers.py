@@ -68,21 +68,22 @@ def test_code_whose_file_changed_before_anybody_looked_is_told_apart_from_that_o
     assert hash_held_code(flow) == ""
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_worker_tells_its_code_once_and_again_when_it_has_a_new_row(project):
     project.write("flows", TWO_STEPS)
     flow = load_workflow(f"{project.flows}.Flow")
     worker, again = create_worker(), create_worker()
     note = CodeNote()
-    note.tell(worker.pk)
+    note.tell(worker.pk).join()
     worker.refresh_from_db()
     assert worker.code == {f"{project.flows}.Flow": hash_code(flow)}
     with CaptureQueriesContext(
         connection,
     ) as captured:
         for _ in range(3):
-            note.tell(worker.pk)
+            assert note.tell(worker.pk) is None
     assert len(captured) == 0
-    note.tell(again.pk)
+    note.tell(again.pk).join()
     again.refresh_from_db()
     assert again.code == worker.code
 

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone, translation
 
-from django_wfe import order_workflow_execution, run_workflow
+from django_wfe import order_workflow_execution, run_workflow, signals
 from django_wfe.engine import performing
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.heartbeat import get_worker
@@ -432,6 +432,23 @@ class TestInATransactionOfTheCallers:
         with transaction.atomic():
             assert run_to_end(declared.ActThenWrite).state == JobState.FAILED
             assert Group.objects.filter(name="written").exists()
+
+
+@pytest.mark.parametrize("leave", [leave_begin, leave_block])
+def test_a_receiver_that_leaves_a_transaction_open_harms_no_step(leave, act, outside):
+    def receive(**named: Any) -> None:
+        leave(named["step_run"])
+
+    before = read_session()
+    act(lambda step: None)
+    signals.step_finished.connect(receive)
+    try:
+        job_id = run_workflow(declared.ActThenWrite)
+    finally:
+        signals.step_finished.disconnect(receive)
+    assert outside(f"SELECT state FROM django_wfe_job WHERE id = {job_id}") == [("FINISHED",)]
+    assert outside("SELECT name FROM auth_group") == [(f"written by {job_id}",)]
+    assert read_session() == before
 
 
 def test_messages_find_sound_sessions_though_another_actor_left_them_open(act, sent):

@@ -236,6 +236,30 @@ def test_a_second_migrate_does_nothing(database) -> None:
     assert counted == (Job.objects.count(), JobEvent.objects.count(), Definition.objects.count(), read_tables())
 
 
+def test_a_migration_back_and_forth_copies_nothing_twice(database) -> None:
+    database(build_version_one(3))
+    migrate()
+    migrate("django_wfe", "0001")
+    migrate()
+    assert JobEvent.objects.filter(kind="adopted").count() == Job.objects.count() == len(JOBS)
+    migrate("django_wfe", "zero")
+    migrate()
+    assert JobEvent.objects.filter(kind="adopted").count() == Job.objects.count() == len(JOBS)
+
+
+def test_tables_that_were_used_before_the_old_jobs_came_are_not_mixed_with_theirs(database) -> None:
+    database(build_version_one(3, has_records=False))
+    migrate("django_wfe", "0001")
+    database(
+        "INSERT INTO django_wfe_workflow SELECT 99, 'shop.New', 'New', '', '', FALSE, FALSE, NULL, '', '', '[]', ''"
+    )
+    with pytest.raises(CommandError, match="empty the new tables first"):
+        migrate()
+    migrate("django_wfe", "zero")
+    migrate()
+    assert Job.objects.count() == len(JOBS)
+
+
 def test_tables_of_1x_without_a_record_of_a_migration_are_taken_over_too(database) -> None:
     database(build_version_one(3, has_records=False))
     migrate()

@@ -166,10 +166,11 @@ def test_trouble_is_told_once_and_its_end_too(project, watchdog, monkeypatch, ca
     for _ in range(3):
         watchdog.recover()
     told = [record.getMessage() for record in caplog.records]
+    cure = 'See that PostgreSQL runs, and look at DATABASES["default"].'
     failed = "The sweep failed, and is tried again every round without saying so: "
     assert told == [
         f"This watchdog leads (term {Lease.objects.get().term}).",
-        f"{failed}the database does not answer: the server is gone",
+        f"{failed}The database does not answer: the server is gone. {cure}",
         "The sweep works again.",
     ]
 

@@ -1,5 +1,6 @@
 """What ``manage.py check`` says about the settings of a project."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,10 @@ def only(messages: list[CheckMessage]) -> CheckMessage:
 
 
 def give_broker(settings, *middleware: object) -> None:
-    settings.DRAMATIQ_BROKER = {"BROKER": "dramatiq.brokers.stub.StubBroker", "MIDDLEWARE": list(middleware)}
+    settings.DRAMATIQ_BROKER = {
+        "BROKER": "dramatiq.brokers.stub.StubBroker",
+        "MIDDLEWARE": [*middleware, checks._CONNECTIONS_MIDDLEWARE],
+    }
 
 
 def pretend_database(monkeypatch, **values: object) -> None:
@@ -39,7 +43,13 @@ def pretend_database(monkeypatch, **values: object) -> None:
 
 def test_all_checks_are_registered_under_the_tag():
     registered = {check for check in registry.registry.get_checks() if checks.TAG in check.tags}
-    assert registered == {checks.check_database, checks.check_broker, checks.check_settings, checks.check_workflows}
+    assert registered == {
+        checks.check_database,
+        checks.check_broker,
+        checks.check_settings,
+        checks.check_workflows,
+        checks.check_migrations,
+    }
 
 
 def test_every_message_has_an_own_id_and_a_hint(project, settings, monkeypatch):
@@ -120,6 +130,12 @@ def test_the_app_that_brings_the_messages_must_be_installed(monkeypatch):
     assert only(checks.check_broker(None)).id == "wfe.E003"
 
 
+def test_broken_connections_that_nobody_closes_are_a_warning(settings):
+    settings.DRAMATIQ_BROKER = {"BROKER": "dramatiq.brokers.stub.StubBroker"}
+    message = only(checks.check_broker(None))
+    assert (message.id, checks._CONNECTIONS_MIDDLEWARE in message.hint) == ("wfe.W011", True)
+
+
 def test_middleware_that_harms_is_a_warning_as_text_and_as_object(settings):
     from django_dramatiq.middleware import AdminMiddleware
 
@@ -151,6 +167,16 @@ def test_a_setting_of_the_wrong_kind_is_an_error_with_its_name_and_value(setting
     assert repr(value) in message.msg or repr(value[0]) in message.msg
 
 
+def test_a_folder_for_logs_that_cannot_be_written_is_a_warning(settings, tmp_path):
+    (tmp_path / "file").touch()
+    settings.WFE_LOG_DIR = str(tmp_path / "file" / "logs")
+    message = only(checks.check_settings(None))
+    assert (message.id, repr(settings.WFE_LOG_DIR) in message.msg) == ("wfe.W013", True)
+    for folder in (tmp_path, tmp_path / "made" / "when" / "needed"):
+        settings.WFE_LOG_DIR = str(folder)
+        assert checks.check_settings(None) == []
+
+
 def test_a_watchdog_interval_of_zero_is_allowed(settings):
     settings.WFE_WATCHDOG_INTERVAL = 0
     assert checks.check_settings(None) == []
@@ -172,6 +198,42 @@ def test_a_workflows_file_that_cannot_be_imported_is_an_error_and_no_crash(proje
     message = only(checks.check_workflows(None))
     assert (message.id, isinstance(message, Error)) == ("wfe.E005", True)
     assert project.flows in message.msg
+
+
+@pytest.mark.parametrize(
+    ("source", "number"), [("1 / 0", "005"), ("import nowhere_at_all", "005"), ("", "006"), (UNREACHABLE, "008")]
+)
+@pytest.mark.parametrize("command", ["runserver", "rundramatiq", "migrate", "check", "not-a-command"])
+def test_a_broken_file_fails_the_check_and_lets_every_other_command_begin(
+    project, monkeypatch, source, number, command
+):
+    project.write("flows", source)
+    monkeypatch.setattr(sys, "argv", ["manage.py", command])
+    message = only(checks.check_workflows(None))
+    fails = command in ("check", "not-a-command")
+    assert (message.id, isinstance(message, Error)) == (f"wfe.{'E' if fails else 'W'}{number}", fails)
+    assert ("No new job of it starts until then." in message.hint) != fails
+
+
+@pytest.mark.parametrize("value", [[], ["nowhere.at_all"]])
+def test_a_setting_that_is_wrong_stops_every_command(settings, monkeypatch, value):
+    settings.WFE_WORKFLOWS = value
+    monkeypatch.setattr(sys, "argv", ["manage.py", "runserver"])
+    assert isinstance(only(checks.check_workflows(None)), Error)
+
+
+def test_near_misses_are_warnings_with_their_cure(project):
+    project.write("flows", TWO_STEPS.replace("class Flow(Workflow):", "class Flow(Workflow):\n    group = ['clerks']"))
+    message = only(checks.check_workflows(None))
+    assert (message.id, type(message).__name__) == ("wfe.W010", "Warning")
+    assert "Did you mean 'groups'?" in message.msg
+
+
+def test_a_workflow_whose_graph_is_misspelt_is_told_so_beside_the_empty_module(project):
+    project.write("flows", TWO_STEPS.replace("DIGRAPH", "DIAGRAPH"))
+    empty, near_miss = checks.check_workflows(None)
+    assert empty.id == "wfe.E006"
+    assert "Did you mean 'DIGRAPH'?" in near_miss.msg
 
 
 def test_a_workflows_file_without_a_workflow_is_an_error(project):

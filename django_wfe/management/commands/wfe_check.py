@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_wfe.conf import settings
+from django_wfe.discovery.modules import explain_emptiness
 from django_wfe.discovery.reading import ModuleReading
 from django_wfe.discovery.steadiness import read_steadily
 from django_wfe.engine.definitions import DeclaredWorkflow
 from django_wfe.engine.needed_code import list_needed_code, say_cure, say_needed_code
+from django_wfe.management.base import EngineCommand
+from django_wfe.management.health import examine_database, examine_migrations
 from django_wfe.models import Workflow
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Reads the definitions in a child process, as the watchdog does, and prints each problem with its cure."""
 
     help = "Prints each problem of the declared workflows, with its cure. Exit code 1 where there is any."
-    requires_system_checks: Any = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -35,10 +35,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, compare: bool, **options: Any) -> None:
-        try:
-            modules = settings.workflows
-        except ImproperlyConfigured as error:
-            raise CommandError(str(error)) from error
+        modules = settings.workflows
         if not modules:
             raise CommandError(_("WFE_WORKFLOWS is not set: name the module that defines your workflows."))
         readings = read_steadily(modules)
@@ -48,6 +45,8 @@ class Command(BaseCommand):
         if compare:
             problems += self._print_differences(declared)
             problems += self._print_needed_code()
+        else:
+            self._note_database()
         if problems:
             raise CommandError(
                 ngettext("%(number)d problem.", "%(number)d problems.", problems) % {"number": problems}, returncode=1
@@ -59,14 +58,26 @@ class Command(BaseCommand):
             )
         )
 
+    def _note_database(self) -> None:
+        """Say what is wrong with the database, which is no problem of the definitions: those are read without it."""
+        for look in (examine_database, examine_migrations):
+            finding = look()
+            if not finding.ok:
+                note = _("Note: %(text)s %(cure)s") % {"text": finding.text, "cure": finding.cure}
+                self.stderr.write(self.style.WARNING(note))
+                return
+
     def _print_module(self, reading: ModuleReading) -> int:
         error = reading.error
         if not error and not reading.workflows:
-            error = _("%(module)s names no Workflow with a DIGRAPH. Define or import one in it.") % {
-                "module": reading.module
+            error = _("%(module)s names no Workflow with a DIGRAPH. %(cure)s") % {
+                "module": reading.module,
+                "cure": explain_emptiness(reading.module),
             }
         if error:
             self.stdout.write(self.style.ERROR(error))
+        for warning in reading.warnings:
+            self.stdout.write(self.style.WARNING(_("Warning: %(warning)s") % {"warning": warning}))
         return int(bool(error))
 
     def _print_workflow(self, workflow: DeclaredWorkflow) -> int:
@@ -79,10 +90,7 @@ class Command(BaseCommand):
         return len(workflow.problems)
 
     def _print_differences(self, declared: dict[str, DeclaredWorkflow]) -> int:
-        try:
-            rows = dict(Workflow.objects.filter(deleted=False).values_list("path", "current_definition__fingerprint"))
-        except Error as error:
-            raise CommandError(_("The database cannot be asked: %(error)s") % {"error": error}) from error
+        rows = dict(Workflow.objects.filter(deleted=False).values_list("path", "current_definition__fingerprint"))
         differences = 0
         for path, workflow in declared.items():
             if workflow.graph is not None and rows.get(path) != workflow.graph.fingerprint:

@@ -6,11 +6,12 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_wfe.engine.explain import explain_job
+from django_wfe.management.base import EngineCommand
 from django_wfe.management.health import examine
 from django_wfe.models import Job
 
@@ -31,12 +32,10 @@ WRONG = frozenset(
 """The causes for a job's standing still that somebody has to see to."""
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Looks at everything that jobs need, or says why one job is where it is."""
 
     help = "Says what is wrong with the engine and what to do, or why a job is where it is. Exit code 1: something is."
-    # What is wrong with the workflows' code is among what it tells.
-    requires_system_checks: Any = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("job", nargs="?", type=int, metavar="JOB_ID", help=_("Say why this job is where it is."))

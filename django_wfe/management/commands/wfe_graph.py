@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django_wfe.discovery import collect_workflows
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
 from django_wfe.graph import Graph, get_label
+from django_wfe.management.base import EngineCommand
 from django_wfe.models import Definition, Workflow
 from django_wfe.rendering.dot import DotFailed
 from django_wfe.rendering.graph_files import GRAPH_FORMATS, write_graph_file
@@ -20,11 +21,10 @@ from django_wfe.steps import dotted_path
 from django_wfe.workflows import compile_graph
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Draws the graph of a workflow as the code declares it, or, where it is gone from the code, as it last was."""
 
     help = "Prints the graph of a workflow in Graphviz's DOT language, or writes it to SVG, PNG and DOT files."
-    requires_system_checks: Any = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("workflow", help=_("Its dotted path, its class name or its label."))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from django_wfe.engine.lifecycle import VERBS
+from django_wfe.management.base import EngineCommand
 from django_wfe.management.job_commands import acting, bulk, showing
 from django_wfe.management.job_commands.arguments import add_arguments
 from django_wfe.management.job_commands.choosing import find_user
@@ -25,14 +26,12 @@ ACTIONS: dict[str, Callable[..., None]] = {
 }
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Every operator's verb from the shell, through the same service calls as the admin and the REST API."""
 
     help = (
         "Shows, starts, answers and repairs jobs. Exit code 0: done; 1: refused, for one job at least; 2: wrong usage."
     )
-    # An operator must reach the jobs also while the workflows' code is broken.
-    requires_system_checks: Any = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_arguments(parser)

@@ -22,7 +22,13 @@ from django_wfe.engine.starting import run_job_here
 from django_wfe.exceptions import WFEException
 from django_wfe.management.job_commands.arguments import read_json, read_verb_options
 from django_wfe.management.job_commands.bulk import preview, start
-from django_wfe.management.job_commands.choosing import choose_jobs, find_job, find_workflow, is_id
+from django_wfe.management.job_commands.choosing import (
+    choose_jobs,
+    find_job,
+    find_startable_workflow,
+    find_workflow,
+    is_id,
+)
 from django_wfe.management.job_commands.output import Output, refuse, reject
 from django_wfe.management.job_commands.showing import describe
 from django_wfe.models import Job
@@ -38,7 +44,7 @@ def start_one(
     **options: Any,
 ) -> None:
     """Start a job, with the input of its first step where that is given, and run it here where that is asked for."""
-    row = find_workflow(workflow)
+    row = find_startable_workflow(workflow)
     given = read_json(first_input, "--first-input") if first_input is not None else NOT_GIVEN
     try:
         started = start_job(row, key=key, first_input=given, actor=user, source=Source.COMMAND, run_here=here)

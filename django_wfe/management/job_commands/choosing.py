@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.management.base import CommandError
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
+from django_wfe.engine import lifecycle as engine
+from django_wfe.engine.declared import explain_unknown, list_declared_as
 from django_wfe.engine.incidents import jobs_of_incident
 from django_wfe.engine.rights import list_visible_jobs
-from django_wfe.management.job_commands.output import refuse, reject
+from django_wfe.exceptions import WFEException
+from django_wfe.management.job_commands.output import REFUSED, refuse, reject
 from django_wfe.models import Job, Workflow
 
 LARGEST_ID = 2**63 - 1
@@ -44,8 +48,23 @@ def find_workflow(name: str) -> Workflow:
         raise reject(
             _("Several workflows are called %(name)s. Give one of: %(paths)s") % {"name": name, "paths": paths}
         )
-    known = ", ".join(Workflow.objects.filter(deleted=False).values_list("path", flat=True)) or _("none")
-    raise refuse(_("There is no workflow %(name)s. There are: %(paths)s") % {"name": name, "paths": known})
+    known = ", ".join(Workflow.objects.filter(deleted=False).values_list("path", flat=True))
+    cure = _("There are: %(paths)s") % {"paths": known} if known else explain_unknown(name)
+    raise refuse(_("There is no workflow %(name)s. %(cure)s") % {"name": name, "cure": cure})
+
+
+def find_startable_workflow(name: str) -> Workflow:
+    """Give the workflow of this name, as ``find_workflow``. One that is declared and not read yet is recorded."""
+    try:
+        return find_workflow(name)
+    except CommandError as error:
+        declared = list_declared_as(name) if error.returncode == REFUSED else []
+        if len(declared) != 1:
+            raise
+    try:
+        return engine.find_workflow(declared[0])
+    except WFEException as error:
+        raise refuse(str(error)) from error
 
 
 def find_job(job_id: int, user: Any) -> Job:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.engine.lifecycle import explain_job, list_verbs
 from django_wfe.engine.rights import has_permission
+from django_wfe.engine.start_rules import explain_no_workflows
 from django_wfe.management.job_commands.choosing import choose_jobs, find_job
 from django_wfe.management.job_commands.output import Output
 from django_wfe.models import Job
@@ -60,7 +61,7 @@ def list_jobs(
     output.give([describe(job) for job in rows])
     output.table([job.pk, job.state, job.workflow.name, job.current_step, _write_time(job.created_at)] for job in rows)
     if not rows:
-        output.say(_("No jobs."))
+        output.say(f"{_('No jobs.')} {explain_no_workflows()}".rstrip())
 
 
 def describe(job: Job) -> dict[str, Any]:
