@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from django_wfe.demo.launch import CANNOT_LAUNCH
-from django_wfe.demo.processes import ChildProcess, SignalInbox, list_descendants
+from django_wfe.demo.processes import ChildProcess, SignalInbox, is_alive, kill_session, list_descendants
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.unit
@@ -155,3 +155,34 @@ def test_the_handlers_from_before_come_back_when_the_inbox_closes() -> None:
     with SignalInbox([signal.SIGUSR1]):
         assert signal.getsignal(signal.SIGUSR1) is not before
     assert signal.getsignal(signal.SIGUSR1) is before
+
+
+def test_a_child_runs_in_the_folder_that_is_given(tmp_path: Path) -> None:
+    child = make_child("import os; print(os.getcwd())", tmp_path / "child.log", folder=tmp_path)
+    child.start()
+    assert child.wait(10)
+    assert child.read_last_lines() == [str(tmp_path)]
+
+
+def test_what_a_killed_process_has_started_is_ended_with_its_session_and_nothing_else(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "code = 'import time; time.sleep(600)'\n"
+        "for alone in (False, True):\n"
+        "    child = subprocess.Popen([sys.executable, '-I', '-S', '-c', code], start_new_session=alone)\n"
+        "    print(child.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    child = make_child(code, tmp_path / "child.log")
+    child.start()
+    wait_until(lambda: len(child.read_last_lines()) == 2, message="it started nothing")
+    same_session, other_session = map(int, child.read_last_lines())
+    try:
+        child.kill()
+        assert child.wait(10)
+        assert is_alive(same_session)
+        kill_session(child.pid)
+        assert not is_alive(same_session)
+        assert is_alive(other_session)
+    finally:
+        os.kill(other_session, signal.SIGKILL)
