@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,29 @@ class Slow(steps.Step):
 
 class TimingOut(workflows.Workflow):
     DIGRAPH = {steps.__start__: [Slow]}
+
+
+class Door:
+    """A context manager that never gets through with its end, and may hold anything."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        while True:
+            time.sleep(0.01)
+
+
+class StayInDoor(steps.Step):
+    timeout = 0.1
+
+    def execute(self, _input=None):
+        with Door():
+            note(self)
+
+
+class Stuck(workflows.Workflow):
+    DIGRAPH = {steps.__start__: [StayInDoor]}
 
 
 class WriteAtomically(steps.Step):

@@ -181,3 +181,23 @@ def test_the_log_of_a_running_step_can_be_followed(environment: dict[str, str], 
         (gate / f"{job_id}.open").touch()
         _sweep_until(job_id, JobState.FINISHED)
         assert read_log(job) == "at the gate\nthrough the gate\n"
+
+
+@pytest.mark.usefixtures("sweeping")
+def test_a_worker_that_an_interrupt_may_have_damaged_finishes_its_steps_and_makes_room_for_another(
+    broker_url: str, environment: dict[str, str], gate: Path
+) -> None:
+    """A step could only be interrupted where it may hold a lock: it fails, its neighbour is not cut off."""
+    with running_workers(environment, broker_url, threads=2) as workers:
+        neighbour, _ = _start_held_job(gate)
+        stuck = order_workflow_execution(workflows.Stuck)
+        wait_until(lambda: Job.objects.get(pk=stuck).state == JobState.FAILED, timeout=60)
+        assert "TimeoutError" in Job.objects.get(pk=stuck).error
+        (gate / f"{neighbour}.open").touch()
+        workers.process.wait(timeout=60)
+        assert "has to be started anew" in workers.read_log()
+        assert "Door.__exit__" in workers.read_log(), "it says where the step was"
+    assert "TimeoutError" in Job.objects.get(pk=stuck).error
+    with running_workers(environment, broker_url):
+        _sweep_until(neighbour, JobState.FINISHED)
+    assert not StepRun.objects.filter(state=StepRunState.LOST).exists()
