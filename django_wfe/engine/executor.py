@@ -18,7 +18,7 @@ from django_wfe.engine.heartbeat import WorkerProcess, get_worker
 from django_wfe.engine.outcomes import Canceled, Failed, Finished, Lost, Outcome, Parked
 from django_wfe.engine.output import capture_output
 from django_wfe.engine.performing import clean_up, describe_error, find_step_class, perform
-from django_wfe.engine.sessions import discard_session, restore_sessions
+from django_wfe.engine.sessions import discard_session, restore_sessions, shield_hooks
 from django_wfe.engine.settling import settle, settle_surely
 from django_wfe.exceptions import Interrupt
 from django_wfe.models import StepRun, StepRunState
@@ -71,8 +71,9 @@ def _run_one(claim: Claim, worker: WorkerProcess, until: float | None) -> Claim 
             if is_connection_error(error) or connections[DATABASE].needs_rollback:
                 raise
             # Whatever went wrong in the engine, the run must not stay RUNNING and count as lost with its worker.
-            logger.exception("Job %s: the outcome of %s could not be recorded.", claim.job_id, claim.step)
-            return _commit(claim, Failed(failure=describe_engine_error(error, claim.step)), capture, worker, until)
+            failure = describe_engine_error(error, claim.step)
+            logger.error("Job %s: %s: %s\n%s", claim.job_id, claim.step, failure.message, failure.traceback)
+            return _commit(claim, Failed(failure=failure), capture, worker, until)
 
 
 def _run_and_commit(claim: Claim, worker: WorkerProcess, capture: Capture, until: float | None) -> Claim | None:
@@ -94,7 +95,9 @@ def _run_atomic(
     outcome: Outcome | None = None
     try:
         with transaction.atomic(using=DATABASE):
+            hooks = len(connections[DATABASE].run_on_commit)
             outcome = perform(claim, step_class, worker, capture)
+            shield_hooks(connections[DATABASE], hooks)
             if not isinstance(outcome, Finished):
                 raise _RollBack(outcome)
             settled = settle(claim, outcome, capture, keep=_may_keep(worker, until))

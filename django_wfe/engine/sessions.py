@@ -14,6 +14,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import Error, connections
@@ -21,6 +22,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
+from django_wfe.engine.failures import describe_failure, name_function
 from django_wfe.engine.interrupts import ActiveRun
 
 IDLE, IN_ERROR = 0, 3
@@ -109,6 +111,26 @@ def discard_session(wrapper: BaseDatabaseWrapper) -> None:
     except (Error, wrapper.Database.Error) as error:  # type: ignore[attr-defined]
         logger.debug("Closing a session raised %r.", error)
     wrapper.connection = None
+
+
+def shield_hooks(wrapper: BaseDatabaseWrapper, first: int) -> None:
+    """Have what a step's ``on_commit`` hooks raise be logged: its result is committed by then, and stays so.
+
+    Args:
+        first: the index of the first of them. The engine's own come after it, and Django would drop them.
+    """
+    hooks = wrapper.run_on_commit[first:]
+    wrapper.run_on_commit[first:] = [(hook[0], partial(_run_hook, hook[1]), True) for hook in hooks]
+
+
+def _run_hook(hook: Callable[[], Any]) -> None:
+    try:
+        hook()
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        failure = describe_failure(error, name_function(hook))
+        logger.error("%s, called after the commit, raised %s\n%s", name_function(hook), failure, failure.traceback)
 
 
 @dataclass(slots=True)

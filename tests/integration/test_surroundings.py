@@ -384,6 +384,22 @@ def test_an_error_of_the_engine_fails_the_run_and_names_both(act, monkeypatch):
     assert "the step is broken here" in job.error
 
 
+@pytest.mark.parametrize("error", [ValueError("too late"), SystemExit(3)])
+def test_what_a_hook_raises_after_the_commit_of_an_atomic_step_is_logged_and_the_job_goes_on(error, act, caplog):
+    def hook_and_write(step: Step) -> None:
+        def raise_it() -> None:
+            raise error
+
+        transaction.on_commit(raise_it)
+        Group.objects.create(name="by the step")
+
+    act(hook_and_write)
+    job = Job.objects.get(pk=run_workflow(declared.ActAtomicallyThenWrite))
+    assert (job.state, job.error) == (JobState.FINISHED, "")
+    assert Group.objects.count() == 2
+    assert f"raise_it, called after the commit, raised {type(error).__name__}" in caplog.text
+
+
 class TestInATransactionOfTheCallers:
     """As Django's TestCase does, and ``run_workflow`` inside ``transaction.atomic()``."""
 
