@@ -119,8 +119,8 @@ def shield_hooks(wrapper: BaseDatabaseWrapper, first: int) -> None:
     Args:
         first: the index of the first of them. The engine's own come after it, and Django would drop them.
     """
-    hooks = wrapper.run_on_commit[first:]
-    wrapper.run_on_commit[first:] = [(hook[0], partial(_run_hook, hook[1]), True) for hook in hooks]
+    hooks: list[Any] = wrapper.run_on_commit
+    hooks[first:] = [(hook[0], partial(_run_hook, hook[1]), True) for hook in hooks[first:]]
 
 
 def _run_hook(hook: Callable[[], Any]) -> None:
