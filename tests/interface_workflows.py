@@ -237,10 +237,11 @@ class SayingOddThings(workflows.Workflow):
 
 
 class WrongInit(steps.Step):
-    """Takes no context."""
+    """Can be made by its signature, and cannot all the same."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, context=None):
+        super().__init__(context)
+        raise LookupError("__init__ finds nothing")
 
     def execute(self, _input=None):
         return "never"

@@ -59,7 +59,7 @@
                 counterpart.value = field.value;
             }
         }
-        for (const box of part.querySelectorAll("pre, .wfe-scroll, .wfe-timeline__scroll")) {
+        for (const box of part.querySelectorAll("pre, .wfe-readable, .wfe-scroll, .wfe-timeline__scroll")) {
             const { scrollLeft, scrollTop } = box;
             const counterpart = (scrollLeft || scrollTop) && findCounterpart(box, part, fresh);
             if (counterpart) {

@@ -73,7 +73,7 @@ def test_what_is_unfolded_or_focused_stays_while_the_page_refreshes(open_page: C
     job_id = run_workflow(Asking)
     page = open_page(build("django_wfe_job_change", job_id))
     fold = page.locator("tr[data-number='1'] details").first
-    fold.locator("summary").click()
+    fold.locator("summary").first.click()
     expect(fold).not_to_have_attribute("open", "")
     pause = page.locator("a[data-verb='pause']")
     pause.focus()

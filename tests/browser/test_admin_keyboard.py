@@ -54,7 +54,7 @@ def test_the_page_of_a_job(open_view: Callable[..., Page]) -> None:
     tab_to(page, page.locator("#job-timeline a[href='#run-1-1']"))
     fold = page.locator("tr#run-1-1 details").first
     before = fold.get_attribute("open")
-    press(page, fold.locator("summary"))
+    press(page, fold.locator("summary").first)
     assert fold.get_attribute("open") != before
     page.reload()
     press(page, page.get_by_role("link", name="Give input"))

@@ -116,9 +116,9 @@ def test_unfolded_data_focus_and_places_scrolled_to_survive(open_view: Callable[
     page = open_view("django_wfe_job_change", job_id)
     stop_clock(page)
     fold = page.locator("tr#run-1-1 details").first
-    fold.locator("summary").click()
+    fold.locator("summary").first.click()
     expect(fold).to_have_attribute("open", "")
-    fold.locator("pre").evaluate("(pre) => pre.scrollTo(0, 300)")
+    fold.locator(".wfe-readable").evaluate("(data) => data.scrollTo(0, 300)")
     node = page.locator("#job-graph a[href='#run-1-1']")
     node.focus()
 
@@ -128,7 +128,7 @@ def test_unfolded_data_focus_and_places_scrolled_to_survive(open_view: Callable[
     expect(page.locator("tr#run-1-1")).to_contain_text("superseded")
     expect(page.locator("#content-main")).to_have_attribute("data-state", "INPUT_RECEIVED")
     expect(fold).to_have_attribute("open", "")
-    assert fold.locator("pre").evaluate("(pre) => pre.scrollTop") == 300
+    assert fold.locator(".wfe-readable").evaluate("(data) => data.scrollTop") == 300
     # The node is another element now, drawn anew, and has the focus.
     expect(page.locator("#job-graph a[href='#run-1-1']")).to_be_focused()
 

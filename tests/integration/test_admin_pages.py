@@ -287,7 +287,7 @@ def test_the_pages_are_well_without_any_data() -> None:
         "No job waits for input.",
         "No job stands failed.",
         "No worker has been heard of for 30 seconds.",
-        "All declared workflows are loaded.",
+        "No definition has been read yet. Start the watchdog",
     ):
         assert sentence in text
 
