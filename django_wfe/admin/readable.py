@@ -89,7 +89,7 @@ class _Drawing:
 
     def _draw_record(self, record: dict[str, Any], depth: int) -> SafeString:
         entries = [(label, self.draw(value, depth - 1)) for label, value in self._take(_label(self._sort(record)))]
-        drawn = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", entries)
+        drawn = format_html_join("", '<div><dt translate="no">{}</dt><dd>{}</dd></div>', entries)
         return format_html('<dl class="wfe-values">{}</dl>{}', drawn, _tell_rest(len(record) - len(entries)))
 
     def _draw_list(self, values: list[Any], depth: int) -> SafeString:
@@ -98,7 +98,7 @@ class _Drawing:
         return format_html('<ul class="wfe-values-list">{}</ul>{}', drawn, _tell_rest(len(values) - len(items)))
 
     def _draw_table(self, records: list[dict[str, Any]], columns: list[tuple[str, str]]) -> SafeString:
-        heads = format_html_join("", '<th scope="col">{}</th>', ((label,) for _key, label in columns))
+        heads = format_html_join("", '<th scope="col" translate="no">{}</th>', ((label,) for _key, label in columns))
         rows = []
         for record in records:
             if self._left < len(columns):
@@ -150,7 +150,7 @@ def _draw_scalar(value: Any) -> SafeString | str:
         return _("yes") if value else _("no")
     if value == "":
         return format_html('<span class="wfe-quiet">{}</span>', _("empty"))
-    return format_html('<span class="wfe-value">{}</span>', str(value))
+    return format_html('<span class="wfe-value" translate="no">{}</span>', str(value))
 
 
 def _label(record: dict[str, Any]) -> list[tuple[str, Any]]:

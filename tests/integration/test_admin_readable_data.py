@@ -69,7 +69,7 @@ def test_pages_of_the_job_and_of_the_step_run_show_the_same(job: Job) -> None:
         get_html(client, "django_wfe_job_change", job.pk),
         get_html(client, "django_wfe_steprun_change", run.pk),
     ):
-        assert "<dt>Cost centre</dt>" in html
+        assert '<dt translate="no">Cost centre</dt>' in html
         assert 'data-label="Unit price"' in html
         assert "&quot;unit_price&quot;: &quot;199.90&quot;" in html
 
@@ -94,6 +94,6 @@ def test_a_result_that_is_cut_is_shown_as_the_json_that_there_is(job: Job) -> No
             [PREVIEW_CHARACTERS, run.pk],
         )
     html = get_html(sign_in_superuser(), "django_wfe_job_input", job.pk)
-    assert "<dt>" not in html
+    assert "<dt" not in html
     assert "&quot;cost_centre&quot;: &quot;xxx" in html
     assert "It is longer" in html

@@ -22,7 +22,7 @@ def read(html: str) -> str:
 
 def test_a_record_is_read_as_labels_and_values() -> None:
     html = draw({"unit_price": "49.90", "in_stock": True, "sold": False, "note": None, "comment": ""})
-    assert html.count("<dt>") == 5
+    assert html.count("<dt ") == 5
     assert read(html) == "Unit price 49.90 In stock yes Sold no Note – Comment empty"
 
 
@@ -33,7 +33,7 @@ def test_the_fields_come_in_the_order_of_the_form_and_the_others_after_them() ->
 
 def test_a_list_of_flat_records_is_a_table_whose_cells_know_their_column() -> None:
     html = draw([{"a": 1, "b": "x"}, {"b": "y", "c": None}], {"b": 0})
-    assert re.findall(r'<th scope="col">(.*?)</th>', html) == ["B", "A", "C"]
+    assert re.findall(r'<th scope="col" translate="no">(.*?)</th>', html) == ["B", "A", "C"]
     assert html.count("<tr>") == 3
     assert 'data-label="B"' in html
     assert read(html) == "B A C x 1 – y – –"
@@ -71,7 +71,7 @@ def test_numbers_keep_every_digit() -> None:
 
 def test_what_is_long_ends_and_says_how_much_more_there_is() -> None:
     html = draw({f"key_{number}": number for number in range(VALUES_SHOWN + 3)})
-    assert html.count("<dt>") == VALUES_SHOWN
+    assert html.count("<dt ") == VALUES_SHOWN
     assert "3 more are in the JSON." in html
     assert "1 more is in the JSON." in draw([[number] for number in range(VALUES_SHOWN // 2 + 1)])
     table = draw([{"a": 1, "b": 2}] * VALUES_SHOWN)
