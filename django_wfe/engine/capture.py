@@ -54,40 +54,24 @@ class Capture:
         epoch: how many times the step run has been claimed, this time included.
     """
 
-    __slots__ = (
-        "_drained",
-        "_is_filing",
-        "_is_forked",
-        "_limit",
-        "_logfile",
-        "_parts",
-        "_room",
-        "_sequence",
-        "_spool",
-        "_unfiled",
-        "_unwritten",
-        "has_ended",
-        "is_closing",
-        "lock",
-        "step_run_id",
-    )
+    # Set where they differ from these: most step runs put nothing out.
+    has_ended = False
+    is_closing = False
+    _drained: Piece | None = None
+    _is_filing = False
+    _is_forked = False
+    _spool: Spool | None = None
 
     def __init__(self, step_run_id: int, logfile: str = "", epoch: int = 1) -> None:
         self.step_run_id = step_run_id
         # Reentrant, since a signal handler or a finalizer may print in the midst of a print.
         self.lock = threading.RLock()
-        self.has_ended = False
-        self.is_closing = False
         self._parts: list[str] = []
         self._unwritten: list[Piece] = []
-        self._drained: Piece | None = None
         self._limit = self._room = settings.max_log_bytes
-        self._sequence = min(epoch - 1, LAST_EPOCH) * PIECES_PER_EPOCH
+        self._sequence = 0 if epoch == 1 else min(epoch - 1, LAST_EPOCH) * PIECES_PER_EPOCH
         self._logfile = logfile
         self._unfiled: list[str] = []
-        self._is_filing = False
-        self._spool: Spool | None = None
-        self._is_forked = False
 
     def write(self, text: str) -> bool:
         """Take a piece of output; beyond ``WFE_MAX_LOG_BYTES`` it is dropped, and the log says so.

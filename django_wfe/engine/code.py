@@ -112,13 +112,18 @@ def hold_definition(workflow_path: str, fingerprint: str) -> bool:
     return matches
 
 
+def has_refusals() -> bool:
+    """Return whether this process must not run the Jobs of some definition."""
+    return bool(_refusals)
+
+
 def find_refusal(workflow_path: str, fingerprint: str) -> str:
     """Return why this process must not run a Job of this definition; "" where it may.
 
     It must not where the definition is today's, and its own code an older one that only a restart replaces. As
     ``hold_definition`` found it last.
     """
-    return _refusals.get((workflow_path, fingerprint), "") if _refusals else ""
+    return _refusals.get((workflow_path, fingerprint), "")
 
 
 def install_reloader(function: Callable[[str], None]) -> None:

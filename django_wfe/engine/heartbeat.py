@@ -13,7 +13,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from django.db import DatabaseError, InterfaceError, connections
 
@@ -46,6 +46,23 @@ _FIND_ENDED_ELSEWHERE = """
 SELECT run.id, run.state, job.state FROM django_wfe_steprun AS run JOIN django_wfe_job AS job ON job.id = run.job_id
 WHERE run.id = ANY(%s) AND (run.state <> 'RUNNING' OR run.worker_id <> %s OR job.state = 'CANCELED')
 """
+
+
+class _Watched:
+    """The block in which a run is watched over; a class, since each step passes here."""
+
+    __slots__ = ("_run", "_worker")
+
+    def __init__(self, worker: WorkerProcess, run: ActiveRun) -> None:
+        self._worker = worker
+        self._run = run
+
+    def __enter__(self) -> ActiveRun:
+        self._worker.begin_run(self._run)
+        return self._run
+
+    def __exit__(self, *exception: object) -> None:
+        self._worker.end_run(self._run)
 
 
 class WorkerProcess:
@@ -127,22 +144,25 @@ class WorkerProcess:
         logger.error("Worker %s ends, and has to be started anew: %s.", self.id, reason)
         os.kill(self.pid, signal.SIGTERM)
 
-    @contextmanager
-    def watch(self, claim: Claim, capture: Capture, timeout: float | None) -> Iterator[ActiveRun]:
+    def watch(self, claim: Claim, capture: Capture, timeout: float | None) -> AbstractContextManager[ActiveRun]:
         """Watch over a step run while the block runs. ``timeout`` is in seconds."""
-        run = ActiveRun(claim, capture, None if timeout is None else read_clock() + timeout)
+        return _Watched(self, ActiveRun(claim, capture, None if timeout is None else read_clock() + timeout))
+
+    def begin_run(self, run: ActiveRun) -> None:
+        """Look after a run from now on."""
         with self._lock:
-            self._active[claim.step_run_id] = run
-        self._ensure_thread()
-        if timeout is not None:
+            self._active[run.claim.step_run_id] = run
+        if self._thread is None:
+            self._ensure_thread()
+        if run.deadline is not None:
             self._interrupter.add(run)
-        try:
-            yield run
-        finally:
-            with self._lock:
-                self._active.pop(claim.step_run_id, None)
-            if run.deadline is not None or run.asked is not None:
-                self._interrupter.remove(run)
+
+    def end_run(self, run: ActiveRun) -> None:
+        """Forget a run."""
+        with self._lock:
+            self._active.pop(run.claim.step_run_id, None)
+        if run.deadline is not None or run.asked is not None:
+            self._interrupter.remove(run)
 
     @contextmanager
     def offer_suspect_slot(self) -> Iterator[bool]:

@@ -100,6 +100,9 @@ class ActiveRun:
         with self.lock:
             self.boundary = None
             is_set, self._is_set = self._is_set, False
+            if self.asked is None:
+                # The frame holds this run: a circle would keep all that the step had until the garbage collector comes.
+                self._bottom = None
         if is_set:
             # By its own thread, so that it cannot arrive any later.
             _set_exception(ctypes.c_ulong(self.thread_id), None)
@@ -157,6 +160,7 @@ class ActiveRun:
     def find_damage(self) -> tuple[Place, str]:
         """Return where the interrupt has hit the step's code, and the name of that place: it may be broken now."""
         spots = list_traceback(self.raised.__traceback__, self._bottom) if self.raised and self._bottom else None
+        self._bottom = None
         if not spots:
             return Place.GOOD, ""
         code, _, module = spots[0]

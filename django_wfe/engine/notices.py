@@ -6,7 +6,6 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable
-from contextvars import copy_context
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -15,6 +14,7 @@ from django.dispatch import Signal
 
 from django_wfe import signals
 from django_wfe.conf import DATABASE
+from django_wfe.engine.contexts import enter_context
 from django_wfe.engine.failures import describe_failure, name_function
 from django_wfe.engine.output import get_capture, resume_capture
 from django_wfe.engine.sessions import restore_sessions
@@ -82,7 +82,7 @@ def _send_on_commit(signal: Signal, load: Callable[[], dict[str, Any]]) -> None:
     def send() -> None:
         was_in_block = connections[DATABASE].in_atomic_block
         with resume_capture(capture):
-            copy_context().run(_send_safely, signal, load)
+            enter_context().run(_send_safely, signal, load)
         if not was_in_block:
             # Receivers are code like that of steps, and may leave a transaction open.
             restore_sessions()

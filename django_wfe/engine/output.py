@@ -39,16 +39,15 @@ class capture_output(Hearing):
     __slots__ = ("_own",)
 
     def __init__(self, step_run_id: int, logfile: str = "", epoch: int = 1) -> None:
-        self._own = Capture(step_run_id, logfile, epoch)
-        super().__init__(self._own)
+        self._own = self._capture = Capture(step_run_id, logfile, epoch)
 
     def __enter__(self) -> Capture:  # type: ignore[override]
         begin_routing()
-        super().__enter__()
+        Hearing.__enter__(self)
         return self._own
 
     def __exit__(self, *exception: object) -> None:
-        super().__exit__()
+        Hearing.__exit__(self)
         end_routing()
         pieces = self._own.end()
         # Where the run was cut off, what has come meanwhile goes with it, or was committed with it.

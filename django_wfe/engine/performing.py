@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import decimal
 import json
 import sys
-from contextvars import copy_context
 from datetime import timedelta
 from typing import Any
 
@@ -17,8 +15,9 @@ from django_wfe.encoding import encode
 from django_wfe.engine.boundaries import Death, cross
 from django_wfe.engine.capture import Capture
 from django_wfe.engine.claims import Claim
-from django_wfe.engine.code import find_refusal, load_node
+from django_wfe.engine.code import find_refusal, has_refusals, load_node
 from django_wfe.engine.connections import is_connection_broken, is_connection_error
+from django_wfe.engine.contexts import enter_context
 from django_wfe.engine.failures import clean, describe_failure, describe_reason
 from django_wfe.engine.heartbeat import WorkerProcess
 from django_wfe.engine.inputs import list_values, load_input
@@ -49,7 +48,7 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
     watch = SessionWatch(own_transaction=step_class.atomic)
     outcome: Outcome | None = None
     try:
-        outcome = copy_context().run(_perform, claim, step_class, worker, capture, watch)
+        outcome = enter_context().run(_perform, claim, step_class, worker, capture, watch)
     finally:
         run = watch.run
         was_interrupted = outcome is None or (run is not None and run.asked is not None)
@@ -69,7 +68,7 @@ def clean_up(claim: Claim, step: Step) -> None:
     """Let a canceled step clean up after itself. What it raises is logged."""
     watch = SessionWatch(own_transaction=False)
     try:
-        copy_context().run(step.on_cancel)
+        enter_context().run(step.on_cancel)
     except (*CUT_OFF, Interrupt):
         raise
     except BaseException as error:
@@ -87,8 +86,6 @@ def clean_up(claim: Claim, step: Step) -> None:
 def _perform(
     claim: Claim, step_class: type[Step], worker: WorkerProcess, capture: Capture, watch: SessionWatch
 ) -> Outcome:
-    # A context variable holds the decimal context, which is changed in place.
-    decimal.setcontext(decimal.getcontext().copy())
     model: BaseModel | None = None
     try:
         if has_input(step_class):
@@ -171,9 +168,10 @@ def find_step_class(claim: Claim) -> type[Step] | Outcome:
             "Mend the loop, or raise the setting and retry."
         ) % {"steps": f"{claim.number - 1:,}"}
         return Failed(failure=describe_reason(reason, claim.step, "TooManySteps"))
-    refusal = find_refusal(claim.workflow_path, load_graph(claim.definition_id).fingerprint)
-    if refusal:
-        return Parked(reason=clean(refusal))
+    if has_refusals():
+        refusal = find_refusal(claim.workflow_path, load_graph(claim.definition_id).fingerprint)
+        if refusal:
+            return Parked(reason=clean(refusal))
     try:
         return load_node(claim.step)
     except CodeNotLoaded as error:

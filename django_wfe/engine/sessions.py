@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from django.db import Error, connections
@@ -50,12 +51,15 @@ logger = logging.getLogger("django_wfe.engine")
 class _Session:
     """A connection of this thread, with the raw one below it and how that was when it was new."""
 
-    __slots__ = ("options", "raw", "wrapper")
+    __slots__ = ("options", "raw", "read_options", "wrapper")
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
         self.wrapper = wrapper
         self.raw: Any = wrapper.connection
-        self.options = _read_options(self.raw)
+        # What the driver knows of a session's settings. psycopg 3 calls one of them otherwise.
+        read_only = "readonly" if hasattr(self.raw, "readonly") else "read_only"
+        self.read_options = attrgetter("autocommit", "isolation_level", read_only, "deferrable")
+        self.options = self.read_options(self.raw)
 
 
 class _Thread(threading.local):
@@ -151,16 +155,14 @@ class SessionWatch:
             open is the caller's, and kept whatever the step does.
     """
 
-    __slots__ = ("_blocks", "_changed", "_ended_transaction", "_hook", "_outer", "_own_transaction", "_wrappers", "run")
+    # Set where they differ from these: a step that leaves all as it was is to cost next to nothing.
+    run: ActiveRun | None = None
+    _blocks: list[tuple[BaseDatabaseWrapper, _Block]] | tuple[()] = ()
+    _changed = False
+    _ended_transaction = False
 
     def __init__(self, *, own_transaction: bool) -> None:
-        self.run: ActiveRun | None = None
         self._own_transaction = own_transaction
-        self._hook = self._watch_statement
-        self._wrappers: list[tuple[BaseDatabaseWrapper, int]] = []
-        self._blocks: list[tuple[BaseDatabaseWrapper, _Block]] = []
-        self._changed = False
-        self._ended_transaction = False
         thread = _thread
         self._outer, thread.watch = thread.watch, self
         for session in thread.sessions:
@@ -168,29 +170,42 @@ class SessionWatch:
 
     def note_new(self, wrapper: BaseDatabaseWrapper) -> None:
         """Watch over a connection that the step has made; one that it has only made anew is watched already."""
-        if self._hook not in wrapper.execute_wrappers:
+        if self._watch_statement not in wrapper.execute_wrappers:
             self._join(wrapper)
 
     def _join(self, wrapper: BaseDatabaseWrapper) -> None:
         if wrapper.in_atomic_block:
-            self._blocks.append((wrapper, self._enter_block(wrapper)))
-        self._wrappers.append((wrapper, len(wrapper.execute_wrappers)))
-        wrapper.execute_wrappers.append(self._hook)
+            self._blocks = [*self._blocks, (wrapper, self._enter_block(wrapper))]
+        wrapper.execute_wrappers.append(self._watch_statement)
 
     def finish(self, *, interrupted: bool) -> str:
         """Put the sessions right, and return what the step has left open, or ""."""
         thread = _thread
         thread.watch = self._outer
-        for wrapper, count in self._wrappers:
-            del wrapper.execute_wrappers[count:]
+        hook = self._watch_statement
+        for session in thread.sessions:
+            hooks = session.wrapper.execute_wrappers
+            if hook in hooks:
+                # With those that the step has added and left.
+                del hooks[hooks.index(hook) :]
         is_unknown = interrupted or self._changed
         if self._blocks:
             return self._finish_in_blocks(is_unknown=is_unknown)
         left = ""
         for session in thread.sessions:
+            wrapper, raw = session.wrapper, session.raw
+            if (
+                not is_unknown
+                and wrapper.connection is raw
+                and not wrapper.in_atomic_block
+                and wrapper.autocommit
+                and raw.info.transaction_status == IDLE
+                and session.read_options(raw) == session.options
+            ):
+                continue  # as nearly always
             flaw = _describe_flaw(session)
             if flaw or is_unknown:
-                discard_session(session.wrapper)
+                discard_session(wrapper)
                 left = left or (flaw if flaw is not _OPTIONS else "")
         return left
 
@@ -273,12 +288,6 @@ def _describe_flaw(session: _Session) -> str:
         return _("it left a block of transaction.atomic() without its end")
     if raw.info.transaction_status != IDLE:
         return _OPTIONS if raw.closed else _("it left a transaction open")
-    if not wrapper.autocommit or raw is not session.raw or _read_options(raw) != session.options:
+    if not wrapper.autocommit or raw is not session.raw or session.read_options(raw) != session.options:
         return _OPTIONS
     return ""
-
-
-def _read_options(raw: Any) -> tuple[Any, ...]:
-    """Read what the driver knows of a session's settings. psycopg 3 calls one of them otherwise."""
-    read_only = raw.readonly if hasattr(raw, "readonly") else raw.read_only
-    return raw.autocommit, raw.isolation_level, read_only, raw.deferrable

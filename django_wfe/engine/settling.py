@@ -46,17 +46,18 @@ def settle(claim: Claim, outcome: Outcome, capture: Capture | None, *, keep: boo
     Args:
         keep: claim the next step run for this worker, where there is one that can run; else it is dispatched.
     """
-    settled = _settle(claim, outcome, capture, keep=keep)
+    if isinstance(outcome, Finished):  # the hot path
+        settled = _settle_finished(claim, outcome, capture, keep=keep)
+    else:
+        settled = _settle_other(claim, outcome, capture)
     if capture is not None and not settled.accepted:
         # The log is kept all the same.
         capture.restore()
     return settled
 
 
-def _settle(claim: Claim, outcome: Outcome, capture: Capture | None, *, keep: bool) -> Settled:
+def _settle_other(claim: Claim, outcome: Outcome, capture: Capture | None) -> Settled:
     match outcome:
-        case Finished():
-            return _settle_finished(claim, outcome, capture, keep=keep)
         case Failed(failure=failure, wait_seconds=None):
             return fail_job(claim, failure, capture, state=StepRunState.FAILED)
         case Failed(failure=failure, wait_seconds=float(wait_seconds)):
