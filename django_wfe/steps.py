@@ -24,10 +24,13 @@ TRANSITION_KEYWORDS = frozenset({"external_input", "logfile", "result"})
 
 @dataclass(slots=True, kw_only=True)
 class StepContext:
-    """What the engine tells one step run about its surroundings."""
+    """What the engine tells one step run about its surroundings.
+
+    ``idempotency_key`` is a text, or what makes it: most steps do not ask for theirs.
+    """
 
     load_job: Callable[[], Any]
-    idempotency_key: str
+    idempotency_key: str | Callable[[], str]
     attempt: int
     external_input_model: Any = None
     job: Any = field(default=None, init=False)
@@ -87,7 +90,8 @@ class Step:
     @property
     def idempotency_key(self) -> str:
         """A text that stays the same over all attempts at this node, to give to external systems."""
-        return self._get_context().idempotency_key
+        key = self._get_context().idempotency_key
+        return key if isinstance(key, str) else key()
 
     @property
     def attempt(self) -> int:

@@ -46,11 +46,11 @@ class Capture:
     that are on their way are in order, and each is with one party alone.
 
     Attributes:
+        logfile: the path of a file that gets the text as well, or "".
         is_closing: a commit has drained it: the step's own code is over, but for what waits for the commit.
         has_ended: the commit is over too.
 
     Args:
-        logfile: the path of a file that gets the text as well, or "" for none.
         epoch: how many times the step run has been claimed, this time included.
     """
 
@@ -70,7 +70,7 @@ class Capture:
         self._unwritten: list[Piece] = []
         self._limit = self._room = settings.max_log_bytes
         self._sequence = 0 if epoch == 1 else min(epoch - 1, LAST_EPOCH) * PIECES_PER_EPOCH
-        self._logfile = logfile
+        self.logfile = logfile
         self._unfiled: list[str] = []
 
     def write(self, text: str) -> bool:
@@ -202,7 +202,7 @@ class Capture:
             text = f"{kept}\n[log cut here: it is longer than WFE_MAX_LOG_BYTES = {self._limit:,}]\n"
         self._room -= size
         self._parts.append(text)
-        if self._logfile:
+        if self.logfile:
             self._unfiled.append(text)
 
     def _number(self) -> Piece:
@@ -237,7 +237,7 @@ class Capture:
                 text = "".join(self._unfiled)
                 self._unfiled.clear()
             try:
-                _append_to_file(self._logfile, text)
+                _append_to_file(self.logfile, text)
             finally:
                 with self.lock:
                     self._is_filing = False

@@ -37,9 +37,8 @@ class Claim:
     worker_id: uuid.UUID
     lost_before: int = 0
 
-    @property
-    def idempotency_key(self) -> str:
-        """Stable over the attempts at this node."""
+    def build_idempotency_key(self) -> str:
+        """Return what is stable over the attempts at this node."""
         return build_idempotency_key(self.job_uuid, self.number)
 
     @property

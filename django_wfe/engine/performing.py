@@ -93,7 +93,7 @@ def _perform(
         step = step_class(
             StepContext(
                 load_job=lambda: Job.objects.select_related("workflow").get(pk=claim.job_id),
-                idempotency_key=claim.idempotency_key,
+                idempotency_key=claim.build_idempotency_key,
                 attempt=claim.attempt,
                 external_input_model=model,
             )
@@ -180,7 +180,7 @@ def find_step_class(claim: Claim) -> type[Step] | Outcome:
 
 def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -> Outcome:
     graph = load_graph(claim.definition_id)
-    offered = {"external_input": list_values(model), "logfile": claim.logfile}
+    offered = {"external_input": list_values(model), "logfile": active.capture.logfile}
     step_class = type(step)
     outgoing = graph.list_edges_from(claim.step)
     cross("before execute")
