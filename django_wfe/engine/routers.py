@@ -46,7 +46,11 @@ def begin_routing() -> None:
     global _users, _before
     with _lock:
         if _users == 0:
-            _before = (_unwrap(sys.stdout), _unwrap(sys.stderr))
+            out, errors = sys.stdout, sys.stderr
+            _before = (
+                out._stream if type(out) is Router else out,
+                errors._stream if type(errors) is Router else errors,
+            )
         _users += 1
         if type(sys.stdout) is not Router:
             if _routers[0]._stream is not sys.stdout:
@@ -145,10 +149,6 @@ class RouterBuffer(io.BufferedIOBase):
         """Flush the stream that the router stands for."""
         if not self.closed:
             self._router.flush()
-
-
-def _unwrap(stream: Any) -> Any:
-    return stream._stream if type(stream) is Router else stream
 
 
 def _listen_to_logging() -> None:
