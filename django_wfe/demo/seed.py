@@ -101,21 +101,21 @@ class Seeding:
 
         lamp, desk = _item("Desk lamp", 3, "49.90"), _item("Standing desk", 2, "640.00")
         waiting = {
-            "purchase-desks": ("Nour Haddad", [desk, lamp], "The two desks by the window wobble."),
-            "purchase-chairs": ("Jonas Weber", [_item("Office chair", 6, "189.00")], None),
-            "purchase-training": ("Mei Tanaka", [_item("First-aid course", 4, "210.00")], "The next course is in May."),
+            "purchase-desks": ("Front office", [desk, lamp], "The two desks by the window wobble."),
+            "purchase-chairs": ("Sales team", [_item("Office chair", 6, "189.00")], None),
+            "purchase-training": ("Workshop", [_item("First-aid course", 4, "210.00")], "The next course is in May."),
         }
         for key, (requester, items, note) in waiting.items():
             self._wanted[self._purchase(key, requester, items, note)] = "INPUT_REQUIRED"
-        self._wanted[self._purchase("purchase-lamps", "Nour Haddad", [lamp], None)] = "FINISHED"
-        approved = self._purchase("purchase-shelves", "Jonas Weber", [_item("Shelf", 8, "75.00")], None)
+        self._wanted[self._purchase("purchase-lamps", "Front office", [lamp], None)] = "FINISHED"
+        approved = self._purchase("purchase-shelves", "Sales team", [_item("Shelf", 8, "75.00")], None)
         self._answer(approved, "AskTeamLead", {"answer": "approve", "comment": ""}, by=self._lead)
         self._wanted[approved] = "FINISHED"
-        paused = self._purchase("purchase-van", "Mei Tanaka", [_item("Delivery van", 1, "31500.00")], None)
+        paused = self._purchase("purchase-van", "Workshop", [_item("Delivery van", 1, "31500.00")], None)
         self._wait_for_question(paused, "AskDirector")
         pause_job(paused, actor=self._admin, reason="The offer is being checked.")
         self._wanted[paused] = "PAUSED"
-        canceled = self._purchase("purchase-twice", "Jonas Weber", [_item("Office chair", 6, "189.00")], "Asked twice.")
+        canceled = self._purchase("purchase-twice", "Sales team", [_item("Office chair", 6, "189.00")], "Asked twice.")
         self._wait_for_question(canceled, "AskTeamLead")
         cancel_job(canceled, actor=self._admin, reason="It was asked for twice.")
         self._wanted[canceled] = "CANCELED"
