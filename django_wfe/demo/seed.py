@@ -16,8 +16,8 @@ TIMEOUT = 45.0  # seconds for the Jobs to come where they should be
 LOOK_INTERVAL = 0.1  # seconds
 
 ADDRESS = {"street": "Harbour Road 7", "town": "Ghent"}
-STRICT_RECIPIENTS = ("A. Maes", "B. Peeters", "C. Janssens")
-LUCKLESS_RECIPIENTS = ("D. Jacobs", "E. Wouters", "F. Claes", "G. Goossens")
+STRICT_RECIPIENTS = ("The bakery", "The clinic", "The library")
+LUCKLESS_RECIPIENTS = ("The bookshop", "The florist", "The school", "The theatre")
 
 
 def main() -> None:
