@@ -60,8 +60,10 @@ class _Code:
         name, nones = "", 0
         for instruction in self.instructions:
             kind = instruction.opname
-            if kind in ("LOAD_METHOD", "LOAD_ATTR", "LOAD_SPECIAL"):
+            if kind in ("LOAD_METHOD", "LOAD_ATTR"):
                 name = str(instruction.argval)
+            elif kind == "LOAD_SPECIAL":  # since Python 3.14: __enter__ and __exit__ of a with block
+                name = instruction.argrepr
             elif kind.startswith(("CALL", "PRECALL")):
                 # The end of a with block calls __exit__ with three times None.
                 self.names[instruction.offset] = "__exit__" if nones >= 3 else name
