@@ -12,12 +12,13 @@ from dramatiq.middleware import Middleware, SkipMessage
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.bulk import work_on_bulk
-from django_wfe.engine.connections import is_connection_error
+from django_wfe.engine.connections import is_connection_error, may_pass
 from django_wfe.engine.database_trouble import explain_database_error
 from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.green_threads import refuse_green_threads
 from django_wfe.engine.heartbeat import get_worker, stop_worker
 from django_wfe.engine.sessions import check_sessions
+from django_wfe.engine.transactions import atomic
 from django_wfe.exceptions import GreenThreads
 from django_wfe.foreign_messages import OPTION, ForeignMessages, name_own_database
 from django_wfe.models import Worker
@@ -151,12 +152,15 @@ class WorkerLifeMiddleware(Middleware):
         written = " ".join(sorted(queues, key=lambda name: name != run_step.queue_name))
         try:
             get_worker().start(threads=threads)
-            Worker.objects.filter(pk=get_worker().id).update(queues=written[:255])
+            with atomic():
+                Worker.objects.filter(pk=get_worker().id).update(queues=written[:255])
         except (DatabaseError, InterfaceError) as error:
             trouble = explain_database_error(error)
-            if trouble is None:
+            if trouble is None and not may_pass(error):
                 raise
-            logger.error("This worker cannot work yet, and tries again every %g s. %s", ENLIST_SECONDS, trouble)
+            logger.error(
+                "This worker cannot work yet, and tries again every %g s. %s", ENLIST_SECONDS, trouble or error
+            )
             connections[DATABASE].close()
             return False
         return True

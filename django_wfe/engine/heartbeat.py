@@ -26,6 +26,7 @@ from django_wfe.engine.interrupts import ActiveRun, Interrupter
 from django_wfe.engine.output import flush_capture
 from django_wfe.engine.recovery import find_held
 from django_wfe.engine.settling import settle_lost
+from django_wfe.engine.transactions import atomic
 from django_wfe.engine.versions import CodeNote
 from django_wfe.exceptions import StepCanceled
 
@@ -248,14 +249,16 @@ class WorkerProcess:
 
     def _beat(self) -> None:
         host = socket.gethostname()[:255]
-        with connections[DATABASE].cursor() as cursor:
+        is_durable = not connections[DATABASE].in_atomic_block
+        # Several threads may write the row at once: under a stricter isolation one of them would be refused.
+        with atomic(), connections[DATABASE].cursor() as cursor:
             cursor.execute(_ENLIST, [self.id, host, self.pid, self.threads])
             if cursor.fetchone() is None:
                 # Declared dead: its runs are given to others, and it begins anew. The old id's commits are refused.
                 dead, self.id = self.id, uuid.uuid4()
                 logger.warning("Worker %s was declared dead; it goes on as %s.", dead, self.id)
                 cursor.execute(_ENLIST, [self.id, host, self.pid, self.threads])
-            self._beat_is_durable = not connections[DATABASE].in_atomic_block
+        self._beat_is_durable = is_durable
         self._last_beat = read_clock()
 
     def _give_back_forgotten(self) -> None:

@@ -10,9 +10,10 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from django_wfe.engine.bulk import start_bulk
+from django_wfe.engine.heartbeat import WorkerProcess
 from django_wfe.engine.lifecycle import claim_input, pause_job, pause_workflow, provide_external_input, run_workflow
 from django_wfe.engine.transactions import atomic
-from django_wfe.models import BulkItem, Job, StepRun
+from django_wfe.models import BulkItem, Job, StepRun, Worker
 from tests.waiting import wait_until
 from tests.workflows import Asking
 
@@ -107,3 +108,31 @@ def count_waiting() -> int:
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
         return int(cursor.fetchone()[0])
+
+
+def test_threads_that_enlist_one_worker_at_once_are_not_refused(transactional_db: None) -> None:
+    """A message comes while the process is still starting: both write the worker's row."""
+    worker = WorkerProcess()
+    troubles: list[BaseException] = []
+    begin = threading.Barrier(4)
+
+    def enlist() -> None:
+        try:
+            connection.ensure_connection()
+            with connection.cursor() as cursor:
+                cursor.execute(STRICT)
+            begin.wait(30)
+            for _round in range(50):
+                worker._beat()
+        except BaseException as error:
+            troubles.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=enlist) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert troubles == []
+    assert Worker.objects.filter(pk=worker.id).count() == 1
