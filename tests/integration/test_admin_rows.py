@@ -34,7 +34,8 @@ def test_each_page_answers_and_costs_the_same_with_no_row_one_and_a_hundred(pers
     assert many == one
     for name, (status, queries) in none.items():
         assert status == one[name][0], name
-        assert queries <= one[name][1], name
+        # An empty list asks why it is empty: whether a watchdog has ever read the definitions.
+        assert queries <= one[name][1] + 2, name
     allowed = {str(address): set(address.permissions) <= VIEWING for address in READ}
     for name, (status, _) in one.items():
         expected = {"superuser": True, "viewer": allowed[name], "stranger": False}[person]
