@@ -36,6 +36,10 @@ _STEPS_OF_OURS = ("django_wfe.demo",)
 _BAD_NAMES = frozenset({"__enter__", "__exit__", "__aenter__", "__aexit__", "__del__", "acquire", "release"})
 """Functions that leave something held or undone where they are cut off, in whatever module they are."""
 
+_BAD_ENTRIES = frozenset({"__exit__", "__aexit__", "release", "<module>"})
+"""Functions that count though they have not begun: what they were to give back is not given back. A module's code may
+raise anything from its first line on; the import system around it may not."""
+
 _BAD_CODES = {subprocess.Popen.__init__.__code__, subprocess.Popen._execute_child.__code__}  # type: ignore[attr-defined]
 
 Spot = tuple[CodeType, int, str]
@@ -92,13 +96,18 @@ def judge_place(spots: list[Spot] | None, *, has_arrived: bool = False) -> Place
     """
     if not spots:
         return Place.OUTSIDE
-    if has_arrived:
-        code, position, _ = spots[0]
-        if is_at_entry(code, position) and code.co_name not in ("__exit__", "__aexit__", "release"):
-            # The function was called and has not begun.
-            spots = spots[1:]
-    elif spots[0][0] not in _LOCK_WAITS and is_before_bad_call([(code, position) for code, position, _ in spots]):
-        return Place.HELD
+    code, position, _ = spots[0]
+    if has_arrived and is_at_entry(code, position) and code.co_name not in _BAD_ENTRIES:
+        # The function was called and has not begun.
+        spots = spots[1:]
+    place = _judge_frames(spots)
+    if place is not Place.GOOD or has_arrived or code in _LOCK_WAITS:
+        return place
+    is_bad_next = is_before_bad_call([(code, position) for code, position, _ in spots])
+    return Place.HELD if is_bad_next else Place.GOOD
+
+
+def _judge_frames(spots: list[Spot]) -> Place:
     place: Place | None = None
     for index, (code, position, module) in enumerate(spots):
         if code in _WAITING_CODES:

@@ -29,7 +29,7 @@ from django_wfe.exceptions import WrongState
 from django_wfe.models import Job, JobState, StepRun, StepRunState
 from tests.chaos import interrupt_workflows as stage
 
-pytestmark = [pytest.mark.chaos, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.chaos, pytest.mark.storm, pytest.mark.django_db(transaction=True)]
 
 INTERRUPTS = int(os.environ.get("WFE_INTERRUPTS", "2000"))
 THREADS = 4
