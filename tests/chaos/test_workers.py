@@ -97,7 +97,7 @@ def test_a_step_that_kills_every_worker_fails_with_the_reason(environment: dict[
         with running_workers(environment, redis_url, WFE_WORKER_TIMEOUT=TIMEOUT) as workers:
             wait_until(
                 lambda process=workers.process: is_failed() or process.poll() is not None,
-                timeout=30,
+                timeout=90,
                 interval=0.2,
                 message=lambda: _describe(poison),
             )
