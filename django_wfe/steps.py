@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 from django_wfe.retry import Retry
@@ -238,7 +238,8 @@ def _find_wrong_kind(function: Callable[..., Any]) -> str:
         return "is declared with 'async'; write a plain function"
     if inspect.isgeneratorfunction(function):
         return "uses 'yield'; return the result instead"
-    if not (callable(function) and hasattr(function, "__get__")):
+    # A partial has no self to bind; since Python 3.13 it has a __get__ all the same.
+    if not (callable(function) and hasattr(function, "__get__")) or isinstance(function, partial):
         return "is no function; write a plain method"
     if inspect.ismethod(function):
         return "is a classmethod; write a plain method"

@@ -10,9 +10,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 from django.conf import settings
 
+from tests.driver import connect
 from tests.readme_blocks import read_blocks
 
 ROOT = Path(__file__).parents[1]
@@ -112,7 +112,7 @@ def _execute(statement: str) -> None:
     server: dict[str, Any] = settings.DATABASES["default"]
     keys = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
     arguments = {name: str(server[key]) for name, key in keys.items() if server[key]}
-    with closing(psycopg2.connect(dbname="postgres", **arguments)) as connection:
+    with closing(connect(dbname="postgres", **arguments)) as connection:
         connection.autocommit = True  # a database is made outside of transactions
         with connection.cursor() as cursor:
             cursor.execute(statement)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from tests import interface_workflows as declared
 from tests import workflows
 from tests.distribution import Distributions, Environment, build_distributions, install_wheel
 from tests.engine_helpers import RecordingDispatcher, recording_dispatcher
+
+# The benchmarks compare with hand-written statements of psycopg2.
+collect_ignore = [] if find_spec("psycopg2") else ["test_benchmarks.py"]
 
 
 @pytest.fixture(scope="session")
