@@ -188,7 +188,7 @@ def test_a_broken_file_fails_the_check_and_lets_the_web_server_and_the_workers_b
         edited.running(f"runserver --noreload 127.0.0.1:{port}", web_log),
         edited.running("rundramatiq --processes 1 --threads 1", worker_log),
     ):
-        wait_until(lambda: "Starting development server" in web_log.read_text(), timeout=60, message=web_log.read_text)
+        wait_until(lambda: "development server at http" in web_log.read_text(), timeout=60, message=web_log.read_text)
         wait_until(lambda: "ready for action" in worker_log.read_text(), timeout=60, message=worker_log.read_text)
     for log in (web_log, worker_log):
         assert "(wfe.W005) WFE_WORKFLOWS: shop.workflows cannot be imported: SyntaxError" in log.read_text()
