@@ -1,11 +1,9 @@
 """Steps that never end by themselves, each elsewhere in Python and Django, and what they must not leave behind."""
 
-import importlib
 import logging
 import queue
 import random
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -23,11 +21,6 @@ REENTRANT = threading.RLock()
 CONDITION = threading.Condition()
 SEMAPHORE = threading.Semaphore(2)
 QUEUE: "queue.Queue[int]" = queue.Queue(maxsize=10)
-MODULES = ["colorsys", "sched", "netrc", "stringprep", "tabnanny", "pyclbr", "nturl2path", "keyword"]
-"""Small modules of Python that nothing else here needs."""
-
-own = threading.local()
-
 OPEN: Counter[str] = Counter()
 """How often each context manager of a step is open."""
 
@@ -150,18 +143,6 @@ class Calling(Endless):
         subprocess.run(["true"], check=True, capture_output=True)
 
 
-class Importing(Endless):
-    def turn(self) -> None:
-        # A module of this thread's own: two threads that take the same one out of sys.modules disturb each other.
-        if not hasattr(own, "module"):
-            own.module = MODULES.pop()
-        sys.modules.pop(own.module, None)
-        importlib.import_module(own.module)
-        # Threads that do nothing but import wait for each other's locks all the time, and for nothing else.
-        for number in range(20_000):
-            number + 1
-
-
 @contextmanager
 def opened(name: str) -> Iterator[None]:
     OPEN[name] += 1
@@ -190,7 +171,6 @@ KINDS: tuple[type[Endless], ...] = (
     Queueing,
     Threading,
     Calling,
-    Importing,
     Opening,
 )
 
