@@ -24,9 +24,8 @@ FIND_WORKFLOW_BY_PATH = Statement(
     "find_workflow_by_path", f"SELECT {', '.join(WORKFLOW_COLUMNS)} FROM django_wfe_workflow WHERE path = %(path)s"
 )
 
-START = Statement(
-    "start",
-    f"""
+# What every start begins with: the Job, unless its key is known, and its finished start.
+_INSERT_JOB = f"""
 WITH job AS (
     INSERT INTO django_wfe_job
         (uuid, workflow_id, definition_id, state, current_step, current_step_number, key, created_by_id,
@@ -43,7 +42,12 @@ WITH job AS (
            FALSE, 0, '', '', '', ''
     FROM job
     RETURNING id, job_id
-), first AS (
+"""
+
+START = Statement(
+    "start",
+    _INSERT_JOB
+    + f"""), first AS (
     INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
     SELECT job.id, 1, 1, %(step)s, %(run_state)s, start.id, NULL, NULL, %(worker_id)s, %(epoch)s,
            created_at, created_at, CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END, NULL, NULL, NULL,
@@ -61,24 +65,8 @@ SELECT job.id, first.id FROM job, first
 # A start that brings the first step's input along: what START and PROVIDE_INPUT would do, and never a Job that waits.
 START_ANSWERED = Statement(
     "start_answered",
-    f"""
-WITH job AS (
-    INSERT INTO django_wfe_job
-        (uuid, workflow_id, definition_id, state, current_step, current_step_number, key, created_by_id,
-         created_at, started_at, error)
-    VALUES
-        (%(uuid)s, %(workflow_id)s, %(definition_id)s, %(job_state)s, %(step)s, 1, %(key)s, %(created_by_id)s,
-         statement_timestamp(), CASE WHEN %(run_state)s = 'RUNNING' THEN statement_timestamp() END, '')
-    ON CONFLICT (workflow_id, key) WHERE key IS NOT NULL DO NOTHING
-    RETURNING id, created_at
-), start AS (
-    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
-    SELECT id, 0, 1, %(start)s, 'FINISHED', NULL, NULL, NULL, NULL, 0,
-           created_at, created_at, created_at, created_at, NULL, 0, created_at, 0,
-           FALSE, 0, '', '', '', ''
-    FROM job
-    RETURNING id, job_id
-), first AS (
+    _INSERT_JOB
+    + f"""), first AS (
     INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
     SELECT job.id, 1, 1, %(step)s, %(run_state)s, start.id, %(external_data)s::jsonb, NULL, %(worker_id)s, %(epoch)s,
            created_at, created_at, CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END, NULL, NULL, NULL,
