@@ -22,6 +22,7 @@ from django_wfe.exceptions import NotEncodable
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _KEYS = (str, int, float, Decimal, date, time, UUID, Enum)
 _SECRETS = (Secret, SecretStr, SecretBytes)
+_write = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 _TEXT_OR_EXPONENT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|(-?\d+(?:\.\d+)?e\+\d+)')
 
 
@@ -42,7 +43,7 @@ def encode(value: Any, what: str | Callable[[], str]) -> str:
     """
     if value is None:
         return "null"
-    refusal = _find_refusal(value)
+    refusal = "" if type(value) in _PLAIN else _find_refusal(value)
     if refusal:
         raise NotEncodable(
             _("%(what)s cannot be kept as JSON: %(reason)s") % {"what": _sentence(what), "reason": refusal}
@@ -87,7 +88,7 @@ def dump(jsonable: Any) -> str:
 
     jsonb writes numbers out in full, and 1e+23 would come back as an int: so a float is written with its ".0".
     """
-    text = json.dumps(jsonable, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    text = _write(jsonable)
     return _TEXT_OR_EXPONENT.sub(_write_out, text) if "e+" in text else text
 
 

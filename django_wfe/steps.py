@@ -159,7 +159,7 @@ class CallPlan:
 
     def call(self, function: Callable[..., Any], _input: Any, offered: Mapping[str, Any]) -> Any:
         """Call ``function`` (bound) with ``_input`` and what it takes out of ``offered``."""
-        accepted = {name: value for name, value in offered.items() if name in self.keywords}
+        accepted = {name: offered[name] for name in self.keywords if name in offered}
         if self.input_keyword == "":
             return function(_input, **accepted)
         if self.input_keyword is not None:

@@ -131,27 +131,28 @@ def _fetch(
 def _run(
     connection: Any, cursor: Any, statement: Statement, parameters: Mapping[str, Any], *, is_plain: bool
 ) -> tuple[Any, ...] | None:
-    if is_plain:
-        _execute(connection, cursor, statement.sql, parameters)
-    else:
+    sql = statement.sql if is_plain else statement.execute
+    if not is_plain:
         known = _prepared.get(connection.connection)
         if known is None:
             known = _prepared.setdefault(connection.connection, set())
         if statement.name not in known:
             cursor.execute(statement.prepare)
             known.add(statement.name)
-        _execute(connection, cursor, statement.execute, parameters)
+    if connection.settings_dict["OPTIONS"].get("server_side_binding"):
+        _execute_bound(connection, cursor, sql, parameters)
+    else:
+        cursor.execute(sql, parameters)
     row: tuple[Any, ...] | None = cursor.fetchone()
     return row
 
 
-def _execute(connection: Any, cursor: Any, sql: str, parameters: Mapping[str, Any]) -> None:
-    options = connection.settings_dict["OPTIONS"]
-    if options and options.get("server_side_binding"):
-        # Not at the top: a project without any driver is to be told so by its checks.
-        from django.db.backends.postgresql.psycopg_any import is_psycopg3, mogrify
+def _execute_bound(connection: Any, cursor: Any, sql: str, parameters: Mapping[str, Any]) -> None:
+    """Execute what is bound here, where the project's setting would have the server bind. psycopg2 knows no setting."""
+    # Not at the top: a project without any driver is to be told so by its checks.
+    from django.db.backends.postgresql.psycopg_any import is_psycopg3, mogrify
 
-        if is_psycopg3:  # psycopg2 knows no other binding than the client's
-            cursor.execute(mogrify(sql, parameters, connection.connection))
-            return
-    cursor.execute(sql, parameters)
+    if is_psycopg3:
+        cursor.execute(mogrify(sql, parameters, connection.connection))
+    else:
+        cursor.execute(sql, parameters)

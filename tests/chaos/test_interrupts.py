@@ -8,8 +8,10 @@ import gc
 import logging
 import os
 import random
+import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +38,9 @@ THREADS = 4
 SHARE_OF_CANCELS = 0.2
 MOST_RETIRED = 500
 """In how many interrupts one may hit what could not be mended, so that the process would be replaced."""
+
+MOST_SECONDS = max(120.0, INTERRUPTS * 0.4)
+"""Ten times what they take on a machine of two cores."""
 
 MOST_GROWTH = 40 * 2**20
 """Bytes that the process may grow by after its first tenth."""
@@ -137,22 +142,30 @@ def test_no_interrupt_leaves_anything_behind(worker: KeptWorker, slow_log: loggi
     Group.objects.create(name="shared")
     stage.EXECUTED.clear()
     rounds = Rounds(worker)
-    threads = [threading.Thread(target=rounds.work) for _ in range(THREADS)]
+    threads = [threading.Thread(target=rounds.work, daemon=True) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
+    end = time.monotonic() + MOST_SECONDS
     for thread in threads:
-        thread.join(timeout=INTERRUPTS)
-    assert not any(thread.is_alive() for thread in threads), "a thread hangs: something is locked for ever"
+        thread.join(timeout=max(0.0, end - time.monotonic()))
+    places = [describe_place(thread) for thread in threads if thread.is_alive()]
+    assert not places, "\n".join(["These threads hang: something is locked for ever.", *places, *worker.retired])
 
     assert rounds.faults == []
     assert sum(rounds.ends.values()) == INTERRUPTS
     assert set(stage.EXECUTED.values()) == {1}, "a step that was committed was executed again"
     assert not StepRun.objects.filter(state__in=(StepRunState.RUNNING, StepRunState.LOST)).exists()
     # Guarantee 7 allows for it, where a thread has moved on between the look and the deed; it must stay rare.
+    print(rounds.ends, worker.retired)
     assert len(worker.retired) <= INTERRUPTS // MOST_RETIRED, "\n".join(worker.retired)
     assert find_held_locks() == []
     assert {name: count for name, count in stage.OPEN.items() if count} == {}
     assert read_size() - rounds.first_size < MOST_GROWTH
+
+
+def describe_place(thread: threading.Thread) -> str:
+    frame = sys._current_frames().get(thread.ident or 0)
+    return f"{thread.name}:\n{''.join(traceback.format_stack(frame))}"
 
 
 def run_first(job_id: int) -> None:
