@@ -76,7 +76,7 @@ def examine_database() -> Finding:
     name = _("Database")
     connection = connections[DATABASE]
     if connection.vendor != "postgresql":
-        return _find_wrong(name, connection.vendor, _("Let DATABASES[“default”] be PostgreSQL."))
+        return _find_wrong(name, connection.vendor, _("Use PostgreSQL for DATABASES[“%(alias)s”].") % {"alias": DATABASE})
     try:
         with connection.cursor() as cursor:
             # A pooler gives its clients numbers of its own.
