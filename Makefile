@@ -9,7 +9,7 @@
 #   BROKERS='rabbitmq redis'  the brokers that "make chaos" runs its storms over, for MINUTES=5 each
 #   REF=main  LIMIT=1.04  the commit that "make bench-against" measures this checkout against, and the ratio from which
 #                       on it fails (default: none)
-#   MARKS='not chaos and not survey'   which tests "make test" runs, by their marks; MARKS= runs all
+#   MARKS='not chaos and not survey and not projects'   which tests "make test" runs, by their marks; MARKS= runs all
 #   ARGS=               further arguments for pytest, for the demo, or for the storms
 
 VENV ?= .venv
@@ -19,7 +19,7 @@ PORT ?= 8000
 PROCESSES ?= 2
 BROKERS ?= rabbitmq redis
 MINUTES ?= 5
-MARKS ?= not chaos and not survey
+MARKS ?= not chaos and not survey and not projects
 ARGS ?=
 
 RUN = $(VENV)/bin/python

@@ -11,6 +11,9 @@ from tests.demo_helpers import ROOT
 
 pytestmark = pytest.mark.integration
 
+PLAIN = "not chaos and not survey and not projects"
+"""Which tests a plain "make test" runs, by their marks."""
+
 # A Python of the version it was made with. It logs each "-m" call, and an environment made by it holds a copy of it.
 FAKE_PYTHON = """#!/bin/sh
 version={version}
@@ -79,7 +82,7 @@ def test_python3_is_taken_where_it_is_new_enough(project: Project) -> None:
     assert project.read_calls() == [
         "3.12.1: -m venv --clear .venv",
         "3.12.1: -m pip install -qq --disable-pip-version-check --editable .[test]",
-        "3.12.1: -m pytest -n 2 --dist loadgroup -m not chaos and not survey",
+        f"3.12.1: -m pytest -n 2 --dist loadgroup -m {PLAIN}",
     ]
 
 
@@ -111,7 +114,7 @@ def test_what_is_installed_is_installed_again_only_after_a_change(project: Proje
     project.make("test")
     project.read_calls()
     project.make("test")
-    assert project.read_calls() == ["3.12.1: -m pytest -n 2 --dist loadgroup -m not chaos and not survey"]
+    assert project.read_calls() == [f"3.12.1: -m pytest -n 2 --dist loadgroup -m {PLAIN}"]
     project.make("demo")
     assert project.read_calls() == ["3.12.1: -m django_wfe.demo --port 8000 --stop-with-parent"]
     newer = (project.directory / ".venv" / ".installed-test").stat().st_mtime + 10
@@ -119,7 +122,7 @@ def test_what_is_installed_is_installed_again_only_after_a_change(project: Proje
     project.make("test")
     assert project.read_calls() == [
         "3.12.1: -m pip install -qq --disable-pip-version-check --editable .[test]",
-        "3.12.1: -m pytest -n 2 --dist loadgroup -m not chaos and not survey",
+        f"3.12.1: -m pytest -n 2 --dist loadgroup -m {PLAIN}",
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.projects.running import list_projects, project_set_up
 from tests.projects.story import go_through
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.projects]
 
 
 @pytest.mark.parametrize("name", list_projects())
