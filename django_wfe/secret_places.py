@@ -29,18 +29,33 @@ _DATA = ("default", "examples", "const", "enum")
 
 
 class SecretPlaces:
-    """The places of one type that hold secrets. It is false where there are none.
+    """The places of one type that hold secrets. It is false where there are none."""
 
-    Args:
-        schemas: the JSON Schemas of the type: those that go by aliases and by names, for example.
-    """
+    def __init__(self, roots: list[_Node]) -> None:
+        self._roots = roots
+        self._exist = any(_holds(root) for root in roots)
 
-    def __init__(self, *schemas: Schema) -> None:
-        self._roots: list[_Node] = [(schema, schema.get("$defs", {})) for schema in schemas]
-        self._exist = any(_holds(root) for root in self._roots)
+    @classmethod
+    def read(cls, *schemas: Schema) -> SecretPlaces:
+        """Return the places that one at least of a type's JSON Schemas tells: those by aliases and by names, say."""
+        return cls([(schema, schema.get("$defs", {})) for schema in schemas])
 
     def __bool__(self) -> bool:
         return self._exist
+
+    @property
+    def is_secret(self) -> bool:
+        """Tell whether the value as a whole is a secret."""
+        return self._exist and any(is_secret(schema) for schema, _definitions in self._expanded)
+
+    def find_below(self, name: str) -> SecretPlaces:
+        """Return the places of the value that stands under a name in this one."""
+        return SecretPlaces(_list_below(name, self._expanded) if self._exist else [])
+
+    def find_items(self) -> SecretPlaces:
+        """Return the places of the items of this value, a list of items of one type."""
+        below = [item for node in self._expanded for item in _list_items(node, 0)] if self._exist else []
+        return SecretPlaces(below)
 
     def change(self, data: Any, change: Change) -> Any:
         """Return JSON data with each secret in it changed; None is no secret. ``data`` itself stays as it is."""
@@ -49,6 +64,10 @@ class SecretPlaces:
     def cover(self, data: Any) -> Any:
         """Return JSON data with ``MASK`` in the place of each secret."""
         return self.change(data, lambda secret: MASK)
+
+    @property
+    def _expanded(self) -> list[_Node]:
+        return [found for root in self._roots for found in _expand(root)]
 
 
 class SecretMarkingJsonSchema(GenerateJsonSchema):
@@ -87,7 +106,7 @@ class _LenientJsonSchema(SecretMarkingJsonSchema):
 def find_secret_places(kind: Any) -> SecretPlaces:
     """Return the places of a type, such as a model class, that hold secrets. Found once for each."""
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
-    return SecretPlaces(
+    return SecretPlaces.read(
         *(adapter.json_schema(by_alias=by_alias, schema_generator=_LenientJsonSchema) for by_alias in (True, False))
     )
 

@@ -55,7 +55,7 @@ class Columns:
 
     def __init__(self, schema: Schema | None) -> None:
         self.schema: Schema = schema or {}
-        self.secrets = SecretPlaces(self.schema)
+        self.secrets = SecretPlaces.read(self.schema)
         self._definitions: Schema = self.schema.get("$defs", {})
 
     def list_columns(self) -> list[Column]:

@@ -24,8 +24,10 @@ def find_places_of(definition_id: int, step: str) -> SecretPlaces:
     try:
         step_class = load_node(step)
     except CodeNotLoaded:
-        return SecretPlaces(*schemas)
-    return SecretPlaces(*schemas, *([describe_schema(step_class.UserInputSchema)] if has_input(step_class) else []))
+        return SecretPlaces.read(*schemas)
+    return SecretPlaces.read(
+        *schemas, *([describe_schema(step_class.UserInputSchema)] if has_input(step_class) else [])
+    )
 
 
 def seal_options(options: Mapping[str, Any], bulk: BulkRun) -> dict[str, Any]:
