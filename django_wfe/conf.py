@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable
 from types import ModuleType
@@ -126,6 +127,23 @@ class Settings:
             folder = self._known["WFE_LOG_DIR"] = str(getattr(django_settings, "WFE_LOG_DIR", "") or "")
         return str(folder)
 
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """``WFE_SECRET_KEYS``: the keys of secrets, each from ``Fernet.generate_key()``. Default (): ``SECRET_KEY``.
+
+        The first encrypts, all decrypt. What is wrong with a key is told by its place, never by its value.
+        """
+        keys: Any = getattr(django_settings, "WFE_SECRET_KEYS", ())
+        if not isinstance(keys, (list, tuple)):
+            raise ImproperlyConfigured(f"WFE_SECRET_KEYS is a {type(keys).__name__}: give a list of keys.")
+        for place, key in enumerate(keys, start=1):
+            if not _is_secret_key(key):
+                raise ImproperlyConfigured(
+                    f"WFE_SECRET_KEYS: number {place} is no key. Give 32 bytes as URL-safe base64, as "
+                    '"from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())" prints them.'
+                )
+        return tuple(keys)
+
     def _forget(self, **kwargs: Any) -> None:
         self._known.clear()
 
@@ -139,6 +157,13 @@ class Settings:
             raise ImproperlyConfigured(f"{name} = {value!r}: give a number{bound}.")
         self._known[name] = value
         return value
+
+
+def _is_secret_key(key: object) -> bool:
+    try:
+        return isinstance(key, str) and len(base64.urlsafe_b64decode(key.encode())) == 32
+    except ValueError:
+        return False
 
 
 def _hint(value: object) -> str:

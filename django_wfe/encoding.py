@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, is_dataclass
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
@@ -13,24 +15,30 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
-from pydantic import BaseModel, Secret, SecretBytes, SecretStr
+from pydantic import BaseModel, RootModel, TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from django_wfe.conf import settings
 from django_wfe.exceptions import NotEncodable
+from django_wfe.secret_places import SECRET_TYPES
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _KEYS = (str, int, float, Decimal, date, time, UUID, Enum)
-_SECRETS = (Secret, SecretStr, SecretBytes)
+_BOXES = (list, tuple, set, frozenset, deque)
 _write = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 _TEXT_OR_EXPONENT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|(-?\d+(?:\.\d+)?e\+\d+)')
+
+
+class _ReadOnceError(Exception):
+    """An iterator, at the place that is its text: to look at it is to use it up."""
 
 
 def encode(value: Any, what: str | Callable[[], str]) -> str:
     """Give ``value`` as JSON text that PostgreSQL's jsonb takes.
 
     Beyond JSON's own types it takes what pydantic writes without loss for a reader: models and dataclasses, dates and
-    times (ISO 8601), Decimal and UUID (text), Enum members (their value), sets and tuples (lists), UTF-8 bytes (text).
+    times (ISO 8601), Decimal and UUID (text), Enum members (their value), sets, tuples and iterators (lists), UTF-8
+    bytes (text).
     Keys become text, as always in JSON.
 
     Args:
@@ -39,11 +47,16 @@ def encode(value: Any, what: str | Callable[[], str]) -> str:
     Raises:
         NotEncodable: for a value that JSON cannot hold, NaN and Infinity, NUL characters and lone surrogates in text,
             mapping keys that are no text, number, date or the like, two keys that are one as text, secrets that would
-            be kept as asterisks, and more than ``WFE_MAX_RESULT_BYTES``.
+            be kept as asterisks, iterators held by a model or dataclass, and more than ``WFE_MAX_RESULT_BYTES``.
     """
     if value is None:
         return "null"
-    refusal = "" if type(value) in _PLAIN else _find_refusal(value)
+    refusal = ""
+    if type(value) not in _PLAIN:
+        try:
+            refusal = _find_refusal(value)
+        except _ReadOnceError:
+            value, refusal = _read_iterators(value)
     if refusal:
         raise NotEncodable(
             _("%(what)s cannot be kept as JSON: %(reason)s") % {"what": _sentence(what), "reason": refusal}
@@ -104,16 +117,41 @@ def _find_refusal(value: Any) -> str:
         if id(current) in seen:
             continue
         seen.add(id(current))
+        refusal = ""
         if isinstance(current, dict):
             refusal = _find_wrong_key(current, place)
-            if refusal:
-                return refusal
-        elif isinstance(current, _SECRETS):
-            return _(
-                "%(place)s is a secret, which would be kept as asterisks. Give its text, if that may be stored."
-            ) % {"place": place}
+        elif not isinstance(current, _BOXES):
+            refusal = _find_loss(current, place)
+        if refusal:
+            return refusal
         pending.extend(_list_items(current, place))
     return ""
+
+
+def _find_loss(current: Any, place: str) -> str:
+    if isinstance(current, SECRET_TYPES):
+        return _("%(place)s is a secret, which would be kept as asterisks. Give its text, if that may be stored.") % {
+            "place": place
+        }
+    if isinstance(current, Iterator):
+        raise _ReadOnceError(place)
+    names = _list_written_names(current) if isinstance(current, BaseModel) else []
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        return _("two fields of %(place)s are written under one name (%(keys)s). Rename one.") % {
+            "place": place,
+            "keys": ", ".join(map(repr, twice)),
+        }
+    return ""
+
+
+def _list_written_names(model: BaseModel) -> list[str]:
+    """List the names under which pydantic writes a model's fields, as often as each is written."""
+    kind = type(model)
+    declared: dict[str, Any] = {**kind.model_fields, **kind.model_computed_fields}
+    written = [(name, info) for name, info in declared.items() if not getattr(info, "exclude", None)]
+    aliases = [getattr(info, "serialization_alias", None) or info.alias or name for name, info in written]
+    return [*aliases, *(model.__pydantic_extra__ or ())]
 
 
 def _find_wrong_key(mapping: dict[Any, Any], place: str) -> str:
@@ -145,17 +183,52 @@ def _list_items(value: Any, place: str) -> Iterable[tuple[Any, str]]:
         return [(item, f"{place}[{key!r}]") for key, item in value.items() if type(item) not in _PLAIN]
     if isinstance(value, (list, tuple)):
         return [(item, f"{place}[{index}]") for index, item in enumerate(value) if type(item) not in _PLAIN]
-    if isinstance(value, BaseModel):
-        items = [(name, item) for name, item in vars(value).items() if type(item) not in _PLAIN]
+    if isinstance(value, _BOXES):
+        # A set has no places.
+        return [(item, _("an item of %(place)s") % {"place": place}) for item in value if type(item) not in _PLAIN]
+    if isinstance(value, BaseModel) or (is_dataclass(value) and not isinstance(value, type)):
+        items = [(name, item) for name, item in _list_attributes(value) if type(item) not in _PLAIN]
         return [(item, f"{place}.{name}") for name, item in items if not _is_written_out(value, name, item)]
     return []
 
 
-def _is_written_out(model: BaseModel, name: str, item: Any) -> bool:
-    """Tell whether a secret's model has a serializer that writes what it hides."""
-    if not isinstance(item, _SECRETS):
+def _list_attributes(value: Any) -> Iterable[tuple[str, Any]]:
+    """List what a model or dataclass is written with: its fields, and a model's extra and computed ones."""
+    if not isinstance(value, BaseModel):
+        return [(field.name, getattr(value, field.name)) for field in fields(value) if hasattr(value, field.name)]
+    kind = type(value)
+    computed = [(name, getattr(value, name)) for name in kind.model_computed_fields]
+    if kind.__pydantic_decorators__.model_serializers:
+        computed.append(("model_dump()", value.model_dump(mode="python", warnings=False)))
+    return [*vars(value).items(), *(value.__pydantic_extra__ or {}).items(), *computed]
+
+
+def _is_written_out(owner: Any, name: str, item: Any) -> bool:
+    """Tell whether the model or dataclass of a secret has a serializer that writes what it hides."""
+    if not isinstance(item, SECRET_TYPES) or not hasattr(owner, "__pydantic_serializer__"):
         return False
-    return str(item) not in model.model_dump(mode="json", include={name}).values()
+    adapter: TypeAdapter[Any] = TypeAdapter(type(owner))
+    if isinstance(owner, RootModel):
+        return bool(adapter.dump_python(owner, mode="json") != str(item))
+    written = adapter.dump_python(owner, mode="json", include={name})
+    return not isinstance(written, dict) or str(item) not in written.values()
+
+
+def _read_iterators(value: Any) -> tuple[Any, str]:
+    """Give the value with lists in the place of the iterators in its containers, and what would be lost of it then."""
+    try:
+        read = _replace_iterators(value)
+        return read, _find_refusal(read)
+    except _ReadOnceError as error:
+        return value, _("%(place)s can be read only once. Put a list in its place.") % {"place": error}
+    except RecursionError:
+        return value, _("it holds itself. Take that out.")
+
+
+def _replace_iterators(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _replace_iterators(item) for key, item in value.items()}
+    return [_replace_iterators(item) for item in value] if isinstance(value, (Iterator, *_BOXES)) else value
 
 
 def _explain(value: Any, error: Exception | None) -> str:

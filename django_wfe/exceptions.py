@@ -57,6 +57,10 @@ class NotEncodable(WFEException):
     """A value cannot be stored as JSON."""
 
 
+class UnreadableSecret(WFEException):
+    """No key decrypts a secret that was given as input; it has to be given again."""
+
+
 class InvalidTransition(WFEException):
     """The value that transition() returned does not name an edge of the node."""
 

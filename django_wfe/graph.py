@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
-from pydantic.json_schema import GenerateJsonSchema
 
+from django_wfe.secret_places import SecretMarkingJsonSchema, cover_defaults, find_secret_places
 from django_wfe.steps import Decision, Step, __start__, dotted_path
 
 NodeKind = Literal["start", "step", "decision"]
@@ -190,19 +190,27 @@ def get_description(declared: type) -> str:
 
 
 def describe_schema(schema: type[BaseModel]) -> dict[str, Any]:
-    """Give a model's JSON Schema. A model with types that JSON Schema cannot express keeps its title and the reason."""
+    """Give a model's JSON Schema, with its secrets marked, and their defaults covered.
+
+    A model with types that JSON Schema cannot express keeps its title and the reason.
+    """
     try:
-        return schema.model_json_schema(schema_generator=_StableJsonSchema)
+        return cover_defaults(schema.model_json_schema(schema_generator=_StableJsonSchema))
     except (PydanticInvalidForJsonSchema, PydanticUserError) as error:
         # Without addresses of objects, which differ between processes.
         reason = re.sub(r" at 0x[0-9a-f]+", "", str(error))
-        return {"title": schema.__name__, "type": "object", "description": f"No JSON Schema: {reason}"}
+        described = {"title": schema.__name__, "type": "object", "description": f"No JSON Schema: {reason}"}
+        return {**described, "writeOnly": True} if _holds_secret(schema) else described
 
 
-class _StableJsonSchema(GenerateJsonSchema):
-    # A default that JSON cannot hold is left out of the schema, and no warning to whoever reads the definition.
-    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
+def _holds_secret(schema: type[BaseModel]) -> bool:
+    try:
+        return bool(find_secret_places(schema))
+    except PydanticUserError:
+        return False  # pydantic cannot build it, so nothing is ever given for it
 
+
+class _StableJsonSchema(SecretMarkingJsonSchema):
     def encode_default(self, dft: Any) -> Any:
         """Write a set in one order: its own differs between processes, and the fingerprint must not."""
         encoded = super().encode_default(dft)

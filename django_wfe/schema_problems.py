@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import pydantic.v1
@@ -12,6 +13,7 @@ from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 
 from django_wfe.changing_defaults import find_changing_defaults, find_context_readers, list_models
 from django_wfe.graph import describe_schema
+from django_wfe.secret_places import find_secret_places
 from django_wfe.texts import describe_value, find_unstorable, name_value
 
 Finding = tuple[str, str, str]
@@ -46,6 +48,12 @@ def find_schema_problems(schema: Any) -> Iterator[Finding]:
     yield from _find_infinite_defaults(schema)
     yield from find_changing_defaults(schema)
     yield from find_context_readers(schema)
+    if find_spec("cryptography") is None and find_secret_places(schema):
+        yield (
+            "secret",
+            "its schema holds a secret, which is kept encrypted, and the package cryptography is not installed.",
+            'Install it: pip install "django-wfe[secrets]".',
+        )
     for place, reason in find_unstorable(describe_schema(schema)):
         if not place.endswith(".default") or reason != "a number that JSON cannot hold":  # those have been told
             yield "json", f"its schema cannot be stored: {place} holds {reason}.", "Take it out of the schema."

@@ -17,6 +17,7 @@ from django_wfe.admin.drawing import NOTHING, draw_json, draw_time
 from django_wfe.admin.job_lookup import is_id
 from django_wfe.engine.rights import has_permission, list_visible_jobs
 from django_wfe.models import JobEvent, Workflow
+from django_wfe.sealing import cover_sealed
 
 
 class JobEventAdmin(ConsoleAdmin[JobEvent]):
@@ -71,4 +72,4 @@ class JobEventAdmin(ConsoleAdmin[JobEvent]):
     @admin.display(description=gettext_lazy("data"))
     def data_written(self, event: JobEvent) -> SafeString | str:
         """What was kept with it."""
-        return draw_json(event.data) if event.data else _("nothing")
+        return draw_json(cover_sealed(event.data)) if event.data else _("nothing")

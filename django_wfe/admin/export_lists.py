@@ -14,6 +14,7 @@ from import_export.resources import ModelResource
 from django_wfe.admin.base import Crumb
 from django_wfe.engine.rights import has_permission
 from django_wfe.models import Job, StepRun
+from django_wfe.sealing import cover_sealed
 
 JOB_FIELDS = (
     "id",
@@ -78,6 +79,10 @@ class StepRunDataResource(ModelResource):
     def filter_export(self, queryset: QuerySet[StepRun], **kwargs: Any) -> QuerySet[StepRun]:
         # The list leaves these columns out; fetching them row by row would be a query each.
         return queryset.defer(None)
+
+    def dehydrate_external_data(self, run: StepRun) -> Any:
+        """Give the input as it is shown, without its secrets."""
+        return self.fields["external_data"].widget.render(cover_sealed(run.external_data))
 
 
 class _Exportable(ExportMixin):

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Aggregate, F, Func, QuerySet, TextField
+from django.db.models import Aggregate, F, Func, QuerySet, TextField, Value
 from django.db.models.functions import Left, Length, Right
 from django.utils.safestring import SafeString
 
 from django_wfe.admin.readable import KeyOrder, draw_json
 from django_wfe.models import JobLog, StepRun
+from django_wfe.sealing import MARK
+from django_wfe.secret_places import MASK
 
 PREVIEW_CHARACTERS = 20_000
 SHORT_PREVIEW_CHARACTERS = 2_000
 RUNS_WITH_LONG_PREVIEWS = 20
+
+SEALED = rf'\{{\s*"{re.escape(MARK)}": "[^"]*"\s*\}}'
+"""How PostgreSQL writes a sealed value."""
 
 JSON_COLUMNS = ("external_data", "edited_input", "result")
 PAYLOAD_COLUMNS = (*JSON_COLUMNS, "error", "traceback")
@@ -66,7 +72,9 @@ def load_json_previews(step_run_ids: Iterable[int], characters: int, order: KeyO
     """Give the previews of each step run's JSON columns, by id and column, in one query. Empty columns are left out."""
     columns: dict[str, Any] = {}
     for name in JSON_COLUMNS:
-        pretty = Func(F(name), function="jsonb_pretty", output_field=TextField())
+        pretty: Any = Func(F(name), function="jsonb_pretty", output_field=TextField())
+        if name == "external_data":
+            pretty = Func(pretty, Value(SEALED), Value(f'"{MASK}"'), Value("g"), function="regexp_replace")
         columns[f"{name}_text"] = Left(pretty, characters)
         columns[f"{name}_size"] = Length(pretty)
     rows: Any = StepRun.objects.filter(pk__in=list(step_run_ids)).values("pk", **columns)

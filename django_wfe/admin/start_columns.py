@@ -11,6 +11,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 
 from django_wfe.engine.lifecycle import StartRow
+from django_wfe.secret_places import SecretPlaces
 
 KEY = "key"
 PREFIX = "input."
@@ -54,6 +55,7 @@ class Columns:
 
     def __init__(self, schema: Schema | None) -> None:
         self.schema: Schema = schema or {}
+        self.secrets = SecretPlaces.read(self.schema)
         self._definitions: Schema = self.schema.get("$defs", {})
 
     def list_columns(self) -> list[Column]:
@@ -70,13 +72,10 @@ class Columns:
 
     def describe_values(self, row: StartRow) -> list[tuple[str, str]]:
         """Give what a row brings along as texts by name, with secrets covered."""
-        known = self._resolve(self.schema).get("properties", {})
-        described = []
-        for name, value in _flatten(row.values):
-            is_secret = "password" in json.dumps(self._list_options(known.get(name.partition(".")[0], {})))
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            described.append((name, "••••••" if is_secret else text))
-        return described
+        return [
+            (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+            for name, value in _flatten(self.secrets.cover(row.values))
+        ]
 
     def read_cells(self, number: int, cells: Mapping[str, Any]) -> StartRow:
         """Make a row of the filled cells of a table."""

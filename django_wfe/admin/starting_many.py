@@ -28,6 +28,8 @@ from django_wfe.engine.starting_many import MAX_ROWS
 from django_wfe.exceptions import PermissionRequired, WFEException
 from django_wfe.graph import Node
 from django_wfe.models import Workflow
+from django_wfe.sealing import seal_places, unseal
+from django_wfe.secret_places import SecretPlaces
 
 LISTED = 100
 SALT = "django_wfe.start_many"
@@ -115,17 +117,20 @@ def _preview(
         listed=LISTED,
         listed_slice=f":{LISTED}",
         start_listed=[(item, columns.describe_values(item.row)) for item in plan.start[:LISTED]],
-        confirmed=_pack(request.user, workflow, [row.row for row in plan.start]),
+        confirmed=_pack(request.user, workflow, [row.row for row in plan.start], columns.secrets),
     )
 
 
-def _pack(user: Any, workflow: Workflow, rows: Sequence[StartRow]) -> str:
-    """Write the rows that would start into a signed text, which the page posts back: nothing is kept on the server."""
+def _pack(user: Any, workflow: Workflow, rows: Sequence[StartRow], secrets_in: SecretPlaces) -> str:
+    """Write the rows that would start into a signed text, which the page posts back: nothing is kept on the server.
+
+    Anybody who has the page can read it, so the secrets are sealed.
+    """
     content = {
         "user": str(user.pk),
         "workflow": workflow.pk,
         "batch": secrets.token_hex(6),
-        "rows": [(row.number, row.key, row.values) for row in rows],
+        "rows": [(row.number, row.key, seal_places(row.values, secrets_in)) for row in rows],
     }
     packed = signing.dumps(content, salt=SALT, compress=True)
     limit = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -141,7 +146,7 @@ def _unpack(user: Any, workflow: Workflow, packed: str) -> tuple[str, list[Start
         content = {}
     if content.get("user") != str(user.pk) or content.get("workflow") != workflow.pk:
         raise UnreadableFile(_("This preview is too old, or was made for somebody else. Choose the file again."))
-    return content["batch"], [StartRow(number, key, values) for number, key, values in content["rows"]]
+    return content["batch"], [StartRow(number, key, unseal(values)) for number, key, values in content["rows"]]
 
 
 def _start(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow) -> HttpResponseBase:

@@ -22,6 +22,7 @@ from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.graph import Edge, has_input
 from django_wfe.models import Job, StepRun
+from django_wfe.sealing import unseal_readable
 
 PREFIX = "input"
 RERUN_CHOICES = 200
@@ -219,7 +220,8 @@ def _load_former_input(job: Job, user: Any) -> Any:
     if not has_permission(user, "django_wfe.view_job_data", job.workflow):
         return None
     rows = StepRun.objects.filter(job=job, step=job.current_step, superseded=False)
-    return rows.order_by("-number", "-attempt").values_list("external_data", flat=True).first()
+    # The form never shows a secret; it keeps one that is left as it is.
+    return unseal_readable(rows.order_by("-number", "-attempt").values_list("external_data", flat=True).first())
 
 
 def _describe_edge(edge: Edge, labels: dict[str, str]) -> str:

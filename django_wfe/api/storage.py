@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any, TypedDict
 
 from django_wfe.models import StepRun
+from django_wfe.sealing import cover_sealed
 from django_wfe.states import RESULT_STEP_RUN_STATES
 
 
@@ -39,6 +40,6 @@ def load_storages(job_ids: Collection[int]) -> dict[int, Storage]:
     for job_id, step, result, external_data in runs:
         entry: StorageEntry = {"step": step, "result": result}
         if external_data is not None:
-            entry["external_data"] = external_data
+            entry["external_data"] = cover_sealed(external_data)
         storages[job_id]["data"].append(entry)
     return storages

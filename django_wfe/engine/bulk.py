@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.dispatcher import get_dispatcher
 from django_wfe.engine.rights import name_actor, require_permission
+from django_wfe.engine.secret_schemas import seal_options
 from django_wfe.engine.staging import LOOK_AGAIN_SECONDS, count_room, find_returned, is_free
 from django_wfe.engine.transactions import atomic
 from django_wfe.engine.verb_rules import Situation
@@ -27,6 +28,7 @@ from django_wfe.engine.verbs import VERBS, Verb
 from django_wfe.exceptions import WFEException, WrongState
 from django_wfe.models import BulkItem, BulkRun, Definition, Job, JobEvent, StepRun, StepRunState
 from django_wfe.models.jobs import name_job_state
+from django_wfe.sealing import unseal
 
 BATCH = 50
 """How many Jobs are taken on between two looks at the clock and at the state of the bulk run."""
@@ -90,13 +92,13 @@ def start_bulk(
     Raises:
         ValueError: for a verb that there is not.
         PermissionRequired: where ``actor`` may not use it. Each Job asks again when its turn comes.
+        CodeNotLoaded: the options hold a secret, and the package that encrypts it is not installed.
     """
     chosen = _get_verb(verb)
     require_permission(actor, chosen.permission)
     with atomic():
         bulk = BulkRun.objects.create(
             verb=verb,
-            options=dict(options or {}),
             reason=reason,
             stop_on_fingerprint=stop_on_fingerprint,
             actor=actor,
@@ -104,7 +106,8 @@ def start_bulk(
             source=source,
         )
         bulk.total = _fix_list(bulk, jobs)
-        bulk.save(update_fields=["total"])
+        bulk.options = seal_options(options or {}, bulk)
+        bulk.save(update_fields=["total", "options"])
         transaction.on_commit(partial(_dispatch, bulk.pk), using=DATABASE)
     return bulk
 
@@ -214,7 +217,7 @@ def _apply_to_next(bulk: BulkRun) -> bool:
         try:
             with atomic():
                 _get_verb(bulk.verb).function(
-                    item.job_id, actor=bulk.actor, source=bulk.source, reason=bulk.reason, **bulk.options
+                    item.job_id, actor=bulk.actor, source=bulk.source, reason=bulk.reason, **unseal(bulk.options)
                 )
         except (WFEException, ValidationError) as error:
             state, message = BulkItem.State.REFUSED, describe_refusal(error)

@@ -26,7 +26,7 @@ from django_wfe.engine.outcomes import Canceled, Failed, Finished, InputRefused,
 from django_wfe.engine.sessions import SessionWatch
 from django_wfe.engine.stacks import Place
 from django_wfe.engine.tracebacks import list_members, say
-from django_wfe.exceptions import CodeNotLoaded, Interrupt, InvalidTransition, StepCanceled
+from django_wfe.exceptions import CodeNotLoaded, Interrupt, InvalidTransition, StepCanceled, UnreadableSecret
 from django_wfe.graph import Edge, Graph, Node, has_input
 from django_wfe.models import Job
 from django_wfe.models.workflows import load_graph
@@ -101,10 +101,10 @@ def _perform(
     except CUT_OFF:
         raise
     except BaseException as error:
-        if model is None and has_input(step_class) and issubclass(type(error), ValidationError):
-            values = {"step": claim.step, "error": say(error)}
-            reason = _("The input given to %(step)s no longer validates; it is asked for again. %(error)s") % values
-            return InputRefused(reason=clean(reason), external_data=claim.external_data)
+        if model is None and has_input(step_class):
+            refusal = _refuse_input(claim, error)
+            if refusal is not None:
+                return refusal
         # The schema's own validators and the step's __init__ may raise anything, as its execute may.
         return describe_error(claim, step_class, error, engine_frames=1)
     with worker.watch(claim, capture, _give_seconds(step_class.timeout)) as active:
@@ -132,6 +132,20 @@ def _perform(
                     % {"error": say(error)}
                 )
             return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
+
+
+def _refuse_input(claim: Claim, error: BaseException) -> Outcome | None:
+    """Give what comes of stored input that cannot be given to the step; None where the schema's own code failed."""
+    values = {"step": claim.step, "error": say(error)}
+    if issubclass(type(error), ValidationError):
+        detail = _("The input given to %(step)s no longer validates; it is asked for again. %(error)s") % values
+    elif issubclass(type(error), UnreadableSecret):
+        detail = _("The input given to %(step)s cannot be decrypted; it is asked for again. %(error)s") % values
+    elif issubclass(type(error), CodeNotLoaded):
+        return Parked(reason=clean(say(error)))
+    else:
+        return None
+    return InputRefused(reason=clean(detail), external_data=claim.external_data)
 
 
 def _holds(error: BaseException, interrupt: Interrupt) -> bool:

@@ -70,7 +70,7 @@ def _settle_other(claim: Claim, outcome: Outcome, capture: Capture | None) -> Se
         case Parked(reason=reason):
             return _give_back(claim, StepRunState.READY, JobState.WAITING, reason, JobEvent.Kind.PARKED, {})
         case InputRefused(reason=reason, external_data=data):
-            event = {"external_data": data, "reason": reason}
+            event = {"external_data": data}
             kind = JobEvent.Kind.INPUT_REFUSED
             return _give_back(claim, StepRunState.INPUT_REQUIRED, JobState.INPUT_REQUIRED, reason, kind, event)
     raise TypeError(f"{outcome!r} is no outcome of a step run.")
@@ -129,7 +129,7 @@ def settle_lost(claim: Claim, reason: str, capture: Capture | None = None) -> Se
         "job_error": "",
         "wait_seconds": 0,
         "event_kind": JobEvent.Kind.STEP_LOST.value,
-        "event_data": json.dumps({"step": claim.step, "attempt": claim.attempt, "reason": reason}),
+        "event_data": json.dumps({"step": claim.step, "attempt": claim.attempt, "detail": reason}),
     }
     return _open_next_attempt(parameters)
 
@@ -237,7 +237,7 @@ def _give_back(
         "next_job_state": job_state.value,
         "job_error": reason,
         "event_kind": kind.value,
-        "event_data": json.dumps({"step": claim.step, "reason": reason, **event}),
+        "event_data": json.dumps({"step": claim.step, "detail": reason, **event}),
     }
     row = fetch_row(statements.GIVE_BACK, parameters)
     if row is None:

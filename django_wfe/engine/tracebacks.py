@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+from pydantic import ValidationError
+
+from django_wfe.engine.invalid_input import say_invalid
+
 MAX_LINKED = 100
 """How many exceptions (causes, contexts, members of groups) are described in full."""
 
@@ -26,12 +30,12 @@ def format_traceback(error: BaseException, location: TracebackType | None) -> st
     try:
         if _is_small(error):
             described = traceback.TracebackException(type(error), error, location, capture_locals=False, compact=True)
-            return "".join(described.format())
+            return leave_input_out("".join(described.format()), error)
         reason = "it is linked to many other exceptions"
     except BaseException as second:
         reason = f"describing it raised {name_type(type(second))}"
     try:
-        return "".join(_format_plainly(error, location, reason))
+        return leave_input_out("".join(_format_plainly(error, location, reason)), error)
     except BaseException as second:
         return f"{name_type(type(error))}\n(without a traceback: describing it raised {name_type(type(second))})\n"
 
@@ -94,7 +98,7 @@ def name_type(kind: type[Any], *, hidden: tuple[str, ...] = ("builtins",)) -> st
 def say(error: BaseException) -> str:
     """Return what an exception says of itself, or that it cannot be read. Never raises."""
     try:
-        return str.__str__(str(error))
+        return leave_input_out(str.__str__(str(error)), error)
     except BaseException as second:
         return f"(its message could not be read: {name_type(type(second))})"
 
@@ -104,6 +108,36 @@ def say_briefly(error: BaseException) -> str:
     text = say(error)
     name = name_type(type(error)).rpartition(".")[2]
     return f"{name}: {text}" if text else name
+
+
+def leave_input_out(text: str, error: BaseException) -> str:
+    """Return a text about an exception without the values that a pydantic error in it, or linked to it, quotes.
+
+    What was raised because of one quotes it too. In the traceback of a group its lines are indented.
+    """
+    for invalid in _list_invalid(error):
+        quoted, plain = str(invalid), say_invalid(invalid)
+        text = text.replace(quoted, plain)
+        for depth in range(1, MAX_DEPTH + 1) if "| " in text else ():
+            margin = "\n" + "  " * depth + "| "
+            text = text.replace(quoted.replace("\n", margin), plain.replace("\n", margin))
+    return text
+
+
+def _list_invalid(error: BaseException) -> Iterator[ValidationError]:
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting and len(seen) < MAX_LINKED:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if issubclass(type(one), ValidationError):
+            invalid: Any = one
+            yield invalid
+        # Also what a "from None" hides: its text may have been taken over.
+        linked = (get_cause(one), BaseException.__dict__["__context__"].__get__(one), *list_members(one))
+        waiting.extend(each for each in linked if each is not None)
 
 
 def _is_small(error: BaseException) -> bool:

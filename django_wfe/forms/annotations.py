@@ -11,6 +11,8 @@ from pydantic import Field, RootModel, TypeAdapter
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
+from django_wfe.secret_places import SecretMarkingJsonSchema, cover_defaults
+
 # A validator of these kinds may accept what the bare type does not, so the browser must not check the bare type.
 LENIENT_VALIDATORS = frozenset({"BeforeValidator", "WrapValidator", "PlainValidator"})
 
@@ -52,7 +54,7 @@ class TypeFacts:
         """JSON Schema of what validation accepts; empty where the type has none, such as a callable."""
         try:
             whole: Any = Annotated[(self.type, *self.metadata)] if self.metadata else self.type
-            return TypeAdapter[Any](whole).json_schema()
+            return cover_defaults(TypeAdapter[Any](whole).json_schema(schema_generator=SecretMarkingJsonSchema))
         except (PydanticUserError, TypeError):
             return {}
 

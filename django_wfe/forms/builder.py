@@ -13,6 +13,7 @@ from django_wfe.forms.declaration import Declaration, GroupDeclaration, ListDecl
 from django_wfe.forms.factory import make_field
 from django_wfe.forms.fields import InputBoundField, InputField, StructureField
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node, renumber
+from django_wfe.forms.secrets import SecretField
 from django_wfe.forms.values import MISSING
 from django_wfe.forms.widgets import Structure
 
@@ -69,6 +70,8 @@ class LayoutBuilder:
             return self._build_list(declaration, path, value, optional=optional, **options)
         field = self._make_field(declaration)
         field.initial = value
+        if isinstance(field, SecretField):
+            field.initial_is_default = initial is MISSING
         if declaration.has_constant_default and not declaration.facts.nullable:
             field.mention_default(declaration.get_default())
         # A required input inside a group that may be left out would keep a browser from submitting the form.
@@ -178,6 +181,7 @@ class LayoutBuilder:
             examples=declaration.examples,
             must_choose=declaration.get_default() is MISSING,
             max_upload_bytes=self.form.max_upload_bytes,
+            is_secret=declaration.is_secret,
         )
 
     def _add(self, path: str, field: InputField, *, fresh: bool, blank: bool) -> InputBoundField:

@@ -17,6 +17,7 @@ from django_wfe.forms.annotations import TypeFacts, is_root_model, read_annotati
 from django_wfe.forms.choices import read_choices
 from django_wfe.forms.factory import needs_upload
 from django_wfe.forms.values import MISSING
+from django_wfe.secret_places import SecretPlaces, find_secret_places
 
 MAX_DEPTH = 4
 MAX_DECLARATIONS = 400
@@ -36,6 +37,7 @@ Location = tuple[int | str, ...]
 class Declaration:
     """What field, group and list have in common.
 
+    `is_secret` tells that the value, of which one input is made, is or holds a secret;
     `part` is the piece of the HTML name; `key` the way into the data that validation accepts; `locations` the
     beginnings of pydantic's error locations that mean this value.
     """
@@ -51,6 +53,7 @@ class Declaration:
     examples: list[Any] = field(default_factory=list)
     get_default: Callable[[], Any] = lambda: MISSING
     has_constant_default: bool = False
+    is_secret: bool = False
 
     def pick(self, container: Any) -> Any:
         """This value out of initial data: a model instance, or a mapping by field name or alias. Else MISSING."""
@@ -172,27 +175,32 @@ class _Declarer:
             get_default=_make_default(info),
             has_constant_default=not info.is_required() and info.default_factory is None and info.default is not None,
         )
-        return self._specialize(base, depth)
+        places = find_secret_places(schema)
+        return self._specialize(base, depth, places if is_root else places.find_below(name))
 
-    def _specialize(self, base: Declaration, depth: int) -> Declaration:
+    def _specialize(self, base: Declaration, depth: int, places: SecretPlaces) -> Declaration:
         """The declaration as a field, a group or a list, whichever its type asks for."""
         self.count += 1
         if self.limit is not None and self.count > self.limit:
             raise TooManyDeclarationsError
         common = {name: getattr(base, name) for name in base.__dataclass_fields__}
+        if places.is_secret:
+            return FieldDeclaration(**{**common, "is_secret": True})
         kind, item_type = base.facts.type, _find_item_type(base.facts.type)
         if item_type is not MISSING:
             item_facts = read_annotation(item_type)
             if read_choices(item_facts.type) and not item_facts.nullable:
                 return MultipleDeclaration(**{**common, "facts": replace(base.facts, type=kind)})
             if depth < self.max_depth:
-                return self._declare_list(common, item_facts, depth)
+                return self._declare_list(common, item_facts, depth, places.find_items())
         if _is_model(kind) and depth < self.max_depth:
             common["help_text"] = base.help_text or _docstring(kind)
             return GroupDeclaration(**common, schema=kind, children=self._declare_children(kind, depth + 1))
-        return FieldDeclaration(**common)
+        return FieldDeclaration(**{**common, "is_secret": bool(places)})
 
-    def _declare_list(self, common: dict[str, Any], item_facts: TypeFacts, depth: int) -> ListDeclaration:
+    def _declare_list(
+        self, common: dict[str, Any], item_facts: TypeFacts, depth: int, places: SecretPlaces
+    ) -> ListDeclaration:
         is_model = _is_model(item_facts.type)
         item_title = (
             str(item_facts.type.model_config.get("title") or _words(item_facts.type.__name__)) if is_model else ""
@@ -204,7 +212,7 @@ class _Declarer:
             required=not item_facts.nullable,
             examples=list(item_facts.texts.get("examples", [])),
         )
-        item = self._specialize(base, depth if is_model else depth + 1)
+        item = self._specialize(base, depth if is_model else depth + 1, places)
         facts: TypeFacts = common["facts"]
         minimum = facts.constraint("min_length") or 0
         return ListDeclaration(**common, item=item, minimum=minimum, maximum=facts.constraint("max_length"))

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from django_wfe.forms import widgets
-from django_wfe.forms.fields import InputField, SecretField, to_plain
+from django_wfe.forms.fields import InputField, to_plain
 from django_wfe.forms.values import EMPTY
 
 
@@ -111,13 +111,6 @@ class UploadField(InputField):
         if self.encoder is not None and isinstance(self.initial, bytes):
             return str(self.encoder.encode(self.initial).decode("ascii"))
         return to_plain(self.initial)
-
-
-def is_secret(field: forms.Field) -> bool:
-    """Whether what is typed into a field is, or may hold, a secret."""
-    if isinstance(field, JsonField):
-        return '"password"' in field.schema_text or '"writeOnly": true' in field.schema_text
-    return isinstance(field, SecretField)
 
 
 class _NotFiniteError(ValueError):

@@ -9,7 +9,7 @@ import pydantic
 from django import forms
 from pydantic import EncodedBytes, EncodedStr
 
-from django_wfe.forms import choices, documents, fields, temporal, widgets
+from django_wfe.forms import choices, documents, fields, secrets, temporal, widgets
 from django_wfe.forms.annotations import TypeFacts
 
 BUILT_IN: Mapping[Any, tuple[type[fields.InputField], dict[str, Any]]] = {
@@ -26,8 +26,6 @@ BUILT_IN: Mapping[Any, tuple[type[fields.InputField], dict[str, Any]]] = {
     pydantic.AwareDatetime: (temporal.DateTimeField, {"awareness": "aware"}),
     pydantic.NaiveDatetime: (temporal.DateTimeField, {"awareness": "naive"}),
     datetime.timedelta: (temporal.DurationField, {}),
-    pydantic.SecretStr: (fields.SecretField, {}),
-    pydantic.SecretBytes: (fields.SecretField, {}),
 }
 BY_JSON_TYPE: Mapping[str, type[fields.InputField]] = {
     "string": fields.TextField,
@@ -39,13 +37,22 @@ TEXT_INPUT_TYPES = {"email": "email", "uri": "url"}
 
 
 def make_field(
-    facts: TypeFacts, *, label: str, help_text: str, examples: list[Any], must_choose: bool, max_upload_bytes: int
+    facts: TypeFacts,
+    *,
+    label: str,
+    help_text: str,
+    examples: list[Any],
+    must_choose: bool,
+    max_upload_bytes: int,
+    is_secret: bool = False,
 ) -> fields.InputField:
     """A new form field for one value.
 
     `must_choose` tells that a value is needed and no default exists; `max_upload_bytes` limits an uploaded file.
     """
     options: dict[str, Any] = {"label": label, "help_text": help_text}
+    if is_secret and not needs_upload(facts):
+        return _make_secret(facts, options, max_upload_bytes)
     found = choices.read_choices(facts.type)
     if found:
         with_no_choice = facts.nullable or (must_choose and len(found) > 1)
@@ -59,6 +66,13 @@ def make_field(
     return field
 
 
+def _make_secret(facts: TypeFacts, options: dict[str, Any], max_upload_bytes: int) -> secrets.SecretField:
+    content = secrets.read_content(facts)
+    if content.type is bool or choices.read_choices(content.type):
+        content = TypeFacts(type=str)  # pydantic reads the text that is typed
+    return secrets.SecretField(inner=_make_input(content, options, max_upload_bytes), **options)
+
+
 def needs_upload(facts: TypeFacts) -> bool:
     """Whether the value comes from a file."""
     return facts.type in (str, bytes) and facts.format == "file"
@@ -69,8 +83,6 @@ def _make_input(facts: TypeFacts, options: dict[str, Any], max_upload_bytes: int
     if needs_upload(facts):
         return documents.UploadField(max_bytes=max_upload_bytes, encoder=encoder, **options)
     if facts.type in (str, bytes):
-        if facts.format == "password":
-            return fields.SecretField(**options)
         widget = widgets.Textarea() if facts.format == "textarea" else widgets.TextInput()
         return fields.TextField(widget=widget, encoder=encoder, **options)
     if facts.type in BUILT_IN:
@@ -93,8 +105,6 @@ def _find_encoder(facts: TypeFacts) -> Any:
 def _input_attributes(facts: TypeFacts, field: fields.InputField, examples: list[Any]) -> dict[str, Any]:
     """What the browser may know beforehand: bounds, lengths and an example. The server decides all the same."""
     attributes: dict[str, Any] = {}
-    if isinstance(field, fields.SecretField):
-        return {"class": "vTextField", "autocomplete": "new-password"}
     if examples and not isinstance(field, (documents.UploadField, fields.BooleanField)):
         attributes["placeholder"] = field.prepare_value(examples[0])
     if isinstance(field, fields.TextField):

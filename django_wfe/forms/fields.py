@@ -45,10 +45,12 @@ class InputField(forms.Field):
     """The base of all fields.
 
     `clean` returns the JSON value, or EMPTY when the person left the field empty. `fresh` marks an item that was
-    added by this very request, so that nothing was typed yet.
+    added by this very request, so that nothing was typed yet. `is_secret` tells that what is typed is, or may hold, a
+    secret.
     """
 
     fresh = False
+    is_secret = False
     given_again: Any = ""
     default_text = ""
     default_error_messages = {
@@ -125,26 +127,6 @@ class TextField(InputField):
             except UnicodeDecodeError:
                 return ""  # an input cannot show it, and a substitute would be posted back as the value
         return super().prepare_value(value)
-
-
-class SecretField(TextField):
-    """A secret: never written into a page. Left empty it stays what the initial data says."""
-
-    widget: Any = forms.PasswordInput
-    given_again = _("Type it again: a secret is not shown again.")
-
-    def mark_required(self) -> None:
-        self.required = not self.has_initial
-
-    def clean(self, value: Any) -> Any:
-        cleaned = super().clean(value)
-        if cleaned is EMPTY and self.has_initial:
-            reveal = getattr(self.initial, "get_secret_value", lambda: self.initial)
-            return super().prepare_value(reveal())
-        return cleaned
-
-    def prepare_value(self, value: Any) -> None:
-        return None
 
 
 class IntegerField(InputField):

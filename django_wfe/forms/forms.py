@@ -15,10 +15,11 @@ from django.utils.translation import ngettext
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails, to_json
 
+from django_wfe.engine.invalid_input import hide_secrets
 from django_wfe.engine.tracebacks import say_briefly
 from django_wfe.forms.builder import LayoutBuilder
 from django_wfe.forms.declaration import GroupDeclaration, declare_form, has_upload
-from django_wfe.forms.documents import is_secret
+from django_wfe.forms.fields import InputField
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node, locate
 from django_wfe.forms.structure import StructureChange, read_structure_change
 from django_wfe.forms.values import EMPTY
@@ -129,7 +130,7 @@ class InputForm(forms.Form):
         draft: dict[str, list[str]] = {}
         for path, field in self.fields.items():
             name = self.add_prefix(path)
-            if name in self.data and not is_secret(field):
+            if name in self.data and not (isinstance(field, InputField) and field.is_secret):
                 posted = self.data.getlist(name) if hasattr(self.data, "getlist") else [self.data[name]]
                 draft[path] = [str(text) for text in posted]
         return draft
@@ -158,7 +159,7 @@ class InputForm(forms.Form):
             # As JSON, because that is what is stored: a strict schema accepts an ISO date in JSON only.
             self.instance = self.schema.model_validate_json(to_json(data))
         except pydantic.ValidationError as error:
-            self._place_errors(error, own_errors)
+            self._place_errors(hide_secrets(error, self.schema, data), own_errors)
         except (Exception, SystemExit) as error:
             # A validator is code of the project: its defect is told and logged, not a blank page.
             logger.exception("A validator of %s raised %s.", self.schema.__qualname__, type(error).__name__)

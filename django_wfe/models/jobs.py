@@ -20,6 +20,7 @@ from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.moments import MomentField
 from django_wfe.models.workers import Worker
 from django_wfe.models.workflows import Definition, Workflow
+from django_wfe.sealing import cover_sealed
 
 JOB_STATE_CHOICES = [
     (states.JobState.PENDING.value, _("pending")),
@@ -140,7 +141,8 @@ class Job(EngineModel):
         """What has run, in order, read anew at each access.
 
         ``{"data": [{"step": path, "result": ..., "external_data": {...}}, ...]}``, the start first; "external_data"
-        only where the step was given any. Skipped steps stand with the result they were given.
+        only where the step was given any, and with a mask in the place of each secret. Skipped steps stand with the
+        result they were given.
         """
         runs = (
             self.step_runs.filter(state__in=sorted(states.RESULT_STEP_RUN_STATES), superseded=False)
@@ -151,7 +153,7 @@ class Job(EngineModel):
         for step, result, external_data in runs:
             entry = {"step": step, "result": result}
             if external_data is not None:
-                entry["external_data"] = external_data
+                entry["external_data"] = cover_sealed(external_data)
             data.append(entry)
         return {"data": data}
 

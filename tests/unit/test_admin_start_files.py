@@ -16,6 +16,7 @@ from django_wfe.admin.start_columns import Columns
 from django_wfe.admin.start_files import UnreadableFile, list_formats, read_rows
 from django_wfe.engine.lifecycle import StartRow
 from django_wfe.graph import describe_schema
+from django_wfe.secret_places import MASK
 from tests.inbox_workflows import AskOrder
 from tests.workflows import Ask
 
@@ -188,5 +189,5 @@ def test_columns_that_nobody_asks_for_are_found_and_secrets_are_covered() -> Non
     assert ORDER.list_unknown(rows) == ["colour"]
     assert Columns(None).list_unknown(rows) == ["address", "colour", "customer", "secret_code"]
     described = dict(ORDER.describe_values(rows[0]))
-    assert described["secret_code"] == "••••••"
+    assert described["secret_code"] == MASK
     assert described["address.street"] == "Main"
