@@ -78,6 +78,7 @@ class InputForm(forms.Form):
         self.is_shown_as_typed = False
         self.instance: BaseModel | None = None
         self._external_data: Any = None
+        self.defects: dict[str, str] = {}
         self._builder = LayoutBuilder(self)
         self.layout: Group = self._builder.build_form(self.declaration, {} if initial is None else initial)
 
@@ -143,6 +144,7 @@ class InputForm(forms.Form):
             "form": self,
             "layout": self.layout,
             "errors": self.non_field_errors(),
+            "defects": self.defects,
             "structure_name": self.add_prefix(StructureChange.NAME),
         }
 
