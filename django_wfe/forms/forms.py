@@ -59,7 +59,7 @@ class InputForm(forms.Form):
 
     class Media:
         css = {"all": ["admin/css/forms.css", "django_wfe/forms.css"]}
-        js = ["django_wfe/forms.js"]
+        js = ["django_wfe/forms.js", "django_wfe/native.js"]
 
     def __init__(
         self,
