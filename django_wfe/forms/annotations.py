@@ -3,11 +3,11 @@
 import functools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NewType, Union
 
-from pydantic import Field, RootModel, TypeAdapter
+from pydantic import BaseModel, EncodedStr, Field, Json, RootModel, TypeAdapter
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
@@ -16,6 +16,8 @@ from django_wfe.secret_places import SecretMarkingJsonSchema, cover_defaults
 # A validator of these kinds may accept what the bare type does not, so the browser must not check the bare type.
 LENIENT_VALIDATORS = frozenset({"BeforeValidator", "WrapValidator", "PlainValidator"})
 
+JSON_TEXT: Any = Json  # to a type checker it is no class
+
 
 @dataclass(frozen=True, kw_only=True)
 class TypeFacts:
@@ -23,7 +25,7 @@ class TypeFacts:
 
     `type` is the bare type; `nullable` says that None is one of its values; `metadata` are the constraints of
     Annotated and Field; `extra` is `json_schema_extra`; `texts` holds title, description and examples where an inner
-    Field gives them.
+    Field gives them. `has_own_reading` says that a validator of the model reads the value before its type does.
     """
 
     type: Any
@@ -31,6 +33,7 @@ class TypeFacts:
     metadata: tuple[Any, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     texts: Mapping[str, Any] = field(default_factory=dict)
+    has_own_reading: bool = False
 
     def constraint(self, name: str) -> Any:
         """The value of a constraint such as `min_length` or `ge`, None where nothing sets it."""
@@ -47,21 +50,53 @@ class TypeFacts:
 
     @property
     def is_lenient(self) -> bool:
-        return any(type(item).__name__ in LENIENT_VALIDATORS for item in self.metadata)
+        return self.has_own_reading or any(type(item).__name__ in LENIENT_VALIDATORS for item in self.metadata)
+
+    @property
+    def is_json_text(self) -> bool:
+        """Whether the value is a text that holds JSON, as pydantic's `Json` and `Json[...]` are."""
+        return self.type is JSON_TEXT or _holds_json(self.metadata)
 
     @functools.cached_property
     def json_schema(self) -> dict[str, Any]:
         """JSON Schema of what validation accepts; empty where the type has none, such as a callable."""
         try:
-            whole: Any = Annotated[(self.type, *self.metadata)] if self.metadata else self.type
-            return cover_defaults(TypeAdapter[Any](whole).json_schema(schema_generator=SecretMarkingJsonSchema))
+            return cover_defaults(self.adapter.json_schema(schema_generator=SecretMarkingJsonSchema))
         except (PydanticUserError, TypeError):
             return {}
+
+    def validate(self, value: Any) -> Any:
+        """The value as validation gives it back, or the value itself if that does not take it.
+
+        A text that validation decodes, such as Base64Str, is given as it was: encoded.
+        """
+        try:
+            read = self.adapter.validate_python(value)
+        except Exception:  # a validator is code of the project, and says so when the form is submitted
+            return value
+        is_encoded = any(isinstance(item, EncodedStr) for item in self.metadata)
+        return value if is_encoded else read
+
+    def accepts(self, value: Any) -> bool:
+        """Whether validation takes the Python value."""
+        try:
+            self.adapter.validate_python(value)
+        except Exception:  # a validator is code of the project
+            return False
+        return True
+
+    @functools.cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """Validates one value. Raises pydantic's errors for a type of which it makes no schema."""
+        whole: Any = Annotated[(self.type, *self.metadata)] if self.metadata else self.type
+        return TypeAdapter[Any](whole)
 
 
 def read_field(info: FieldInfo) -> TypeFacts:
     """The facts of a model's field."""
     facts = read_annotation(info.annotation)
+    if _holds_json(info.metadata):
+        facts = replace(facts, nullable=False)  # None, if it is one, is the text "null"
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     return replace(facts, metadata=(*_read_metadata(info), *facts.metadata), extra={**facts.extra, **extra})
 
@@ -83,6 +118,8 @@ def read_annotation(annotation: Any) -> TypeFacts:
                     texts.update(read_texts(item))
                 else:
                     metadata.append(item)
+            if _holds_json(metadata):
+                return TypeFacts(type=annotation, nullable=nullable, metadata=tuple(metadata), extra=extra, texts=texts)
         elif isinstance(annotation, NewType):
             annotation = annotation.__supertype__
         elif type(annotation).__name__ == "TypeAliasType":
@@ -112,6 +149,18 @@ def read_texts(info: FieldInfo) -> dict[str, Any]:
 def is_root_model(annotation: Any) -> bool:
     # A generic alias such as list[int] passes isinstance(..., type) and then breaks issubclass on Python 3.11.
     return isinstance(annotation, type) and not typing.get_origin(annotation) and issubclass(annotation, RootModel)
+
+
+def has_own_reading(schema: type[BaseModel], name: str) -> bool:
+    """Whether a decorated validator of the model may take for its field what the bare type would refuse."""
+    decorators = schema.__pydantic_decorators__
+    for_fields = [found.info for found in decorators.field_validators.values() if found.info.mode != "after"]
+    for_model = [found for found in decorators.model_validators.values() if found.info.mode != "after"]
+    return bool(for_model) or any(name in info.fields or "*" in info.fields for info in for_fields)
+
+
+def _holds_json(metadata: Iterable[Any]) -> bool:
+    return any(item is JSON_TEXT or isinstance(item, JSON_TEXT) for item in metadata)
 
 
 def _read_metadata(info: FieldInfo) -> list[Any]:

@@ -9,12 +9,19 @@ from pydantic import BaseModel, RootModel
 
 from django_wfe.forms.annotations import read_annotation
 from django_wfe.forms.choices import MultipleChoiceField, read_choices
-from django_wfe.forms.declaration import Declaration, GroupDeclaration, ListDeclaration, MultipleDeclaration
+from django_wfe.forms.declaration import (
+    Declaration,
+    ExtrasDeclaration,
+    GroupDeclaration,
+    ListDeclaration,
+    MultipleDeclaration,
+)
+from django_wfe.forms.documents import ExtrasField
 from django_wfe.forms.factory import make_field
 from django_wfe.forms.fields import InputBoundField, InputField, StructureField
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node, renumber
 from django_wfe.forms.secrets import SecretField
-from django_wfe.forms.values import MISSING
+from django_wfe.forms.values import MISSING, DefaultDefect
 from django_wfe.forms.widgets import Structure
 
 if TYPE_CHECKING:
@@ -60,7 +67,11 @@ class LayoutBuilder:
         optional: bool = False,
         depth: int = 1,
     ) -> Any:
-        value = declaration.get_default() if initial is MISSING else initial
+        default = declaration.get_default()
+        if isinstance(default, DefaultDefect):
+            self.form.defects[default.place] = default.error
+            default = MISSING
+        value = default if initial is MISSING else initial
         while isinstance(value, RootModel):
             value = value.root
         options: dict[str, Any] = {"fresh": fresh, "blank": blank, "depth": depth}
@@ -68,12 +79,12 @@ class LayoutBuilder:
             return self._build_group(declaration, path, value, optional=optional, **options)
         if isinstance(declaration, ListDeclaration):
             return self._build_list(declaration, path, value, optional=optional, **options)
-        field = self._make_field(declaration)
+        field = self._make_field(declaration, must_choose=default is MISSING)
         field.initial = value
         if isinstance(field, SecretField):
             field.initial_is_default = initial is MISSING
         if declaration.has_constant_default and not declaration.facts.nullable:
-            field.mention_default(declaration.get_default())
+            field.mention_default(default)
         # A required input inside a group that may be left out would keep a browser from submitting the form.
         if declaration.required and not isinstance(declaration, MultipleDeclaration):
             field.mark_required()
@@ -164,8 +175,10 @@ class LayoutBuilder:
         item.removable = True
         return item
 
-    def _make_field(self, declaration: Declaration) -> InputField:
+    def _make_field(self, declaration: Declaration, *, must_choose: bool) -> InputField:
         facts = declaration.facts
+        if isinstance(declaration, ExtrasDeclaration):
+            return ExtrasField(taken=declaration.taken, label=declaration.label, help_text=declaration.help_text)
         if isinstance(declaration, MultipleDeclaration):
             item = read_annotation(facts.type.__args__[0])
             return MultipleChoiceField(
@@ -179,7 +192,7 @@ class LayoutBuilder:
             label=declaration.label,
             help_text=declaration.help_text,
             examples=declaration.examples,
-            must_choose=declaration.get_default() is MISSING,
+            must_choose=must_choose,
             max_upload_bytes=self.form.max_upload_bytes,
             is_secret=declaration.is_secret,
         )

@@ -3,30 +3,44 @@
 import collections
 import collections.abc
 import inspect
+import logging
 import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 from pydantic import AliasChoices, AliasPath, BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
-from django_wfe.forms.annotations import TypeFacts, is_root_model, read_annotation, read_field, read_texts
+from django_wfe.engine.tracebacks import say_briefly
+from django_wfe.forms.annotations import (
+    TypeFacts,
+    has_own_reading,
+    is_root_model,
+    read_annotation,
+    read_field,
+    read_texts,
+)
 from django_wfe.forms.choices import read_choices
 from django_wfe.forms.factory import needs_upload
-from django_wfe.forms.values import MISSING
+from django_wfe.forms.values import MISSING, DefaultDefect
 from django_wfe.secret_places import SecretPlaces, find_secret_places
 
+logger = logging.getLogger(__name__)
+
+EXTRAS_PART = "_extra"  # no field of a model begins with an underscore
 MAX_DEPTH = 4
 MAX_DECLARATIONS = 400
-LIST_TYPES = (list, set, frozenset, collections.deque)
-SEQUENCE_TYPES = (
+SET_TYPES = (set, frozenset, collections.abc.Set, collections.abc.MutableSet)
+LIST_TYPES = (
+    *SET_TYPES,
+    list,
+    collections.deque,
     collections.abc.Sequence,
     collections.abc.MutableSequence,
-    collections.abc.Set,
-    collections.abc.MutableSet,
     collections.abc.Iterable,
     collections.abc.Collection,
 )
@@ -70,7 +84,7 @@ class Declaration:
 
 @dataclass(frozen=True, kw_only=True)
 class FieldDeclaration(Declaration):
-    """One input. `is_multiple` is a list or set of choices, shown as checkboxes."""
+    """One input. `is_multiple` is a set of choices, shown as checkboxes: they have no order and no repeats."""
 
     is_multiple: ClassVar[bool] = False
 
@@ -78,6 +92,20 @@ class FieldDeclaration(Declaration):
 @dataclass(frozen=True, kw_only=True)
 class MultipleDeclaration(FieldDeclaration):
     is_multiple: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtrasDeclaration(FieldDeclaration):
+    """What a model with `extra="allow"` takes beyond its fields: a JSON object. `taken` are the names of the fields."""
+
+    taken: frozenset[str]
+
+    def pick(self, container: Any) -> Any:
+        """The values that no field of the model has, or MISSING if there are none."""
+        given = container.model_extra if isinstance(container, BaseModel) else container
+        if not isinstance(given, Mapping):
+            return MISSING
+        return {name: value for name, value in given.items() if name not in self.taken} or MISSING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,17 +176,19 @@ class _Declarer:
 
     def _declare_children(self, schema: type[BaseModel], depth: int) -> tuple[Declaration, ...]:
         schema.model_rebuild()
-        children = []
+        children: list[Declaration] = []
         for position, (name, info) in enumerate(schema.model_fields.items()):
             if info.init is False and not info.is_required():
                 continue
             children.append(self._declare_field(schema, name, info, position, depth))
+        if schema.model_config.get("extra") == "allow":
+            children.append(_declare_extras(schema, children))
         return tuple(children)
 
     def _declare_field(
         self, schema: type[BaseModel], name: str, info: FieldInfo, position: int, depth: int
     ) -> Declaration:
-        facts = read_field(info)
+        facts = replace(read_field(info), has_own_reading=has_own_reading(schema, name))
         texts = {**facts.texts, **read_texts(info)}
         is_root = issubclass(schema, RootModel)
         key, locations = ((), ((),)) if is_root else _read_keys(schema, name, info)
@@ -172,7 +202,7 @@ class _Declarer:
             help_text=str(texts.get("description", "")),
             required=info.is_required() and not facts.nullable,
             examples=list(texts.get("examples", [])),
-            get_default=_make_default(info),
+            get_default=_make_default(schema, name, info, facts),
             has_constant_default=not info.is_required() and info.default_factory is None and info.default is not None,
         )
         places = find_secret_places(schema)
@@ -186,11 +216,13 @@ class _Declarer:
         common = {name: getattr(base, name) for name in base.__dataclass_fields__}
         if places.is_secret:
             return FieldDeclaration(**{**common, "is_secret": True})
+        if base.facts.is_json_text:
+            return FieldDeclaration(**{**common, "is_secret": bool(places)})
         kind, item_type = base.facts.type, _find_item_type(base.facts.type)
         if item_type is not MISSING:
             item_facts = read_annotation(item_type)
-            if read_choices(item_facts.type) and not item_facts.nullable:
-                return MultipleDeclaration(**{**common, "facts": replace(base.facts, type=kind)})
+            if _is_set(kind) and read_choices(item_facts.type) and not item_facts.nullable:
+                return MultipleDeclaration(**common)
             if depth < self.max_depth:
                 return self._declare_list(common, item_facts, depth, places.find_items())
         if _is_model(kind) and depth < self.max_depth:
@@ -218,14 +250,31 @@ class _Declarer:
         return ListDeclaration(**common, item=item, minimum=minimum, maximum=facts.constraint("max_length"))
 
 
+def _declare_extras(schema: type[BaseModel], fields: list[Declaration]) -> ExtrasDeclaration:
+    names = {location[0] for field in fields for location in field.locations if location}
+    return ExtrasDeclaration(
+        facts=TypeFacts(type=dict[str, Any]),
+        part=EXTRAS_PART,
+        # Lazy: a declaration is made once, and its form is drawn in the language of each request.
+        label=cast(str, _("Further values")),
+        help_text=cast(str, _("Optional. A JSON object of values beyond the fields above, by their names.")),
+        required=False,
+        taken=frozenset({*schema.model_fields, *(name for name in names if isinstance(name, str))}),
+    )
+
+
 def _find_item_type(kind: Any) -> Any:
     """The item type of a list, set or sequence; MISSING for any other type, a bare list included."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in LIST_TYPES or origin in SEQUENCE_TYPES:
+    if origin in LIST_TYPES:
         return arguments[0] if arguments else MISSING
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return arguments[0]
     return MISSING
+
+
+def _is_set(kind: Any) -> bool:
+    return typing.get_origin(kind) in SET_TYPES
 
 
 def _is_model(kind: Any) -> bool:
@@ -249,10 +298,22 @@ def _read_keys(schema: type[BaseModel], name: str, info: FieldInfo) -> tuple[Loc
     return key, tuple(dict.fromkeys([key, *paths, (name,)]))
 
 
-def _make_default(info: FieldInfo) -> Callable[[], Any]:
+def _make_default(schema: type[BaseModel], name: str, info: FieldInfo, facts: TypeFacts) -> Callable[[], Any]:
     if info.is_required() or (info.default_factory is not None and info.default_factory_takes_validated_data):
         return lambda: MISSING
-    return lambda: info.get_default(call_default_factory=True)
+    wish = info.validate_default
+    is_validated = schema.model_config.get("validate_default", False) if wish is None else wish
+
+    def get_default() -> Any:
+        try:
+            default = info.get_default(call_default_factory=True)
+        except (Exception, SystemExit) as error:
+            # A factory is code of the project: its defect is told and logged, not a blank page.
+            logger.exception("The default factory of %s.%s raised %s.", schema.__qualname__, name, type(error).__name__)
+            return DefaultDefect(f"{schema.__qualname__}.{name}", say_briefly(error))
+        return facts.validate(default) if is_validated else default
+
+    return get_default
 
 
 def _walk(container: Any, path: Location) -> Any:

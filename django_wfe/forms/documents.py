@@ -1,6 +1,7 @@
 """Whole documents as one value: JSON in a textarea, and uploaded files."""
 
 import json
+from collections.abc import Set
 from typing import Any
 
 from django import forms
@@ -9,7 +10,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from django_wfe.forms import widgets
+from django_wfe.forms.annotations import TypeFacts
 from django_wfe.forms.fields import InputField, to_plain
+from django_wfe.forms.json_text import read_json
 from django_wfe.forms.values import EMPTY
 
 
@@ -17,11 +20,6 @@ class JsonField(InputField):
     """JSON in a textarea, for every type that has no input of its own. `schema` is shown beside it."""
 
     widget = widgets.Textarea
-    default_error_messages = {
-        "syntax": _("This is not JSON: %(reason)s."),
-        "depth": _("This JSON is nested too deeply."),
-        "storable": _("This JSON cannot be stored: it holds NaN, an infinite number or text that is not Unicode."),
-    }
 
     def __init__(self, *, schema: dict[str, Any], **options: Any) -> None:
         super().__init__(**options)
@@ -33,22 +31,47 @@ class JsonField(InputField):
         return json.dumps(self.schema, indent=2, ensure_ascii=False)
 
     def parse(self, value: Any) -> Any:
-        try:
-            parsed = json.loads(value, parse_constant=_refuse_constant)
-            json.dumps(parsed, allow_nan=False, ensure_ascii=False).encode()
-            holds_nul = _holds_nul(parsed)
-        except RecursionError:
-            raise ValidationError(self.error_messages["depth"], code="depth") from None
-        except (UnicodeEncodeError, _NotFiniteError):
-            raise ValidationError(self.error_messages["storable"], code="storable") from None
-        except (TypeError, ValueError) as error:
-            raise ValidationError(self.error_messages["syntax"], code="syntax", params={"reason": error}) from None
-        if holds_nul:
-            raise ValidationError(self.error_messages["nul"], code="nul")
-        return parsed
+        return read_json(value)
 
     def prepare_value(self, value: Any) -> str:
         return json.dumps(to_plain(value), indent=2, ensure_ascii=False)
+
+
+class JsonTextField(JsonField):
+    """A text that holds JSON, which pydantic reads itself: the type `Json[...]`. The text is kept as it was typed."""
+
+    def __init__(self, *, facts: TypeFacts, **options: Any) -> None:
+        super().__init__(schema=facts.json_schema.get("contentSchema", {}), **options)
+        self.facts = facts
+
+    def parse(self, value: Any) -> Any:
+        read_json(value)
+        return value
+
+    def prepare_value(self, value: Any) -> str:
+        # The text that is stored, or what it says, as an instance of the model has it.
+        return value if isinstance(value, str) and self.facts.accepts(value) else super().prepare_value(value)
+
+
+class ExtrasField(JsonField):
+    """The values of a model beyond its fields: a JSON object. `taken` are the names that it must not hold."""
+
+    default_error_messages = {
+        "object": _('Give a JSON object, such as {"name": 1}.'),
+        "taken": _("“%(name)s” has an input of its own. Take it out here."),
+    }
+
+    def __init__(self, *, taken: Set[str], **options: Any) -> None:
+        super().__init__(schema={}, **options)
+        self.taken = taken
+
+    def parse(self, value: Any) -> Any:
+        parsed = read_json(value)
+        if not isinstance(parsed, dict):
+            raise ValidationError(self.error_messages["object"], code="object")
+        for name in self.taken & parsed.keys():
+            raise ValidationError(self.error_messages["taken"], code="taken", params={"name": name})
+        return parsed
 
 
 class UploadField(InputField):
@@ -113,17 +136,3 @@ class UploadField(InputField):
         return to_plain(self.initial)
 
 
-class _NotFiniteError(ValueError):
-    """JSON that holds NaN or an infinite number."""
-
-
-def _refuse_constant(name: str) -> None:
-    raise _NotFiniteError(name)
-
-
-def _holds_nul(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(_holds_nul(part) for pair in value.items() for part in pair)
-    if isinstance(value, list):
-        return any(_holds_nul(part) for part in value)
-    return isinstance(value, str) and "\0" in value

@@ -7,6 +7,7 @@ from typing import Any
 
 import pydantic
 from django import forms
+from django.utils.translation import gettext as _
 from pydantic import EncodedBytes, EncodedStr
 
 from django_wfe.forms import choices, documents, fields, secrets, temporal, widgets
@@ -33,7 +34,9 @@ BY_JSON_TYPE: Mapping[str, type[fields.InputField]] = {
     "number": fields.FloatField,
     "boolean": fields.BooleanField,
 }
-TEXT_INPUT_TYPES = {"email": "email", "uri": "url"}
+# The keyboard of a telephone. An input of type "email" or "url" would change what is typed: it writes a domain in
+# Punycode and takes blanks away.
+INPUT_MODES = {"email": "email", "uri": "url"}
 
 
 def make_field(
@@ -53,6 +56,8 @@ def make_field(
     options: dict[str, Any] = {"label": label, "help_text": help_text}
     if is_secret and not needs_upload(facts):
         return _make_secret(facts, options, max_upload_bytes)
+    if facts.is_json_text:
+        return documents.JsonTextField(facts=facts, **options)
     found = choices.read_choices(facts.type)
     if found:
         with_no_choice = facts.nullable or (must_choose and len(found) > 1)
@@ -62,15 +67,20 @@ def make_field(
             return choices.ChoiceField(choices=choices.three_way_choices(), with_no_choice=True, **options)
         return fields.BooleanField(**options)
     field = _make_input(facts, options, max_upload_bytes)
+    field.is_lenient = facts.is_lenient
     field.widget.attrs.update(_input_attributes(facts, field, examples))
     return field
 
 
 def _make_secret(facts: TypeFacts, options: dict[str, Any], max_upload_bytes: int) -> secrets.SecretField:
+    if facts.is_json_text:
+        return secrets.SecretField(inner=documents.JsonTextField(facts=facts, **options), **options)
     content = secrets.read_content(facts)
     if content.type is bool or choices.read_choices(content.type):
         content = TypeFacts(type=str)  # pydantic reads the text that is typed
-    return secrets.SecretField(inner=_make_input(content, options, max_upload_bytes), **options)
+    inner = _make_input(content, options, max_upload_bytes)
+    inner.is_lenient = content.is_lenient
+    return secrets.SecretField(inner=inner, **options)
 
 
 def needs_upload(facts: TypeFacts) -> bool:
@@ -88,12 +98,18 @@ def _make_input(facts: TypeFacts, options: dict[str, Any], max_upload_bytes: int
     if facts.type in BUILT_IN:
         field_class, extra = BUILT_IN[facts.type]
         return field_class(**extra, **options)
+    unreachable = choices.list_unreachable(facts.type)
+    if unreachable:
+        names = ", ".join(f"“{name}”" for name in unreachable)
+        note = _("These choices cannot be given, since JSON has no such values: %(names)s.") % {"names": names}
+        return documents.JsonField(schema={}, **{**options, "help_text": f"{options['help_text']} {note}".strip()})
     schema = facts.json_schema
     json_type = schema.get("type")
     if isinstance(json_type, str) and json_type in BY_JSON_TYPE and "enum" not in schema:
         field = BY_JSON_TYPE[json_type](**options)
-        if isinstance(field.widget, widgets.TextInput):
-            field.widget.input_type = TEXT_INPUT_TYPES.get(str(schema.get("format")), "text")
+        input_mode = INPUT_MODES.get(str(schema.get("format")))
+        if input_mode is not None:
+            field.widget.attrs["inputmode"] = input_mode
         return field
     return documents.JsonField(schema=schema, **options)
 
@@ -103,44 +119,27 @@ def _find_encoder(facts: TypeFacts) -> Any:
 
 
 def _input_attributes(facts: TypeFacts, field: fields.InputField, examples: list[Any]) -> dict[str, Any]:
-    """What the browser may know beforehand: bounds, lengths and an example. The server decides all the same."""
+    """What the browser may know beforehand: an example, and the bounds of a date. The server decides all the same.
+
+    Never a length: a browser cuts what is pasted to `maxlength`, in silence, and counts otherwise than pydantic does.
+    """
     attributes: dict[str, Any] = {}
     if examples and not isinstance(field, (documents.UploadField, fields.BooleanField)):
         attributes["placeholder"] = field.prepare_value(examples[0])
-    if isinstance(field, fields.TextField):
-        attributes.update(_length_attributes(facts))
-        if not isinstance(field.widget, forms.Textarea):
-            attributes["class"] = "vTextField"
-    elif isinstance(field.widget, widgets.NumberInput):
-        if facts.is_lenient:
-            field.widget.text_only = True
-        attributes.update(_number_attributes(facts, is_integer=isinstance(field, fields.IntegerField)))
-    elif isinstance(field, temporal.DurationField):
+    if isinstance(field, fields.NumberField):
+        attributes["class"] = "vTextField wfe-number"
+        if isinstance(field, fields.IntegerField) and _is_never_negative(facts):
+            attributes["inputmode"] = "numeric"  # a keyboard of digits, which has no minus sign on some telephones
+    elif isinstance(field, (fields.TextField, temporal.DurationField)) and not isinstance(field.widget, forms.Textarea):
         attributes["class"] = "vTextField"
+    elif isinstance(field.widget, widgets.NativeInput) and facts.is_lenient:
+        field.widget.text_only = True  # a native control takes only what the bare type does
     elif isinstance(field, temporal.DateField):
         bounds = {"min": facts.constraint("ge"), "max": facts.constraint("le")}
         attributes.update({name: field.prepare_value(value) for name, value in bounds.items() if value is not None})
     return attributes
 
 
-def _length_attributes(facts: TypeFacts) -> dict[str, Any]:
-    if facts.type is not str or facts.is_lenient or facts.constraint("strip_whitespace"):
-        return {}  # the length that counts is that of another text than the one typed
-    bounds = {"minlength": facts.constraint("min_length"), "maxlength": facts.constraint("max_length")}
-    return {name: value for name, value in bounds.items() if value is not None}
-
-
-def _number_attributes(facts: TypeFacts, *, is_integer: bool) -> dict[str, Any]:
-    attributes: dict[str, Any] = {"step": "any", "class": "vTextField wfe-number"}
-    lowest, highest = facts.constraint("ge"), facts.constraint("le")
-    places = facts.constraint("decimal_places")
-    if is_integer:
-        attributes["step"] = 1
-        above, below = facts.constraint("gt"), facts.constraint("lt")
-        lowest = above + 1 if lowest is None and isinstance(above, int) else lowest
-        highest = below - 1 if highest is None and isinstance(below, int) else highest
-    elif places is not None and lowest is None:
-        # Steps are counted from `min`, which need not lie on the grid of the decimal places.
-        attributes["step"] = str(decimal.Decimal(1).scaleb(-places))
-    bounds = {"min": lowest, "max": highest}
-    return {**attributes, **{name: str(bound) for name, bound in bounds.items() if bound is not None}}
+def _is_never_negative(facts: TypeFacts) -> bool:
+    bounds = [facts.constraint("ge"), facts.constraint("gt")]
+    return not facts.is_lenient and any(isinstance(bound, int) and bound >= 0 for bound in bounds)

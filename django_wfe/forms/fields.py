@@ -6,6 +6,7 @@ wrong. Only what pydantic cannot say (a NUL character, a file that is no text) i
 
 import json
 import math
+import re
 from typing import Any
 
 from django import forms
@@ -20,6 +21,8 @@ from django_wfe.forms import widgets
 from django_wfe.forms.values import EMPTY, MISSING
 
 MENTIONED_LENGTH = 60
+COMMA_NUMBER = re.compile(r"[-+]?[\d.\s']*\d,\d[\d.,\s']*([eE][-+]?\d+)?", re.ASCII)
+INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
 
 
 class InputBoundField(BoundField):
@@ -46,11 +49,13 @@ class InputField(forms.Field):
 
     `clean` returns the JSON value, or EMPTY when the person left the field empty. `fresh` marks an item that was
     added by this very request, so that nothing was typed yet. `is_secret` tells that what is typed is, or may hold, a
-    secret.
+    secret. `is_lenient` says that the schema reads the text itself, so that nothing may be refused which the bare type
+    would not take.
     """
 
     fresh = False
     is_secret = False
+    is_lenient = False
     given_again: Any = ""
     default_text = ""
     default_error_messages = {
@@ -129,23 +134,49 @@ class TextField(InputField):
         return super().prepare_value(value)
 
 
-class IntegerField(InputField):
-    widget = widgets.NumberInput
+class NumberField(InputField):
+    """A number, typed as text.
+
+    An input of type "number" would post nothing for what it cannot read ("12-5"), and some browsers drop the comma of
+    "12,50" while it is typed. A comma is refused, since it parts decimals for some people and thousands for others.
+    """
+
+    widget: Any = widgets.TextInput
+    default_error_messages = {
+        "comma": _(
+            "“%(value)s” has a comma. Write a point before the decimals and nothing between thousands, such as 1250.50."
+        ),
+    }
 
     def parse(self, value: Any) -> Any:
-        try:
-            return int(value)
-        except (TypeError, ValueError):
+        if not isinstance(value, str):
             return value
+        typed = value.strip()
+        if not self.is_lenient and COMMA_NUMBER.fullmatch(typed):
+            raise ValidationError(self.error_messages["comma"], code="comma", params={"value": typed})
+        return self.parse_number(typed)
+
+    def parse_number(self, typed: str) -> Any:
+        """The JSON value of a text without blanks around it; the text itself if it is no number of this kind."""
+        return typed
 
 
-class FloatField(InputField):
-    widget = widgets.NumberInput
+class IntegerField(NumberField):
+    def parse_number(self, typed: str) -> Any:
+        if not INTEGER.fullmatch(typed):
+            return typed
+        try:
+            return int(typed)
+        except ValueError:
+            return typed  # more digits than Python reads
+
+
+class FloatField(NumberField):
     default_error_messages = {
         "not_finite": _("“%(value)s” is not a finite number, so it cannot be stored. Give a number."),
     }
 
-    def parse(self, value: Any) -> Any:
+    def parse_number(self, value: str) -> Any:
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -158,13 +189,8 @@ class FloatField(InputField):
         return repr(value) if isinstance(value, float) else super().prepare_value(value)
 
 
-class DecimalField(InputField):
+class DecimalField(NumberField):
     """A decimal number, kept as the text that was typed: no float ever rounds it."""
-
-    widget = widgets.NumberInput
-
-    def parse(self, value: Any) -> Any:
-        return value.strip() if isinstance(value, str) else value
 
 
 class BooleanField(InputField):

@@ -60,7 +60,7 @@ class InputForm(forms.Form):
 
     class Media:
         css = {"all": ["admin/css/forms.css", "django_wfe/forms.css"]}
-        js = ["django_wfe/forms.js"]
+        js = ["django_wfe/forms.js", "django_wfe/native.js"]
 
     def __init__(
         self,
@@ -79,6 +79,7 @@ class InputForm(forms.Form):
         self.is_shown_as_typed = False
         self.instance: BaseModel | None = None
         self._external_data: Any = None
+        self.defects: dict[str, str] = {}
         self._builder = LayoutBuilder(self)
         self.layout: Group = self._builder.build_form(self.declaration, {} if initial is None else initial)
 
@@ -144,6 +145,7 @@ class InputForm(forms.Form):
             "form": self,
             "layout": self.layout,
             "errors": self.non_field_errors(),
+            "defects": self.defects,
             "structure_name": self.add_prefix(StructureChange.NAME),
         }
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from django_wfe.forms.declaration import Declaration, GroupDeclaration, ListDeclaration, Location
+from django_wfe.forms.declaration import Declaration, ExtrasDeclaration, GroupDeclaration, ListDeclaration, Location
 from django_wfe.forms.documents import JsonField
 from django_wfe.forms.fields import InputBoundField
 from django_wfe.forms.values import EMPTY, MISSING
@@ -36,7 +36,7 @@ class Node:
 
     @property
     def label(self) -> str:
-        return self.declaration.label
+        return str(self.declaration.label)  # it may be lazy
 
     @property
     def has_errors(self) -> bool:
@@ -138,7 +138,9 @@ class Group(Node):
             if location[: len(prefix)] == prefix
         ]
         if not matches:
-            return None
+            # What no field is meant by is about the values beyond the fields, if the model takes any.
+            extras = next((child for child in self.children if isinstance(child.declaration, ExtrasDeclaration)), None)
+            return (extras, 0) if extras is not None and location else None
         _is_key, length, child = max(matches, key=lambda match: match[:2])
         return child, length
 
@@ -148,7 +150,9 @@ class Group(Node):
         data: Any = {}
         for child in self.children:
             value = child.read(cleaned)
-            if value is not OMIT:
+            if isinstance(child.declaration, ExtrasDeclaration):
+                data = {**data, **(value or {})}
+            elif value is not OMIT:
                 data = _put(data, child.declaration.key, value)
         return data
 

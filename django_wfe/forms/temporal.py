@@ -1,36 +1,74 @@
 """Dates, times and durations. The browser's own controls speak ISO 8601, whatever the language of the page."""
 
 import datetime
+import re
 from typing import Any, Literal
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.forms.utils import from_current_timezone
 from django.utils import timezone
-from django.utils.dateparse import parse_duration
-from django.utils.duration import duration_iso_string, duration_string
 from django.utils.translation import gettext_lazy as _
+from pydantic import TypeAdapter
+from pydantic import ValidationError as PydanticValidationError
 
 from django_wfe.forms import widgets
 from django_wfe.forms.fields import InputField
 from django_wfe.forms.values import MISSING
 
+NUMBER = re.compile(r"[-+]?\d+(\.\d*)?", re.ASCII)
+DAY = datetime.timedelta(days=1)
 MINUTE = datetime.timedelta(minutes=1)
 Awareness = Literal["aware", "naive", "either"]
 
 
-class DateField(InputField):
-    widget = widgets.DateInput
+class TemporalField(InputField):
+    """A date, a time or both, as ISO 8601 writes them.
 
+    Bare digits are read as ISO 8601 has them, or refused: pydantic would take them for seconds since 1970.
+    """
 
-class TimeField(InputField):
-    widget = widgets.ClockInput
+    kind: type[datetime.date | datetime.time]
+    example: str
+    widget: Any
+    default_error_messages = {
+        "digits": _("“%(value)s” could be read in more than one way. Write it as %(example)s."),
+    }
+
+    def parse(self, value: Any) -> Any:
+        typed = str(value).strip()
+        if self.is_lenient and not self.widget.holds.fullmatch(typed):
+            return value
+        try:
+            moment = self.kind.fromisoformat(typed)
+        except ValueError:
+            if NUMBER.fullmatch(typed):
+                params = {"value": typed, "example": self.example}
+                raise ValidationError(self.error_messages["digits"], code="digits", params=params) from None
+            return typed
+        return self.write_iso(moment)
+
+    def write_iso(self, moment: Any) -> str:
+        return str(moment.isoformat())
 
     def prepare_value(self, value: Any) -> Any:
-        return value.isoformat() if isinstance(value, datetime.time) else super().prepare_value(value)
+        value = _read_number(value, self.kind)
+        return value.isoformat() if isinstance(value, self.kind) else super().prepare_value(value)
 
 
-class DateTimeField(InputField):
+class DateField(TemporalField):
+    widget = widgets.DateInput
+    kind = datetime.date
+    example = "2026-01-31"
+
+
+class TimeField(TemporalField):
+    widget = widgets.ClockInput
+    kind = datetime.time
+    example = "12:30"
+
+
+class DateTimeField(TemporalField):
     """A moment. "aware" values are typed and shown in Django's current time zone, "naive" ones are left alone.
 
     "either" is pydantic's plain `datetime`: aware where USE_TZ is on, unless the initial value is naive. A value
@@ -38,6 +76,8 @@ class DateTimeField(InputField):
     """
 
     widget = widgets.DateTimeInput
+    kind = datetime.datetime
+    example = "2026-01-31 12:30"
     default_error_messages = {
         "offset": _("Write it with its offset from UTC, such as 2026-10-25T02:30:00+01:00."),
     }
@@ -53,11 +93,7 @@ class DateTimeField(InputField):
             return self.awareness == "naive"
         return initial.tzinfo is None if initial is not None else not settings.USE_TZ
 
-    def parse(self, value: Any) -> Any:
-        try:
-            moment = datetime.datetime.fromisoformat(str(value).strip())
-        except ValueError:
-            return value
+    def write_iso(self, moment: datetime.datetime) -> str:
         if moment.tzinfo is None and not self.is_naive:
             try:
                 moment = _localize(moment)
@@ -93,20 +129,24 @@ class DateTimeField(InputField):
 
 
 class DurationField(InputField):
+    """A duration in the words that pydantic reads, so that a text means the same here as in a file or a request."""
+
     widget = widgets.TextInput
 
     def parse(self, value: Any) -> Any:
-        try:
-            duration = parse_duration(str(value).strip())
-        except (OverflowError, ValueError):
-            return value
-        return value if duration is None else duration_iso_string(duration)
+        return value.strip() if isinstance(value, str) else value
 
     def prepare_value(self, value: Any) -> Any:
-        return duration_string(value) if isinstance(value, datetime.timedelta) else super().prepare_value(value)
+        value = _read_number(value, datetime.timedelta)
+        if not isinstance(value, datetime.timedelta) or value == datetime.timedelta.min:
+            return super().prepare_value(value)
+        sign, span = ("-", -value) if value < datetime.timedelta(0) else ("", value)
+        clock = (datetime.datetime.min + span % DAY).time().isoformat()
+        unit = "day" if span.days == 1 else "days"  # as pydantic reads it, whatever the language
+        return f"{sign}{span.days} {unit}, {clock}" if span.days else f"{sign}{clock}"
 
     def explain_format(self) -> str:
-        return str(_("Days and hours:minutes:seconds, such as 1 12:30:00."))
+        return str(_("Hours:minutes or hours:minutes:seconds, after days if there are any, such as 1 day, 12:30:00."))
 
 
 def _localize(moment: datetime.datetime) -> datetime.datetime:
@@ -115,7 +155,18 @@ def _localize(moment: datetime.datetime) -> datetime.datetime:
     return localized if localized.tzinfo is not None else timezone.make_aware(localized)
 
 
+def _read_number(value: Any, kind: type) -> Any:
+    """The value that a number stands for, where a schema stores its dates or durations as numbers."""
+    if not isinstance(value, (int, float)):
+        return value
+    try:
+        return TypeAdapter[Any](kind).validate_python(value)
+    except PydanticValidationError:
+        return value
+
+
 def _read_moment(value: Any) -> datetime.datetime | None:
+    value = _read_number(value, datetime.datetime)
     if isinstance(value, datetime.datetime):
         return value
     if isinstance(value, str):

@@ -1,6 +1,7 @@
-"""The two marks for "nothing" that None cannot be, since None is a value."""
+"""What a form's values can be beside the values of the schema: nothing, in two ways, and a default that failed."""
 
 import enum
+from dataclasses import dataclass
 from typing import Final
 
 
@@ -12,6 +13,17 @@ class Nothing(enum.Enum):
 
     def __bool__(self) -> bool:
         return False
+
+
+@dataclass(frozen=True)
+class DefaultDefect:
+    """Stands for a default that could not be made, since the project's code for it raised an exception.
+
+    `place` is the field in code, such as "Order.due"; `error` says what was raised.
+    """
+
+    place: str
+    error: str
 
 
 MISSING: Final = Nothing.MISSING

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 GIVEN = "given"
 ITEM_KEY = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -29,55 +31,53 @@ class Textarea(forms.Textarea):
         super().__init__({"class": "vLargeTextField", "cols": 40, "rows": 6, **(attrs or {})})
 
 
-class NativeInput(forms.widgets.Input):
-    """An input of a native type as long as its value is one that browsers can hold in that type.
+class NativeInput(forms.TextInput):
+    """A text input that forms.js turns into the browser's own control, if that can hold its value.
 
-    A browser silently blanks a value that its control cannot hold ("abc" in a number), so such a value is shown in a
-    text input instead.
+    A native control posts nothing for what it cannot read, such as a half-typed date or a value set from outside. Only
+    a script can tell such a control from an empty one (`validity.badInput`), so without a script it stays a text.
     """
 
-    input_type = "text"
-    input_mode = ""
+    native_type = ""
+    pattern: str | Promise = ""
     holds: re.Pattern[str] = re.compile("")
     text_only = False
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
+        attributes = context["widget"]["attrs"]
         if self.text_only or (value not in (None, "") and not self.holds.fullmatch(str(value))):
-            context["widget"]["type"] = "text"
-            for attribute in ("min", "max", "step"):
-                context["widget"]["attrs"].pop(attribute, None)
-            if self.input_mode:
-                context["widget"]["attrs"]["inputmode"] = self.input_mode
+            for attribute in ("min", "max"):
+                attributes.pop(attribute, None)
+        else:
+            attributes["data-wfe-native"] = self.native_type
+        attributes.setdefault("placeholder", self.pattern)
         return context
 
 
-class NumberInput(NativeInput):
-    input_type = "number"
-    input_mode = "decimal"
-    holds = re.compile(r"-?(\d+|\d*\.\d+)([eE][-+]?\d+)?", re.ASCII)
-
-
 class DateInput(NativeInput):
-    input_type = "date"
+    native_type = "date"
+    pattern = gettext_lazy("YYYY-MM-DD")
     holds = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class ClockInput(NativeInput):
     """A time of day to the second; a value with milliseconds gets a control that steps by them."""
 
-    input_type = "time"
+    native_type = "time"
+    pattern = gettext_lazy("HH:MM")
     holds = re.compile(r"\d\d:\d\d(:\d\d(\.\d{1,3})?)?", re.ASCII)
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
-        if context["widget"]["type"] == self.input_type:
+        if "data-wfe-native" in context["widget"]["attrs"]:
             context["widget"]["attrs"]["step"] = "0.001" if "." in str(value or "") else "1"
         return context
 
 
 class DateTimeInput(ClockInput):
-    input_type = "datetime-local"
+    native_type = "datetime-local"
+    pattern = gettext_lazy("YYYY-MM-DD HH:MM")
     holds = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?", re.ASCII)
 
 

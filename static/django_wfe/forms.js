@@ -53,6 +53,7 @@
         const item = fragment.querySelector("[data-wfe-item]");
         itemsOf(list).append(fragment);
         item.querySelectorAll("[data-wfe-provide]").forEach(showBody);
+        item.dispatchEvent(new CustomEvent("wfe:added", { bubbles: true }));
         update(list);
         const input = item.querySelector("input:not([type=hidden]), select, textarea");
         (input || item.querySelector("[data-wfe-add]") || addButtonOf(list)).focus();

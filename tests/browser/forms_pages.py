@@ -1,5 +1,6 @@
-"""A page with one input form, under the strict content security policy that every page must live with."""
+"""Pages with one input form, under the strict content security policy that every page must live with."""
 
+import datetime
 import json
 from decimal import Decimal
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 from django.http import HttpRequest, HttpResponse
 from django.template import engines
 from django.urls import path
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, HttpUrl
 
 from django_wfe.forms import build_input_form
 
@@ -15,8 +16,10 @@ PAGE = """{% load static %}<!doctype html><html lang="en"><head><title>Form</tit
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="{% static 'admin/css/base.css' %}">
 <link rel="stylesheet" href="{% static 'admin/css/responsive.css' %}">{{ form.media }}</head>
-<body><main id="content" class="colM"><form method="post" enctype="multipart/form-data">{% csrf_token %}{{ form }}
-<input type="submit" name="_save" value="Save"></form></main></body></html>"""
+<body><main id="content" class="colM">
+<form method="post" enctype="multipart/form-data"{% if quiet %} novalidate{% endif %}>
+{% csrf_token %}{{ form }}<input type="submit" name="_save" value="Save">
+<input type="submit" name="_draft" value="Save draft" formnovalidate></form></main></body></html>"""
 
 
 class Address(BaseModel):
@@ -40,11 +43,35 @@ class Order(BaseModel):
     tags: list[Annotated[str, Field(max_length=10)]] = []
 
 
-def show_form(request: HttpRequest) -> HttpResponse:
-    form = build_input_form(Order)(request.POST or None, request.FILES or None, prefix="input")
+class Visit(BaseModel):
+    due: datetime.date | None = None
+    at: datetime.datetime | None = None
+    start: datetime.time | None = None
+    qty: int | None = None
+    copies: int = 3
+    amount: Decimal | None = None
+    note: str = Field("", max_length=5)
+    contact: HttpUrl | None = None
+    days: list[datetime.date] = []
+
+
+def show_order(request: HttpRequest) -> HttpResponse:
+    return show_form(request, Order, quiet=False)
+
+
+def show_visit(request: HttpRequest) -> HttpResponse:
+    """A form with `novalidate`, as those of the admin are."""
+    return show_form(request, Visit, quiet=True)
+
+
+def show_form(request: HttpRequest, schema: type[BaseModel], *, quiet: bool) -> HttpResponse:
+    form = build_input_form(schema)(request.POST or None, request.FILES or None, prefix="input")
+    if form.is_bound and "_draft" in request.POST:
+        return HttpResponse(json.dumps(form.read_draft()), content_type="text/plain")
     if form.is_bound and not form.apply_structure_change() and form.is_valid():
         return HttpResponse(json.dumps(form.external_data), content_type="text/plain")
-    response = HttpResponse(engines["django"].from_string(PAGE).render({"form": form}, request))
+    context = {"form": form, "quiet": quiet}
+    response = HttpResponse(engines["django"].from_string(PAGE).render(context, request))
     response["Content-Security-Policy"] = "default-src 'self'"
     return response
 
@@ -53,4 +80,4 @@ def answer_favicon(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-urlpatterns = [path("", show_form), path("favicon.ico", answer_favicon)]
+urlpatterns = [path("", show_order), path("visit/", show_visit), path("favicon.ico", answer_favicon)]

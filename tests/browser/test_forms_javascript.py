@@ -1,6 +1,7 @@
 """Input forms in a real browser: lists and optional groups, with JavaScript and without it."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -46,14 +47,14 @@ def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
     contexts: list[Any] = []
     complaints: list[str] = []
 
-    def open_it(**options: Any) -> Page:
+    def open_it(path: str = "", **options: Any) -> Page:
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.goto(address)
+        page.goto(address + path)
         return page
 
     yield open_it
@@ -68,7 +69,7 @@ def fill_in(page: Page) -> None:
 
 
 def save(page: Page) -> Any:
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     return json.loads(page.locator("pre").inner_text())
 
 
@@ -106,7 +107,7 @@ def test_a_provided_group_is_sent_and_its_errors_are_shown(open_page: Callable[.
     page = open_page()
     fill_in(page)
     page.get_by_label("Provide Ship to").check()
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Field required")).to_be_visible()
     street = page.get_by_label("Street")
     expect(street).to_have_attribute("aria-invalid", "true")
@@ -148,3 +149,91 @@ def test_a_narrow_window_does_not_scroll_sideways(open_page: Callable[..., Page]
     page.get_by_role("button", name="Add Tax").click()
     page.get_by_role("button", name="Add Tags").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+# What a person types, and what of it a control of a native type posts: "" for each of these.
+HALF_TYPED = [("Due", "1231"), ("Due", "02302026"), ("At", "12312026"), ("Start", "12")]
+
+
+@pytest.mark.parametrize("button", ["Save", "Save draft"])
+@pytest.mark.parametrize(("label", "keys"), HALF_TYPED)
+def test_a_half_typed_date_is_not_sent_as_nothing(
+    open_page: Callable[..., Page], label: str, keys: str, button: str
+) -> None:
+    page = open_page("visit/", locale="en-US")
+    control = page.get_by_label(label, exact=True)
+    control.press_sequentially(keys)
+    assert control.input_value() == ""
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.get_by_role("alert")).to_have_text(re.compile(f"^{label}: .*Complete it, or empty it"))
+    expect(control).to_be_focused()
+    expect(control).to_have_attribute("aria-invalid", "true")
+    expect(control).to_have_attribute("aria-describedby", re.compile("_half_typed$"))
+    control.fill("")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.locator("pre")).to_be_visible()
+
+
+def test_a_half_typed_date_in_an_item_that_was_added_is_stopped_too(open_page: Callable[..., Page]) -> None:
+    page = open_page("visit/", locale="en-US")
+    page.get_by_role("button", name="Add Days").click()
+    page.get_by_role("button", name="Add Days").click()
+    page.get_by_label("Days 2").press_sequentially("1231")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Days 2: ")
+    page.get_by_role("button", name="Remove Days 2").click()
+    page.get_by_label("Days 1").fill("2026-12-31")
+    assert save(page)["days"] == ["2026-12-31"]
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+@pytest.mark.parametrize(
+    ("label", "typed", "told"),
+    [
+        ("Qty", "12-5", "valid integer"),
+        ("Qty", "5-", "valid integer"),
+        ("Copies", "5-", "valid integer"),
+        ("Amount", "12,50", "has a comma"),
+        ("Note", "😀😀😀😀😀😀", "at most 5 characters"),
+        ("Contact", "no address", "valid URL"),
+    ],
+)
+def test_what_cannot_be_read_is_posted_as_it_was_typed_and_told(
+    open_page: Callable[..., Page], label: str, typed: str, told: str, *, javascript: bool
+) -> None:
+    page = open_page("visit/", java_script_enabled=javascript, locale="de-DE")
+    control = page.get_by_label(label, exact=True)
+    control.clear()
+    control.press_sequentially(typed)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".errorlist")).to_contain_text(told)
+    expect(control).to_have_value(typed)
+
+
+def test_a_pasted_text_is_not_cut(open_page: Callable[..., Page]) -> None:
+    page = open_page("visit/")
+    note = page.get_by_label("Note")
+    note.focus()
+    page.keyboard.insert_text("😀😀😀😀😀")  # five characters, ten to a browser
+    assert save(page)["note"] == "😀😀😀😀😀"
+
+
+def test_dates_are_typed_as_text_without_a_script_and_picked_with_one(open_page: Callable[..., Page]) -> None:
+    for javascript, kind in ((False, "text"), (True, "date")):
+        page = open_page("visit/", java_script_enabled=javascript)
+        due = page.get_by_label("Due", exact=True)
+        expect(due).to_have_attribute("type", kind)
+        due.fill("2026-01-31")
+        page.get_by_label("At", exact=True).fill("2026-01-31T12:30")
+        given = save(page)
+        assert given["due"] == "2026-01-31"
+        assert given["at"].startswith("2026-01-31T12:30:00")
+
+
+def test_without_a_script_half_a_date_is_told(open_page: Callable[..., Page]) -> None:
+    page = open_page("visit/", java_script_enabled=False)
+    page.get_by_label("Due", exact=True).fill("31.12.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".errorlist")).to_contain_text("valid date")
+    expect(page.get_by_label("Due", exact=True)).to_have_value("31.12.")
