@@ -134,5 +134,3 @@ class UploadField(InputField):
         if self.encoder is not None and isinstance(self.initial, bytes):
             return str(self.encoder.encode(self.initial).decode("ascii"))
         return to_plain(self.initial)
-
-

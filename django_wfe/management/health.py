@@ -76,7 +76,8 @@ def examine_database() -> Finding:
     name = _("Database")
     connection = connections[DATABASE]
     if connection.vendor != "postgresql":
-        return _find_wrong(name, connection.vendor, _("Use PostgreSQL for DATABASES[“%(alias)s”].") % {"alias": DATABASE})
+        cure = _("Use PostgreSQL for DATABASES[“%(alias)s”].") % {"alias": DATABASE}
+        return _find_wrong(name, connection.vendor, cure)
     try:
         with connection.cursor() as cursor:
             # A pooler gives its clients numbers of its own.

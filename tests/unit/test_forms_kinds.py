@@ -19,6 +19,7 @@ UNTYPEABLE = {
     *("alias path", "extra", "no extra", "frozen"),
 }
 
+
 @pytest.mark.parametrize("kind", FIELD_KINDS, ids=str)
 def test_a_default_posted_back_unchanged_gives_an_equal_model(kind: FieldKind) -> None:
     form_class = build_input_form(kind.model)
