@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count
 
-from django_wfe.engine.rights import count_seen, is_whole, list_visible_bulk_items
+from django_wfe.engine.rights import count_seen, is_whole, list_items_in_sight
 from django_wfe.models import BulkItem, BulkRun
 
 
@@ -32,13 +32,13 @@ class BulkProgress:
 
 
 def count_progress(bulk: BulkRun, actor: Any) -> BulkProgress:
-    """Count what has come of the Jobs that ``actor`` may see, in one grouped query.
+    """Count what has come of the Jobs in the actor's sight, in one grouped query.
 
     Args:
         bulk: a row of ``list_visible_bulk_runs(actor)``.
         actor: the user; None for trusted code.
     """
-    items = list_visible_bulk_items(actor, bulk).order_by()
+    items = list_items_in_sight(actor, bulk).order_by()
     counts = dict(items.values_list("state").annotate(number=Count("pk")))
     states = BulkItem.State
     return BulkProgress(

@@ -16,7 +16,12 @@ from django_wfe.engine.rights.permissions import (
     require_for_job,
     require_permission,
 )
-from django_wfe.engine.rights.sight import find_nodes_in_sight, is_in_sight, list_workflows_in_sight
+from django_wfe.engine.rights.sight import (
+    find_nodes_in_sight,
+    is_in_sight,
+    list_items_in_sight,
+    list_workflows_in_sight,
+)
 from django_wfe.engine.rights.visibility import (
     VISIBLE,
     count_seen,
@@ -46,6 +51,7 @@ __all__ = [
     "is_in_sight",
     "is_whole",
     "key_actor",
+    "list_items_in_sight",
     "list_sufficient",
     "list_visible",
     "list_visible_bulk_items",
