@@ -65,6 +65,10 @@ class InvalidTransition(WFEException):
     """The value that transition() returned does not name an edge of the node."""
 
 
+class UnknownBulkRun(WFEException):
+    """No bulk run of this id."""
+
+
 class PermissionRequired(WFEException):
     """The user does not have the permission that this action needs."""
 

@@ -50,7 +50,7 @@ CALLS = [
     Call("POST", "jobs/{failed}/rerun", ("rerun_job",), {"number": 1}),
     Call("POST", "bulk", ("view_job", "retry_job"), {"verb": "retry", "filter": {"state": ["FAILED"]}}),
     Call("GET", "bulk/{bulk}", ("view_job", "view_bulkrun")),
-    Call("POST", "bulk/{bulk}/stop", ("view_job", "cancel_job"), {}),
+    Call("POST", "bulk/{bulk}/stop", ("view_job", "view_bulkrun", "cancel_job"), {}),
 ]
 """Every call that does something, with an example of its body."""
 

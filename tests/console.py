@@ -200,19 +200,24 @@ class World:
         return filled
 
 
-def build_world() -> World:
+def build_world(
+    asking: type[workflows.Workflow] = Asking,
+    failing: type[workflows.Workflow] = Failing,
+    linear: type[workflows.Workflow] = Linear,
+    held: type[workflows.Workflow] = Looping,
+) -> World:
     """Make a job that waits, one that is paused, one that failed and one that finished."""
-    for workflow in (Asking, Failing, Linear):
+    for workflow in (asking, failing, linear):
         record(workflow)
-    waiting, paused, failed = (run_workflow(workflow) for workflow in (Asking, Asking, Failing))
-    finished = run_workflow(Linear)
+    waiting, paused, failed = (run_workflow(workflow) for workflow in (asking, asking, failing))
+    finished = run_workflow(linear)
     pause_job(paused)
-    pause_workflow(record(Looping).pk)
+    pause_workflow(record(held).pk)
     return World(
         {
-            "workflow": Workflow.objects.get(name="Asking").pk,
-            "definition": Definition.objects.get(workflow__name="Asking").pk,
-            "step": Step.objects.get(name="Ask").pk,
+            "workflow": Workflow.objects.get(name=asking.__name__).pk,
+            "definition": Definition.objects.get(workflow__name=asking.__name__).pk,
+            "step": Step.objects.get(path=StepRun.objects.get(job_id=waiting, state="INPUT_REQUIRED").step).pk,
             "waiting": waiting,
             "paused": paused,
             "failed": failed,
@@ -220,7 +225,7 @@ def build_world() -> World:
             "waiting_run": StepRun.objects.get(job_id=waiting, state="INPUT_REQUIRED").pk,
             "failed_run": StepRun.objects.get(job_id=failed, state="FAILED").pk,
             "event": JobEvent.objects.filter(job_id=failed).earliest("pk").pk,
-            "paused_workflow": Workflow.objects.get(name="Looping").pk,
+            "paused_workflow": Workflow.objects.get(name=held.__name__).pk,
             "fingerprint": StepRun.objects.get(job_id=failed, state="FAILED").fingerprint,
             "bulk_run": start_bulk("cancel", Job.objects.filter(pk=paused)).pk,
             "worker": Worker.objects.create(hostname="machine", pid=7, threads=8).pk,

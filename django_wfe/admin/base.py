@@ -12,6 +12,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import models
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
@@ -31,7 +32,7 @@ from django_wfe.admin.live import (
 from django_wfe.admin.paginator import CappedPaginator
 from django_wfe.admin.responses import ConsoleResponse
 from django_wfe.admin.trouble import tell_database_trouble, warn_of_no_workflows
-from django_wfe.engine.rights import has_permission
+from django_wfe.engine.rights import has_permission, list_visible
 
 STYLESHEETS = ["django_wfe/diagram.css", "django_wfe/timeline.css", "django_wfe/console.css", "django_wfe/repair.css"]
 
@@ -74,6 +75,10 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
 
     class Media:
         css = {"all": STYLESHEETS}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelType]:
+        """Return the rows that the user may see."""
+        return list_visible(self.model, request.user)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import (
     Http404,
     HttpRequest,
@@ -27,15 +26,17 @@ from django_wfe.admin.drawing import NOTHING, draw_look, draw_time
 from django_wfe.admin.history import log_action
 from django_wfe.admin.job_lookup import is_id
 from django_wfe.admin.live import Live
-from django_wfe.engine.bulk import stop_bulk
-from django_wfe.engine.lifecycle import VERBS
-from django_wfe.engine.rights import has_permission, list_visible_jobs
-from django_wfe.exceptions import PermissionRequired, WrongState
+from django_wfe.engine.bulk import is_whole_or_own, stop_bulk
+from django_wfe.engine.bulk_progress import count_progress, get_stop_reason
+from django_wfe.engine.lifecycle import VERBS, Source
+from django_wfe.engine.rights import count_seen, has_permission, list_visible_bulk_items
+from django_wfe.exceptions import PermissionRequired, UnknownBulkRun, WrongState
 from django_wfe.models import BulkItem, BulkRun
 from django_wfe.moments import get_now
 from django_wfe.rendering import states as looks
 
 ITEMS_SHOWN = 100
+EVENTS_SHOWN = 10
 LIVE_STATES = (BulkRun.State.WAITING, BulkRun.State.RUNNING)
 
 _LOOKS = {
@@ -63,35 +64,11 @@ class StopForm(forms.Form):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a bulk run has come."""
-
-    total: int
-    done: int
-    refused: int
-
-    @property
-    def pending(self) -> int:
-        """How many are still to come, or were when it stopped."""
-        return max(self.total - self.done - self.refused, 0)
-
-    @property
-    def handled(self) -> int:
-        """How many it has been at."""
-        return self.done + self.refused
-
-    @property
-    def percent(self) -> int:
-        """The whole part of the percentage that it has been at."""
-        return 100 * self.handled // self.total if self.total else 100
-
-
 class BulkRunAdmin(ConsoleAdmin[BulkRun]):
     """Everybody who sees jobs sees the bulk runs that they started; those with its permission see all."""
 
     view_right = "django_wfe.view_job"
-    list_display = ("name", "state_drawn", "who", "total", "reason_shown", "created", "finished")
+    list_display = ("name", "state_drawn", "who", "total_seen", "reason_shown", "created", "finished")
     list_display_links = ("name",)
     list_filter = ("state",)
     search_fields = ("=id",)
@@ -105,10 +82,7 @@ class BulkRunAdmin(ConsoleAdmin[BulkRun]):
         return obj is None or obj.actor_id == request.user.pk or has_permission(request.user, "django_wfe.view_bulkrun")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BulkRun]:
-        rows = BulkRun.objects.defer("options")
-        if not has_permission(request.user, "django_wfe.view_bulkrun"):
-            rows = rows.filter(actor_id=request.user.pk)
-        return rows.order_by("-id")
+        return super().get_queryset(request).defer("options").order_by("-id")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[BulkRun], search_term: str
@@ -138,6 +112,11 @@ class BulkRunAdmin(ConsoleAdmin[BulkRun]):
     def who(self, bulk: BulkRun) -> str:
         """Who started it."""
         return bulk.actor_name or NOTHING
+
+    @admin.display(description=gettext_lazy("jobs"))
+    def total_seen(self, bulk: BulkRun) -> int:
+        """How many jobs that the user may see it is about."""
+        return count_seen(bulk)
 
     @admin.display(description=gettext_lazy("reason"))
     def reason_shown(self, bulk: BulkRun) -> str:
@@ -200,12 +179,14 @@ def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
     items = list_items(request.user, bulk, kind=kind, after=int(after) if is_id(after) else 0)
     shown = items[:ITEMS_SHOWN]
     is_live = bulk.state in LIVE_STATES
-    may_stop = has_permission(request.user, verb.permission)
+    may_stop = has_permission(request.user, verb.permission) and is_whole_or_own(bulk, request.user)
     return {
         "bulk": bulk,
         "verb": verb,
         "state_drawn": draw_look(_LOOKS[BulkRun.State(bulk.state)]),
-        "progress": count_progress(bulk),
+        "progress": count_progress(bulk, request.user),
+        "stop_reason": get_stop_reason(bulk),
+        "events": list(bulk.events.order_by("-pk")[:EVENTS_SHOWN]),
         "items": [(item, draw_look(_ITEM_LOOKS[BulkItem.State(item.state)])) for item in shown],
         "items_kind": kind,
         "items_after": after if is_id(after) else "",
@@ -218,17 +199,11 @@ def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
     }
 
 
-def count_progress(bulk: BulkRun) -> Progress:
-    """Count what has come of a bulk run so far: one grouped query."""
-    counts = dict(bulk.items.order_by().values_list("state").annotate(count=Count("pk")))
-    return Progress(bulk.total, counts.get(BulkItem.State.DONE, 0), counts.get(BulkItem.State.REFUSED, 0))
-
-
 def list_items(user: Any, bulk: BulkRun, *, kind: str, after: int) -> list[BulkItem]:
     """Give a window of what came of each job that the user may see, in the order in which it is done."""
     # Its items came in by the order of the jobs, and the index goes by them.
     chosen = Q(job_id__gt=after) & (Q(state=kind) if kind else Q())
-    rows = bulk.items.filter(chosen, job__in=list_visible_jobs(user)).select_related("job__workflow")
+    rows = list_visible_bulk_items(user, bulk).filter(chosen).select_related("job__workflow")
     return list(rows.defer("job__error", "job__workflow__description").order_by("job_id")[: ITEMS_SHOWN + 1])
 
 
@@ -249,10 +224,10 @@ def show_stop(admin_of: BulkRunAdmin, request: HttpRequest, bulk_run_id: int) ->
         messages.warning(request, _("The reason is too long; nothing was changed."))
         return HttpResponseRedirect(admin_of.build_object_url(bulk.pk))
     try:
-        stop_bulk(bulk.pk, actor=request.user, reason=form.cleaned_data["reason"])
+        stop_bulk(bulk.pk, actor=request.user, source=Source.ADMIN, reason=form.cleaned_data["reason"])
     except PermissionRequired as error:
         raise PermissionDenied from error
-    except WrongState as error:
+    except (UnknownBulkRun, WrongState) as error:
         messages.warning(request, _("Nothing was changed: %(reason)s") % {"reason": error})
     else:
         log_action(request, bulk, _("Stopped. %(reason)s") % {"reason": form.cleaned_data["reason"]})

@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy
 from django_wfe.admin.base import ConsoleAdmin
 from django_wfe.admin.downloads import FORMATS
 from django_wfe.admin.drawing import draw_json, draw_time
-from django_wfe.engine.rights import list_visible_workflows
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.rendering.diagram import render_workflow_diagram
 
@@ -32,7 +31,7 @@ class DefinitionAdmin(ConsoleAdmin[Definition]):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Definition]:
-        rows = Definition.objects.filter(workflow__in=list_visible_workflows(request.user))
+        rows = super().get_queryset(request)
         return rows.select_related("workflow").defer("graph", "layout", "workflow__description").order_by("-id")
 
     def get_workflow_of(self, obj: Definition) -> Workflow:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django_wfe.admin.base import ConsoleAdmin
 from django_wfe.admin.drawing import NOTHING, draw_json, draw_time
 from django_wfe.admin.job_lookup import is_id
-from django_wfe.engine.rights import has_permission, list_visible_jobs
+from django_wfe.engine.rights import has_permission
 from django_wfe.models import JobEvent, Workflow
 from django_wfe.sealing import cover_sealed
 
@@ -34,8 +34,7 @@ class JobEventAdmin(ConsoleAdmin[JobEvent]):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobEvent]:
-        rows = JobEvent.objects.filter(job__in=list_visible_jobs(request.user))
-        return rows.defer("data", "job__error").order_by("-id")
+        return super().get_queryset(request).defer("data", "job__error").order_by("-id")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[JobEvent], search_term: str

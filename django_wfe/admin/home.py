@@ -18,7 +18,7 @@ from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.home_waiting import build_waiting_list
 from django_wfe.admin.incidents import Trend, count_failures, list_incidents
 from django_wfe.admin.live import Live
-from django_wfe.admin.workers import annotate_silence
+from django_wfe.admin.workers import annotate_silence, leave_out_closed_nodes
 from django_wfe.conf import settings
 from django_wfe.engine.outdated import list_outdated
 from django_wfe.engine.rights import (
@@ -90,6 +90,7 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
     now = get_now()
     jobs = list_visible_jobs(user)
     workers, silent = list_workers()
+    leave_out_closed_nodes(user, workers)
     incidents = list_incidents(user)
     attention = count_attention(user)
     broken, broken_modules = list_broken_workflows(list_visible_workflows(user)), list_broken_modules(user)

@@ -24,7 +24,7 @@ from django_wfe.admin.trouble import warn_of_no_workflows
 from django_wfe.engine.inbox import PERMISSION, Assigned
 from django_wfe.engine.lifecycle import get_due, list_waiting
 from django_wfe.engine.obstacles import find_obstacles
-from django_wfe.engine.rights import has_permission, list_visible_workflows
+from django_wfe.engine.rights import has_permission, list_visible_step_runs, list_visible_workflows
 from django_wfe.exceptions import PermissionRequired, UnknownJob, WFEException
 from django_wfe.models import InputClaim, Job, StepRun, Workflow
 from django_wfe.moments import count_seconds, get_now
@@ -109,7 +109,7 @@ def show_inbox(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBa
         return HttpResponseRedirect(admin.build_url("django_wfe_inbox") + (f"?{query}" if query else ""))
     now = get_now()
     waiting = list_waiting(request.user, assigned=filters.assigned, workflow=filters.workflow)
-    shown = list(_cut(waiting, filters.after)[: PAGE_SIZE + 1])
+    shown = list(_cut(waiting, request.user, filters.after)[: PAGE_SIZE + 1])
     more = len(shown) > PAGE_SIZE
     items = build_items(shown[:PAGE_SIZE], request.user, now)
     if not items:
@@ -167,11 +167,11 @@ def list_workflows(user: Any) -> list[Workflow]:
     return list(list_visible_workflows(user).filter(deleted=False).only("name", "label")[:WORKFLOWS_SHOWN])
 
 
-def _cut(waiting: QuerySet[StepRun], after: int | None) -> QuerySet[StepRun]:
+def _cut(waiting: QuerySet[StepRun], user: Any, after: int | None) -> QuerySet[StepRun]:
     """Begin after a step run, whether or not it still waits."""
     if after is None:
         return waiting
-    last = StepRun.objects.filter(pk=after).order_by().values("created_at")
+    last = list_visible_step_runs(user).filter(pk=after).order_by().values("created_at")
     if not last.exists():
         return waiting
     return waiting.filter(created_at__gte=last).filter(Q(created_at__gt=last) | Q(pk__gt=after))

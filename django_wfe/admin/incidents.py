@@ -21,11 +21,10 @@ from django_wfe.admin.live import Live
 from django_wfe.admin.payloads import PAYLOAD_COLUMNS, PREVIEW_CHARACTERS, load_text_previews
 from django_wfe.engine import incidents as engine
 from django_wfe.engine.lifecycle import VERBS
-from django_wfe.engine.rights import has_permission, list_visible_jobs
+from django_wfe.engine.rights import VIEW_DATA, has_permission, list_visible_jobs, list_visible_step_runs
 from django_wfe.models import Job, StepRun
 from django_wfe.moments import get_now
 
-DATA_PERMISSION = "django_wfe.view_job_data"
 JOBS_SHOWN = 100
 PACE = 5
 """Seconds until a page looks for news."""
@@ -138,7 +137,7 @@ def show_incident(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: s
     now = get_now()
     incident = find_incident(request.user, fingerprint)
     workflow = incident.run.job.workflow
-    may_see_data = has_permission(request.user, DATA_PERMISSION, workflow)
+    may_see_data = has_permission(request.user, VIEW_DATA, workflow)
     texts = load_text_previews([incident.run.pk], PREVIEW_CHARACTERS).get(incident.run.pk, {}) if may_see_data else {}
     label = load_step_labels([incident.run.step])[incident.run.step]
     rows = incident.jobs.select_related("workflow").defer("error", "workflow__description")
@@ -168,7 +167,7 @@ def list_incidents(user: Any) -> list[ListedIncident]:
     found = engine.list_incidents(user)
     labels = load_step_labels({incident.step for incident in found})
     # Whoever sees a job belongs to its workflow's groups: the permission alone decides about its data.
-    may_see_data = has_permission(user, DATA_PERMISSION)
+    may_see_data = has_permission(user, VIEW_DATA)
     return [
         ListedIncident(
             fingerprint=incident.fingerprint,
@@ -195,9 +194,7 @@ def find_incident(user: Any, fingerprint: str) -> FoundIncident:
     if not has_permission(user, "django_wfe.view_job"):
         raise PermissionDenied
     jobs = list_jobs_of_incident(user, fingerprint)
-    runs = StepRun.objects.filter(
-        fingerprint=fingerprint, state=states.StepRunState.FAILED, job__in=list_visible_jobs(user)
-    )
+    runs = list_visible_step_runs(user).filter(fingerprint=fingerprint, state=states.StepRunState.FAILED)
     if "\0" in fingerprint:  # PostgreSQL refuses it, and no fingerprint can hold it
         jobs, runs = jobs.none(), runs.none()
     run = _pick(runs.order_by("-pk")) or _pick(_list_last_runs(jobs, fingerprint))
@@ -242,7 +239,7 @@ def list_jobs_of_incident(user: Any, fingerprint: str) -> QuerySet[Job]:
 def count_failures(user: Any, *, fingerprint: str = "") -> Trend:
     """Count the attempts that failed in the last hour and in the one before, in two bounded queries."""
     hour = timedelta(hours=1)
-    rows = StepRun.objects.filter(state=states.StepRunState.FAILED, job__in=list_visible_jobs(user)).order_by()
+    rows = list_visible_step_runs(user).filter(state=states.StepRunState.FAILED).order_by()
     if fingerprint:
         rows = rows.filter(fingerprint=fingerprint)
     last = rows.filter(finished_at__gte=Now() - hour)

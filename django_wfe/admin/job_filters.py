@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe import states
-from django_wfe.admin.labels import load_step_labels
+from django_wfe.admin.labels import guess_label, load_step_labels
 from django_wfe.engine.incidents import jobs_of_incident
-from django_wfe.engine.rights import list_visible_workflows
+from django_wfe.engine.rights import find_nodes_in_sight, list_visible_workflows
 from django_wfe.models import Job
 from django_wfe.rendering.states import get_job_look
 
@@ -75,7 +75,10 @@ class NodeFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         chosen = request.GET.get(self.parameter_name, "")
-        return load_step_labels([chosen]).items() if chosen and "\0" not in chosen else []
+        if not chosen or "\0" in chosen:
+            return []
+        is_seen = bool(find_nodes_in_sight(request.user, [chosen]))
+        return load_step_labels([chosen]).items() if is_seen else [(chosen, guess_label(chosen))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         value = self.value()

@@ -29,7 +29,6 @@ from django_wfe.admin.log_tail import show_tail
 from django_wfe.admin.repairs import STAGES, show_repair
 from django_wfe.admin.verbs import show_verb
 from django_wfe.engine.lifecycle import VERBS
-from django_wfe.engine.rights import list_visible_jobs
 from django_wfe.models import Job, Workflow
 
 
@@ -46,7 +45,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        rows = list_visible_jobs(request.user).defer("error")
+        rows = super().get_queryset(request).defer("error")
         return rows.annotate(step_label_text=annotate_label("current_step")).order_by("-id")
 
     def get_search_results(

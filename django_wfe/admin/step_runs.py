@@ -25,7 +25,7 @@ from django_wfe.admin.labels import annotate_label, read_annotated_label
 from django_wfe.admin.live import Live
 from django_wfe.admin.payloads import PAYLOAD_COLUMNS
 from django_wfe.engine.output import read_step_run_log
-from django_wfe.engine.rights import has_permission, list_visible_jobs
+from django_wfe.engine.rights import has_permission, list_visible_step_runs
 from django_wfe.models import StepRun, Workflow
 from django_wfe.models.jobs import STEP_RUN_STATE_CHOICES
 from django_wfe.moments import get_now
@@ -81,7 +81,7 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StepRun]:
-        rows = StepRun.objects.filter(job__in=list_visible_jobs(request.user)).defer(*PAYLOAD_COLUMNS, "job__error")
+        rows = super().get_queryset(request).defer(*PAYLOAD_COLUMNS, "job__error")
         return rows.annotate(step_label_text=annotate_label("step")).order_by("-id")
 
     def get_search_results(
@@ -174,7 +174,7 @@ def find_step_run(admin_of: StepRunAdmin, request: HttpRequest, pk: Any) -> Step
         Http404: where there is none.
     """
     admin_of.require_view_permission(request)
-    rows = StepRun.objects.filter(job__in=list_visible_jobs(request.user)).defer(*PAYLOAD_COLUMNS)
+    rows = list_visible_step_runs(request.user).defer(*PAYLOAD_COLUMNS)
     rows = rows.select_related("job__workflow", "job__definition", "worker")
     run = rows.filter(pk=pk).first() if is_id(pk) else None
     if run is None:

@@ -20,7 +20,7 @@ from django_wfe.admin.base import ConsoleAdmin
 from django_wfe.admin.drawing import draw_json, draw_time
 from django_wfe.conf import settings
 from django_wfe.engine.outdated import Outdated, list_outdated
-from django_wfe.engine.rights import list_visible_workflows
+from django_wfe.engine.rights import find_nodes_in_sight, list_visible_workflows
 from django_wfe.models import Worker
 
 
@@ -79,6 +79,7 @@ class WorkerAdmin(ConsoleAdmin[Worker]):
         worker = super().get_object(request, object_id, from_field)
         if worker is not None:
             _attach_outdated(request, [worker])
+            leave_out_closed_nodes(request.user, [worker])
         return worker
 
     @admin.display(description=gettext_lazy("code"))
@@ -125,6 +126,14 @@ class _WorkerList(ChangeList):
         super().get_results(request)
         self.result_list = list(self.result_list)
         _attach_outdated(request, self.result_list)
+
+
+def leave_out_closed_nodes(user: Any, workers: Iterable[Worker]) -> None:
+    """Leave out of what these rows say that the workers lack, which are not to be saved, what the user may not see."""
+    workers = list(workers)
+    seen = find_nodes_in_sight(user, {path for worker in workers for path in worker.lacks})
+    for worker in workers:
+        worker.lacks = {path: reason for path, reason in worker.lacks.items() if path in seen}
 
 
 def _attach_outdated(request: HttpRequest, workers: Iterable[Any]) -> None:

@@ -28,7 +28,7 @@ from django_wfe.admin.pausing import may_pause, show_pause, show_resume
 from django_wfe.admin.payloads import write_json
 from django_wfe.admin.starting import explain_no_start, show_start
 from django_wfe.admin.starting_many import show_start_many
-from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
+from django_wfe.engine.rights import has_permission, list_visible_jobs
 from django_wfe.graph import Graph
 from django_wfe.models import Definition, Job, Workflow
 from django_wfe.moments import get_now
@@ -60,9 +60,6 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
     search_fields = ("name", "label", "path")
     sortable_by = ()
     ordering = ("name", "path")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Workflow]:
-        return list_visible_workflows(request.user)
 
     def get_workflow_of(self, obj: Workflow) -> Workflow:
         return obj

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from django.db.models import Count, QuerySet
-from django.http import Http404
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
@@ -29,9 +28,16 @@ from django_wfe.api.pagination import BulkPagination
 from django_wfe.api.parsers import BoundedJSONParser
 from django_wfe.api.schema import Answer, Parameter, describe
 from django_wfe.api.serializers import FieldProblemsSerializer, WrongStateSerializer
+from django_wfe.engine.bulk_progress import count_progress
 from django_wfe.engine.incidents import jobs_of_incident
 from django_wfe.engine.lifecycle import VERBS, Source, preview_bulk, start_bulk, stop_bulk
-from django_wfe.engine.rights import list_visible_jobs, require_permission
+from django_wfe.engine.rights import (
+    list_visible_bulk_items,
+    list_visible_bulk_runs,
+    list_visible_jobs,
+    require_permission,
+)
+from django_wfe.exceptions import UnknownBulkRun
 from django_wfe.models import BulkRun, Job
 
 BULK_ID = Parameter("bulk_id", "The bulk run's id.", int, in_path=True)
@@ -47,11 +53,11 @@ class BulkView(WFEView):
         """Give the bulk run of the id in the address.
 
         Raises:
-            Http404: where there is none.
+            UnknownBulkRun: the user sees none of this id.
         """
-        bulk = BulkRun.objects.filter(pk=parse_row_id(bulk_id)).first()
+        bulk = list_visible_bulk_runs(self.request.user).filter(pk=parse_row_id(bulk_id)).first()
         if bulk is None:
-            raise Http404(_("There is no bulk run %(id)s.") % {"id": bulk_id})
+            raise UnknownBulkRun(_("There is no bulk run %(id)s.") % {"id": bulk_id})
         return bulk
 
 
@@ -91,7 +97,7 @@ class BulkListView(BulkView):
             reason=asked.get("reason", ""),
             stop_on_fingerprint=asked.get("stop_on_fingerprint", ""),
         )
-        return Response(describe_bulk(bulk.pk), status=status.HTTP_201_CREATED)
+        return Response(describe_bulk(bulk, request.user), status=status.HTTP_201_CREATED)
 
 
 class BulkDetailView(BulkView):
@@ -118,13 +124,11 @@ class BulkDetailView(BulkView):
     def get(self, request: Request, bulk_id: str) -> Response:
         """How far it is, and what came of each job, a page at a time. Those of others need ``view_bulkrun``."""
         bulk = self.get_bulk(bulk_id)
-        if bulk.actor_id != request.user.pk:
-            require_permission(request.user, "django_wfe.view_bulkrun")
         paginator = self.pagination_class()
-        items = bulk.items.filter(job__in=list_visible_jobs(request.user))
+        items = list_visible_bulk_items(request.user, bulk)
         page = paginator.paginate_queryset(items, request, view=self) or []
         results = paginator.get_paginated_response(BulkResultSerializer(page, many=True).data).data
-        return Response({**describe_bulk(bulk.pk), **results})
+        return Response({**describe_bulk(bulk, request.user), **results})
 
 
 class BulkStopView(BulkView):
@@ -150,11 +154,11 @@ class BulkStopView(BulkView):
     def post(self, request: Request, bulk_id: str) -> Response:
         """Stop after the job that it is at. What is done stays done."""
         bulk = self.get_bulk(bulk_id)
-        require_permission(request.user, VERBS[bulk.verb].permission)
         body = ReasonBody(data=request.data)
         body.is_valid(raise_exception=True)
-        stop_bulk(bulk.pk, actor=request.user, reason=body.validated_data.get("reason", ""))
-        return Response(describe_bulk(bulk.pk))
+        reason = body.validated_data.get("reason", "")
+        stop_bulk(bulk.pk, actor=request.user, source=Source.REST, reason=reason)
+        return Response(describe_bulk(self.get_bulk(bulk_id), request.user))
 
 
 def choose_jobs(request: Request, asked: Mapping[str, Any]) -> QuerySet[Job]:
@@ -181,8 +185,6 @@ def choose_jobs(request: Request, asked: Mapping[str, Any]) -> QuerySet[Job]:
     return jobs
 
 
-def describe_bulk(bulk_id: int) -> dict[str, Any]:
-    """Give a bulk run as it stands now."""
-    bulk = BulkRun.objects.get(pk=bulk_id)
-    counts = dict(bulk.items.order_by().values_list("state").annotate(number=Count("pk")))
-    return dict(BulkRunSerializer(bulk, context={"counts": counts}).data)
+def describe_bulk(bulk: BulkRun, user: Any) -> dict[str, Any]:
+    """Give a bulk run and how far it is, as far as the user sees its jobs."""
+    return dict(BulkRunSerializer(bulk, context={"progress": count_progress(bulk, user)}).data)

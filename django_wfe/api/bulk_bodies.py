@@ -11,8 +11,9 @@ from rest_framework import ISO_8601, serializers
 from django_wfe.api.base import LARGEST_ID
 from django_wfe.api.bodies import Body, OperatorBody, RerunBody, RetryBody, SkipBody
 from django_wfe.api.schema import component
+from django_wfe.engine.bulk_progress import BulkProgress, get_stop_reason
 from django_wfe.engine.lifecycle import VERBS
-from django_wfe.models import BulkItem, BulkRun, JobState
+from django_wfe.models import BulkEvent, BulkItem, BulkRun, JobState
 
 MOST_IDS = 10_000
 OPTIONS: Mapping[str, type[OperatorBody]] = {"retry": RetryBody, "skip": SkipBody, "rerun": RerunBody}
@@ -108,6 +109,20 @@ class BulkPreviewSerializer(serializers.Serializer[Any]):
 
 
 @component
+class BulkEventSerializer(serializers.ModelSerializer[BulkEvent]):
+    """One line of a bulk run's history."""
+
+    kind = serializers.CharField(read_only=True, help_text="One of: stopped, actor_gone, returned.")
+    source = serializers.CharField(read_only=True, help_text="Where the call came from; engine: it stopped itself.")  # type: ignore[assignment]
+    created_at = serializers.DateTimeField(read_only=True, format=ISO_8601)
+
+    class Meta:
+        model = BulkEvent
+        fields: ClassVar[list[str]] = ["kind", "actor_name", "source", "reason", "created_at"]
+        read_only_fields = fields
+
+
+@component
 class BulkRunSerializer(serializers.ModelSerializer[BulkRun]):
     """A bulk run, and how far it is."""
 
@@ -116,9 +131,12 @@ class BulkRunSerializer(serializers.ModelSerializer[BulkRun]):
     source = serializers.CharField(read_only=True, help_text="Where it was started: admin, rest, command, python.")  # type: ignore[assignment]
     created_at = serializers.DateTimeField(read_only=True, format=ISO_8601)
     finished_at = serializers.DateTimeField(read_only=True, allow_null=True, format=ISO_8601)
+    stop_reason = serializers.SerializerMethodField(help_text='Why it stopped; "" where you do not see all its jobs.')
+    total = serializers.SerializerMethodField(help_text="How many of the jobs that you see it is for.")
     pending = serializers.SerializerMethodField(help_text="How many jobs are still to come.")
     done = serializers.SerializerMethodField(help_text="How many jobs were changed.")
     refused = serializers.SerializerMethodField(help_text="How many jobs were left alone.")
+    events = BulkEventSerializer(many=True, read_only=True, help_text="Its history: who stopped it, or why it did.")
 
     class Meta:
         model = BulkRun
@@ -137,24 +155,33 @@ class BulkRunSerializer(serializers.ModelSerializer[BulkRun]):
             "pending",
             "done",
             "refused",
+            "events",
         ]
         read_only_fields = fields
 
+    def get_stop_reason(self, bulk: BulkRun) -> str:
+        """Give why it stopped."""
+        return get_stop_reason(bulk)
+
+    def get_total(self, bulk: BulkRun) -> int:
+        """Give the number of all jobs, from "progress" in the context, as all four numbers."""
+        return self._get_progress().total
+
     def get_pending(self, bulk: BulkRun) -> int:
-        """Give the number of jobs to come, from "counts" in the context, as all three numbers."""
-        return self._get_count(BulkItem.State.PENDING)
+        """Give the number of jobs to come."""
+        return self._get_progress().pending
 
     def get_done(self, bulk: BulkRun) -> int:
         """Give the number of jobs that were changed."""
-        return self._get_count(BulkItem.State.DONE)
+        return self._get_progress().done
 
     def get_refused(self, bulk: BulkRun) -> int:
         """Give the number of jobs that were left alone."""
-        return self._get_count(BulkItem.State.REFUSED)
+        return self._get_progress().refused
 
-    def _get_count(self, state: BulkItem.State) -> int:
-        counts: Mapping[str, int] = self.context["counts"]
-        return counts.get(state.value, 0)
+    def _get_progress(self) -> BulkProgress:
+        progress: BulkProgress = self.context["progress"]
+        return progress
 
 
 @component

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from django_wfe.api.base import WFEView, parse_row_id
 from django_wfe.api.schema import Answer, Parameter, describe
 from django_wfe.api.serializers import ProblemSerializer, StepSerializer, WorkflowSerializer
-from django_wfe.engine.rights import list_visible_workflows
+from django_wfe.engine.rights import list_visible_steps, list_visible_workflows
 from django_wfe.models import Step, Workflow
 
 FORBIDDEN = Answer("Not signed in, or without the permission.", ProblemSerializer)
@@ -70,8 +70,8 @@ class StepView(WFEView):
     permissions = {"GET": ("django_wfe.view_step",)}
 
     def list_steps(self) -> QuerySet[Step]:
-        """Give the steps that are still declared."""
-        return Step.objects.filter(deleted=False)
+        """Give the steps that are still declared and that the user sees."""
+        return list_visible_steps(self.request.user).filter(deleted=False)
 
 
 class StepListView(StepView):

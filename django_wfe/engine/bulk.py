@@ -19,14 +19,15 @@ from pydantic import ValidationError
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.dispatcher import get_dispatcher
-from django_wfe.engine.rights import name_actor, require_permission
+from django_wfe.engine.failures import clean
+from django_wfe.engine.rights import is_whole, list_visible_bulk_runs, name_actor, require_permission
 from django_wfe.engine.secret_schemas import seal_options
 from django_wfe.engine.staging import LOOK_AGAIN_SECONDS, count_room, find_returned, is_free
 from django_wfe.engine.transactions import atomic
 from django_wfe.engine.verb_rules import Situation
 from django_wfe.engine.verbs import VERBS, Verb
-from django_wfe.exceptions import WFEException, WrongState
-from django_wfe.models import BulkItem, BulkRun, Definition, Job, JobEvent, StepRun, StepRunState
+from django_wfe.exceptions import PermissionRequired, UnknownBulkRun, WFEException, WrongState
+from django_wfe.models import BulkEvent, BulkItem, BulkRun, Definition, Job, JobEvent, StepRun, StepRunState
 from django_wfe.models.jobs import name_job_state
 from django_wfe.sealing import unseal
 
@@ -103,11 +104,14 @@ def start_bulk(
             stop_on_fingerprint=stop_on_fingerprint,
             actor=actor,
             actor_name=name_actor(actor),
+            is_trusted=actor is None,
             source=source,
         )
         bulk.total = _fix_list(bulk, jobs)
         bulk.options = seal_options(options or {}, bulk)
-        bulk.save(update_fields=["total", "options"])
+        shares = bulk.items.order_by().values_list("job__workflow").annotate(number=Count("pk"))
+        bulk.shares = {str(workflow_id): number for workflow_id, number in shares}
+        bulk.save(update_fields=["total", "options", "shares"])
         transaction.on_commit(partial(_dispatch, bulk.pk), using=DATABASE)
     return bulk
 
@@ -128,21 +132,33 @@ def _fix_list(bulk: BulkRun, jobs: QuerySet[Job]) -> int:
     return number
 
 
-def stop_bulk(bulk_run_id: int, *, actor: Any = None, reason: str = "") -> None:
+def stop_bulk(bulk_run_id: int, *, actor: Any = None, source: str = JobEvent.Source.PYTHON, reason: str = "") -> None:
     """Stop a bulk run after the Job that it is at; what is done stays done.
 
     Raises:
+        UnknownBulkRun: there is none that ``actor`` may see.
+        PermissionRequired: ``actor`` may not use its verb, or somebody else's holds Jobs that they may not see.
         WrongState: where it has ended.
-        PermissionRequired: where ``actor`` may not use its verb.
     """
-    bulk = BulkRun.objects.get(pk=bulk_run_id)
+    bulk = list_visible_bulk_runs(actor).filter(pk=bulk_run_id).first()
+    if bulk is None:
+        raise UnknownBulkRun(_("There is no bulk run %(id)s.") % {"id": bulk_run_id})
     require_permission(actor, _get_verb(bulk.verb).permission)
-    values = {"actor": actor, "reason": reason}
+    if not is_whole_or_own(bulk, actor):
+        raise PermissionRequired(
+            _("%(actor)s may not stop bulk run %(bulk_run)s: some of its jobs are for others.")
+            % {"actor": actor, "bulk_run": bulk_run_id},
+            permission=_get_verb(bulk.verb).permission,
+        )
+    values = {"actor": name_actor(actor), "reason": reason}
     if actor is None:
         why = reason or _("stopped")
     else:
         why = (_("stopped by %(actor)s: %(reason)s") if reason else _("stopped by %(actor)s")) % values
-    if not _end(bulk_run_id, BulkRun.State.STOPPED, why):
+    line = BulkEvent(
+        kind=BulkEvent.Kind.STOPPED, actor=actor, actor_name=name_actor(actor), source=source, reason=clean(reason)
+    )
+    if not _end(bulk_run_id, BulkRun.State.STOPPED, why, line):
         raise WrongState(
             _("Bulk run %(bulk_run)s is “%(state)s”: it cannot be stopped.")
             % {"bulk_run": bulk_run_id, "state": bulk.get_state_display()},
@@ -150,26 +166,28 @@ def stop_bulk(bulk_run_id: int, *, actor: Any = None, reason: str = "") -> None:
         )
 
 
+def is_whole_or_own(bulk: BulkRun, actor: Any) -> bool:
+    """Tell whether somebody who sees a bulk run may stop it as a whole: it is theirs, or all its Jobs are in sight."""
+    return is_whole(bulk) or (actor is not None and bulk.actor_id == actor.pk)
+
+
 def work_on_bulk(bulk_run_id: int) -> None:
     """Apply the verb to the next Jobs of a bulk run, for a slice of time; then hand it on. What messages call.
 
     Several workers may be at it: each takes Jobs that no other holds.
     """
-    live = BulkRun.objects.filter(pk=bulk_run_id, state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING])
+    live = _list_live(bulk_run_id)
     until = time.monotonic() + settings.slice_seconds
     is_mine = live.filter(is_free()).update(state=BulkRun.State.RUNNING, touched_at=Now())
     while is_mine:
-        bulk = BulkRun.objects.select_related("actor").get(pk=bulk_run_id)
-        if bulk.actor_id is None and bulk.actor_name:
-            # Without an actor the verbs would take it for trusted code.
-            _end(bulk_run_id, BulkRun.State.STOPPED, _("%(actor)s is no user any more") % {"actor": bulk.actor_name})
-            return
+        bulk = BulkRun.objects.get(pk=bulk_run_id)
         returned = find_returned(bulk) if bulk.stop_on_fingerprint else None
         if returned:
-            _end(bulk_run_id, BulkRun.State.STOPPED, _("the failure came back in job %(job)s") % {"job": returned})
+            why = _("the failure came back in job %(job)s") % {"job": returned}
+            _end(bulk_run_id, BulkRun.State.STOPPED, why, BulkEvent(kind=BulkEvent.Kind.RETURNED))
             return
         room = min(count_room(bulk), BATCH) if bulk.stop_on_fingerprint else BATCH
-        are_left = all(_apply_to_next(bulk) for _index in range(room))
+        are_left = all(_apply_to_next(bulk_run_id) for _index in range(room))
         if not bulk.items.filter(state=BulkItem.State.PENDING).exists():
             _end(bulk_run_id, BulkRun.State.FINISHED, "")
             return
@@ -205,13 +223,18 @@ def resume_bulk() -> int:
     return len(ids)
 
 
-def _apply_to_next(bulk: BulkRun) -> bool:
-    """Apply the verb to one Job and keep what came of it, in one transaction: after a crash it is done once or not."""
+def _apply_to_next(bulk_run_id: int) -> bool:
+    """Apply the verb to one Job and keep what came of it, in one transaction: after a crash it is done once or not.
+
+    Returns:
+        Whether there was one, and the bulk run goes on.
+    """
     with atomic():
-        item = (
-            bulk.items.filter(state=BulkItem.State.PENDING).select_for_update(skip_locked=True).order_by("id").first()
-        )
-        if item is None:
+        pending = BulkItem.objects.filter(bulk_run=bulk_run_id, state=BulkItem.State.PENDING)
+        item = pending.select_for_update(skip_locked=True).order_by("id").first()
+        # Anew for each Job: since the last one it may have been stopped, and its user may have lost every right.
+        bulk = _list_live(bulk_run_id).select_related("actor").first() if item is not None else None
+        if item is None or bulk is None or _end_without_actor(bulk):
             return False
         state, message = BulkItem.State.DONE, ""
         try:
@@ -227,9 +250,28 @@ def _apply_to_next(bulk: BulkRun) -> bool:
     return True
 
 
-def _end(bulk_run_id: int, state: BulkRun.State, why: str) -> int:
-    live = BulkRun.objects.filter(pk=bulk_run_id, state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING])
-    return live.update(state=state, stop_reason=why, finished_at=Now())
+def _end_without_actor(bulk: BulkRun) -> bool:
+    """Stop a bulk run whose user is gone: without an actor the verbs would take it for trusted code."""
+    if bulk.is_trusted or (bulk.actor is not None and bulk.actor.is_active):
+        return False
+    sentence = _("%(actor)s is no user any more") if bulk.actor is None else _("%(actor)s is not active any more")
+    why = sentence % {"actor": bulk.actor_name or _("who started it")}
+    _end(bulk.pk, BulkRun.State.STOPPED, why, BulkEvent(kind=BulkEvent.Kind.ACTOR_GONE))
+    return True
+
+
+def _list_live(bulk_run_id: int) -> QuerySet[BulkRun]:
+    return BulkRun.objects.filter(pk=bulk_run_id, state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING])
+
+
+def _end(bulk_run_id: int, state: BulkRun.State, why: str, line: BulkEvent | None = None) -> int:
+    """End a live bulk run, with the line that tells of it in its history; return whether it was live, as 0 or 1."""
+    with atomic():
+        ended = _list_live(bulk_run_id).update(state=state, stop_reason=why, finished_at=Now())
+        if ended and line is not None:
+            line.bulk_run_id = bulk_run_id
+            line.save(force_insert=True)
+    return ended
 
 
 def _dispatch(bulk_run_id: int, *, delay_seconds: float = 0) -> None:

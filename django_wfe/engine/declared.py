@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 
 from django_wfe.conf import settings
 from django_wfe.engine.code import import_module
+from django_wfe.engine.rights import list_workflows_in_sight
 from django_wfe.engine.start_rules import explain_no_workflows
 from django_wfe.exceptions import CodeNotLoaded, UnknownWorkflow
 from django_wfe.graph import get_label
-from django_wfe.models import Workflow
 from django_wfe.steps import dotted_path
 from django_wfe.workflows import Workflow as WorkflowClass
 from django_wfe.workflows import is_abstract
@@ -34,17 +34,26 @@ def list_declared_as(name: str) -> list[type[WorkflowClass]]:
     return [declared for path, declared in found.items() if name in (path, declared.__name__, get_label(declared))]
 
 
-def build_unknown(asked: Any) -> UnknownWorkflow:
-    """Return the error for what names no workflow: the nearest name, a module that cannot be imported, no watchdog."""
+def build_unknown(asked: Any, actor: Any = None) -> UnknownWorkflow:
+    """Return the error for what names no workflow: the nearest name, a module that cannot be imported, no watchdog.
+
+    Args:
+        actor: as of ``explain_unknown``.
+    """
     text = _("There is no workflow %(workflow)r.") % {"workflow": asked}
-    return UnknownWorkflow(f"{text} {explain_unknown(asked)}")
+    return UnknownWorkflow(f"{text} {explain_unknown(asked, actor)}")
 
 
-def explain_unknown(asked: Any) -> str:
-    """Say what to do where nothing is found under ``asked``."""
+def explain_unknown(asked: Any, actor: Any = None) -> str:
+    """Say what to do where nothing is found under ``asked``.
+
+    Args:
+        actor: the user who asks. To users only what is in their sight is named, and nothing of the modules. Default
+            None: trusted code.
+    """
     failures: list[str] = []
-    paths = {dotted_path(declared) for declared in _iterate_declared(failures)}
-    known = Workflow.objects.filter(deleted=False).order_by("-pk").values_list("path", flat=True)
+    paths = {dotted_path(declared) for declared in _iterate_declared(failures)} if actor is None else set()
+    known = list_workflows_in_sight(actor).filter(deleted=False).order_by("-pk").values_list("path", flat=True)
     paths.update(known[:LONGEST_SEARCHED])
     nearest = _find_nearest(asked, sorted(paths)) if isinstance(asked, str) and not asked.isdecimal() else ""
     if nearest:

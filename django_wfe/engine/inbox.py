@@ -16,7 +16,14 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from django_wfe.encoding import encode
-from django_wfe.engine.rights import has_permission, list_visible_jobs, name_actor, require_permission
+from django_wfe.engine.rights import (
+    VIEW_DATA,
+    has_permission,
+    is_in_sight,
+    list_visible_step_runs,
+    name_actor,
+    require_permission,
+)
 from django_wfe.engine.transactions import atomic
 from django_wfe.engine.verb_rules import name_step
 from django_wfe.exceptions import UnknownJob, WrongState
@@ -25,7 +32,6 @@ from django_wfe.models.workflows import load_graph
 from django_wfe.moments import add_seconds
 
 PERMISSION = "django_wfe.provide_input_job"
-DATA_PERMISSION = "django_wfe.view_job_data"
 PAYLOAD = ("external_data", "edited_input", "result", "error", "traceback", "job__error", "input_claim__draft")
 
 Assigned = Literal["all", "mine", "unclaimed"]
@@ -42,9 +48,7 @@ class Draft:
 
 def list_asked(actor: Any) -> QuerySet[StepRun]:
     """Give the step runs that wait for input which ``actor`` may see, as ``list_waiting`` gives them."""
-    rows = StepRun.objects.filter(
-        state=StepRunState.INPUT_REQUIRED, job__state=JobState.INPUT_REQUIRED, job__in=list_visible_jobs(actor)
-    )
+    rows = list_visible_step_runs(actor).filter(state=StepRunState.INPUT_REQUIRED, job__state=JobState.INPUT_REQUIRED)
     return rows.select_related("job__workflow", "input_claim__user").defer(*PAYLOAD).order_by("created_at", "pk")
 
 
@@ -177,14 +181,14 @@ def load_draft(step_run_id: int, actor: Any) -> Draft | None:
         UnknownJob, PermissionRequired: as of ``claim_input``.
     """
     step_run = StepRun.objects.select_related("job__workflow").defer(*PAYLOAD[:-1]).filter(pk=step_run_id).first()
-    if step_run is None:
+    if step_run is None or not is_in_sight(actor, step_run.job.workflow):
         raise UnknownJob(_("There is no step run %(step_run)s.") % {"step_run": step_run_id})
-    require_permission(actor, PERMISSION, step_run.job.workflow)
+    require_permission(actor, PERMISSION)
     claim = InputClaim.objects.select_related("drafted_by").filter(step_run=step_run, drafted_at__isnull=False).first()
     if claim is None or claim.drafted_at is None:
         return None
     is_own = actor is None or claim.drafted_by_id == actor.pk
-    if not is_own and not has_permission(actor, DATA_PERMISSION, step_run.job.workflow):
+    if not is_own and not has_permission(actor, VIEW_DATA, step_run.job.workflow):
         return None
     return Draft(claim.draft, claim.drafted_by, claim.drafted_at)
 
@@ -200,9 +204,9 @@ def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
     """Give a step run, locked so that nobody claims or answers it meanwhile, if it waits and ``actor`` may answer."""
     rows = StepRun.objects.select_for_update(of=("self",), no_key=True).select_related("job__workflow")
     step_run = rows.defer(*PAYLOAD[:-1]).filter(pk=step_run_id).first()
-    if step_run is None:
+    if step_run is None or not is_in_sight(actor, step_run.job.workflow):
         raise UnknownJob(_("There is no step run %(step_run)s.") % {"step_run": step_run_id})
-    require_permission(actor, PERMISSION, step_run.job.workflow)
+    require_permission(actor, PERMISSION)
     if step_run.state != StepRunState.INPUT_REQUIRED:
         raise WrongState(_("%(step)s does not wait for input any more.") % {"step": _name(step_run)})
     return step_run

@@ -83,8 +83,10 @@ _FIRST_SEEN = """
 SELECT asked.fingerprint, (EXTRACT(EPOCH FROM run.finished_at) * 1000000)::bigint
 FROM unnest(%s::text[]) AS asked (fingerprint)
 CROSS JOIN LATERAL (
-    SELECT finished_at FROM django_wfe_steprun
-    WHERE state = 'FAILED' AND fingerprint = asked.fingerprint ORDER BY id LIMIT 1
+    SELECT failed.finished_at FROM django_wfe_steprun AS failed CROSS JOIN LATERAL (
+        SELECT FROM ({jobs}) AS job (id) WHERE job.id = failed.job_id OFFSET 0
+    ) AS seen
+    WHERE failed.state = 'FAILED' AND failed.fingerprint = asked.fingerprint ORDER BY failed.id LIMIT 1
 ) AS run
 """
 
@@ -94,8 +96,9 @@ class Incident:
     """Failures of one kind: the same node, the same exception, raised in the same function.
 
     ``jobs`` counts the Jobs that are FAILED with it now; where ``is_capped``, there are that many or more.
-    ``first_seen`` is the oldest failure of this kind that is kept, repaired or not; ``last_seen`` the latest that is
-    not. ``step_run_id`` and ``job_id`` are the latest one's, ``message`` its error.
+    ``first_seen`` is the oldest failure of this kind that is kept, repaired or not, in a Job that the user may see;
+    ``last_seen`` the latest that is not repaired. ``step_run_id`` and ``job_id`` are the latest one's, ``message`` its
+    error.
     """
 
     fingerprint: str
@@ -120,7 +123,8 @@ def list_incidents(actor: Any, since: datetime | None = None) -> list[Incident]:
         actor: the user; None for trusted code.
         since: only incidents seen since then. Default: all.
     """
-    failed = list_visible_jobs(actor).filter(state=JobState.FAILED)
+    visible = list_visible_jobs(actor)
+    failed = visible.filter(state=JobState.FAILED)
     number = failed.order_by()[: EXACT_JOBS + 1].count()
     if not number:
         return []
@@ -132,7 +136,8 @@ def list_incidents(actor: Any, since: datetime | None = None) -> list[Incident]:
     else:
         jobs, parameters = _compile(failed.order_by().values_list("pk", "current_step_number"))
         rows = _fetch(_GROUP_KINDS.format(jobs=jobs), [*parameters, seconds, SHOWN, *parameters, COUNT_CAP])
-    first_seen = dict(_fetch(_FIRST_SEEN, [[row[0] for row in rows]])) if rows else {}
+    jobs, parameters = _compile(visible.order_by().values_list("pk"))
+    first_seen = dict(_fetch(_FIRST_SEEN.format(jobs=jobs), [[row[0] for row in rows], *parameters])) if rows else {}
     samples = StepRun.objects.defer("result", "external_data", "edited_input", "traceback").in_bulk(
         [step_run_id for *_, step_run_id in rows]
     )

@@ -14,7 +14,7 @@ from django_wfe.engine.dispatcher import dispatch_on_commit
 from django_wfe.engine.explanations import Explanation
 from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.obstacles import find_obstacle
-from django_wfe.engine.rights import key_actor, name_actor, require_permission
+from django_wfe.engine.rights import key_actor, name_actor, require_for_job
 from django_wfe.engine.transactions import fetch_committed_row
 from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
 from django_wfe.graph import Node, describe_schema, get_description, get_input_within, get_label
@@ -98,7 +98,7 @@ def provide_external_input(
     job = Job.objects.select_related("workflow").filter(pk=job_id).first()
     if job is None:
         raise UnknownJob(_("There is no job %(job)s.") % {"job": job_id})
-    require_permission(actor, "django_wfe.provide_input_job", job.workflow)
+    require_for_job(actor, "django_wfe.provide_input_job", job)
     step_run = _find_waiting(job_id)
     if step_run is None or (step_run_id is not None and step_run.pk != step_run_id):
         raise _describe_wrong_state(job_id)

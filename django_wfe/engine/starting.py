@@ -21,7 +21,7 @@ from django_wfe.engine.heartbeat import get_worker
 from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.notices import notify_input_required, notify_job_started
 from django_wfe.engine.prepared import Statement, fetch_row
-from django_wfe.engine.rights import START_JOBS, key_actor, name_actor, require_permission
+from django_wfe.engine.rights import START_JOBS, is_in_sight, key_actor, name_actor, require_permission
 from django_wfe.engine.start_rules import require_startable
 from django_wfe.engine.transactions import atomic, fetch_committed_row
 from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, WorkflowDeleted
@@ -82,11 +82,11 @@ def start_job(
         InputNotAsked: there is a ``first_input``, and the first step asks for none.
         CodeNotLoaded: this process lacks the code that validates ``first_input``.
     """
-    row = find_workflow(workflow)
-    require_permission(actor, START_JOBS, row)
+    row = find_workflow(workflow, actor)
+    require_permission(actor, START_JOBS)
     brings_input = first_input is not NOT_GIVEN
     if brings_input:
-        require_permission(actor, "django_wfe.provide_input_job", row)
+        require_permission(actor, "django_wfe.provide_input_job")
     if key is not None and not (isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH and clean(key) == key):
         raise ValueError(
             _("key=%(key)r: give a text of 1 to %(longest)s characters without NUL and lone surrogates.")
@@ -168,15 +168,25 @@ def run_job_here(started: Started) -> None:
         run_slice(started.claim, get_worker(), until=None)
 
 
-def find_workflow(workflow: Any) -> Workflow:
+def find_workflow(workflow: Any, actor: Any = None) -> Workflow:
     """Give the row of a workflow named by id, row, class or dotted path.
 
     A class that is new is recorded, and so is one that ``WFE_WORKFLOWS`` declares under the path.
+
+    Args:
+        actor: the user in whose sight it must be. Default None: trusted code.
 
     Raises:
         UnknownWorkflow: where there is none.
         InvalidWorkflow: for a class with problems.
     """
+    row = _find_or_record(workflow, actor)
+    if not is_in_sight(actor, row):
+        raise build_unknown(workflow, actor)
+    return row
+
+
+def _find_or_record(workflow: Any, actor: Any) -> Workflow:
     if isinstance(workflow, Workflow):
         return workflow
     if isinstance(workflow, type) and issubclass(workflow, WorkflowClass):
@@ -189,7 +199,7 @@ def find_workflow(workflow: Any) -> Workflow:
         row = _find_row(statements.FIND_WORKFLOW_BY_PATH, {"path": workflow})
     elif isinstance(workflow, (int, str)) and not isinstance(workflow, bool) and 0 < int(workflow) < 2**63:
         row = _find_row(statements.FIND_WORKFLOW, {"workflow_id": int(workflow)})
-    return row if row is not None else _record_declared(workflow)
+    return row if row is not None else _record_declared(workflow, actor)
 
 
 def _find_row(statement: Statement, parameters: dict[str, Any]) -> Workflow | None:
@@ -241,9 +251,9 @@ def _record(workflow: type[WorkflowClass]) -> Workflow:
         return record_workflow(describe_workflow(workflow))
 
 
-def _record_declared(asked: Any) -> Workflow:
+def _record_declared(asked: Any, actor: Any) -> Workflow:
     """Record a workflow that is declared and that no watchdog has read yet, as a class is."""
     declared = find_declared(asked) if isinstance(asked, str) and not asked.isdecimal() else None
     if declared is None:
-        raise build_unknown(asked)
+        raise build_unknown(asked, actor)
     return _record(declared)

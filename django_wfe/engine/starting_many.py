@@ -91,7 +91,7 @@ def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -
         CodeNotLoaded: this process lacks the first step's code, and cannot check its input.
         UnknownWorkflow, WorkflowDeleted, InvalidWorkflow, PermissionRequired: as their names say.
     """
-    found = find_workflow(workflow)
+    found = find_workflow(workflow, actor)
     asking = _prepare(found, rows, actor)
     schema = asking.UserInputSchema if asking is not None else None
     started = _find_started(found, [row.key for row in rows if row.key])
@@ -134,7 +134,7 @@ def start_many(
         ValueError, CodeNotLoaded, UnknownWorkflow, WorkflowDeleted, InvalidWorkflow, PermissionRequired: as of
             ``plan_starts``.
     """
-    found = find_workflow(workflow)
+    found = find_workflow(workflow, actor)
     keyed = [_give_key(row, batch) for row in rows]
     asking = _prepare(found, keyed, actor)
     return [
@@ -150,11 +150,11 @@ def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> type[S
             _("%(rows)s rows are too many: at most %(most)s are started in one go.")
             % {"rows": number_format(len(rows)), "most": number_format(MAX_ROWS)}
         )
-    require_permission(actor, START_JOBS, workflow)
+    require_permission(actor, START_JOBS)
     node = get_first_node(workflow)
     if not node.asks_input:
         return None
-    require_permission(actor, "django_wfe.provide_input_job", workflow)
+    require_permission(actor, "django_wfe.provide_input_job")
     step_class = load_node(node.path)
     if not has_input(step_class):
         raise CodeNotLoaded(

@@ -21,7 +21,7 @@ from django_wfe.engine.inbox import end_claims
 from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.locking import change_job, check_expected_state
 from django_wfe.engine.notices import notify_job_canceled
-from django_wfe.engine.rights import has_permission, name_actor, require_permission
+from django_wfe.engine.rights import has_permission, name_actor, require_for_job
 from django_wfe.engine.verb_rules import RULES, Rule, judge
 from django_wfe.exceptions import WrongState
 from django_wfe.graph import has_input
@@ -274,7 +274,7 @@ def _apply(
     verb = VERBS[name]
 
     def apply(job: Job, runs: list[StepRun]) -> None:
-        require_permission(actor, verb.permission, job.workflow)
+        require_for_job(actor, verb.permission, job)
         check_expected_state(job, expected_state)
         last = find_last_run(job)
         if expected_step_run is not None and (last is None or last.pk != expected_step_run):

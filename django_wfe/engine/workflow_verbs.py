@@ -67,9 +67,7 @@ def _record(kind: WorkflowEvent.Kind, workflow_id: int, actor: Any, source: str,
 
 
 def _require(actor: Any, workflow_id: int) -> None:
-    """Check the permission, and the membership in the Workflow's groups where it names any."""
     workflow = Workflow.objects.filter(pk=workflow_id).first()
     if workflow is None:
-        require_permission(actor, PERMISSION)
         raise UnknownWorkflow(_("There is no workflow %(workflow)s.") % {"workflow": workflow_id})
     require_permission(actor, PERMISSION, workflow)

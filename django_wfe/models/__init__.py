@@ -1,7 +1,8 @@
 """The tables. ``django_wfe.engine`` is the only one that writes jobs and step runs."""
 
-from django_wfe.models.bulk import BulkItem, BulkRun
+from django_wfe.models.bulk import BulkEvent, BulkItem, BulkRun
 from django_wfe.models.events import JobEvent, JobLog, WorkflowEvent
+from django_wfe.models.exports import Export
 from django_wfe.models.inbox import InputClaim
 from django_wfe.models.jobs import Job, StepRun
 from django_wfe.models.leases import Lease
@@ -11,10 +12,12 @@ from django_wfe.models.workflows import Definition, Step, Workflow
 from django_wfe.states import JobState, StepRunState
 
 __all__ = [
+    "BulkEvent",
     "BulkItem",
     "BulkRun",
     "Definition",
     "DefinitionModule",
+    "Export",
     "InputClaim",
     "Job",
     "JobEvent",

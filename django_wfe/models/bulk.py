@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings as django_settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -51,7 +51,20 @@ class BulkRun(EngineModel):
     source = models.CharField(
         _("source"), max_length=16, choices=JobEvent.Source.choices, default=JobEvent.Source.PYTHON
     )
+    is_trusted = models.BooleanField(
+        _("trusted"),
+        default=False,
+        db_default=False,
+        help_text=_("Started by code, for no user: no permission is asked for."),
+    )
     total = models.PositiveIntegerField(_("jobs"), default=0)
+    shares: Any = models.JSONField(
+        _("shares"),
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        blank=True,
+        help_text=_("How many of the jobs belong to each workflow, by the workflow's id."),
+    )
     created_at = MomentField(_("created"), db_default=Now())
     touched_at = MomentField(_("last worked on"), db_default=Now())
     finished_at = MomentField(_("finished"), null=True, blank=True)
@@ -66,6 +79,43 @@ class BulkRun(EngineModel):
 
     def __str__(self) -> str:
         return gettext("Bulk run %(id)s") % {"id": self.pk}
+
+
+class BulkEvent(EngineModel):
+    """One append-only line of a BulkRun's history. ``actor_name`` stays when the user is deleted."""
+
+    class Kind(models.TextChoices):
+        """What happened."""
+
+        STOPPED = "stopped", _("stopped")
+        ACTOR_GONE = "actor_gone", _("stopped by itself: who started it is no active user any more")
+        RETURNED = "returned", _("stopped by itself: the failure came back")
+
+    bulk_run = ForeignKey(BulkRun, verbose_name=_("bulk run"), on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
+    actor = ForeignKey(
+        django_settings.AUTH_USER_MODEL,
+        verbose_name=_("actor"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    actor_name = models.CharField(_("actor's name"), max_length=255, blank=True)
+    source = models.CharField(
+        _("source"), max_length=16, choices=JobEvent.Source.choices, default=JobEvent.Source.ENGINE
+    )
+    reason = models.TextField(_("reason"), blank=True)
+    created_at = MomentField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("bulk event")
+        verbose_name_plural = _("bulk events")
+        ordering: ClassVar[list[str]] = ["id"]
+        default_permissions: ClassVar[tuple[str, ...]] = ()
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.bulk_run_id})"
 
 
 class BulkItem(EngineModel):

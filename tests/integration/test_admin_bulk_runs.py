@@ -15,7 +15,8 @@ from django_wfe.admin import bulk, bulk_runs
 from django_wfe.admin.bulk_filters import SALT, ChosenFilter
 from django_wfe.engine.bulk import start_bulk, stop_bulk, work_on_bulk
 from django_wfe.engine.lifecycle import run_workflow
-from django_wfe.models import BulkItem, BulkRun, Job, JobEvent
+from django_wfe.engine.rights import count_seen
+from django_wfe.models import BulkEvent, BulkItem, BulkRun, Job, JobEvent, Workflow
 from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear
 
@@ -280,11 +281,53 @@ def test_people_see_their_own_bulk_runs_and_those_of_others_with_the_permission(
     assert read_page(client.get(build("django_wfe_bulkrun_change", other.pk)))
 
 
-def test_jobs_of_workflows_that_the_user_may_not_see_are_not_listed() -> None:
+def test_jobs_of_workflows_that_the_user_may_not_see_are_neither_listed_nor_counted() -> None:
+    run_workflow(record(Linear))
+    mixed, closed = start_bulk("retry", Job.objects.all()), make_bulk(1)
+    failed = run_workflow(Failing)
+    both = start_bulk("retry", Job.objects.all())
+    stop_bulk(both.pk, reason="the failure came back in a job")
+    Workflow.objects.filter(name="Failing").update(groups=["auditors"])
+    client = sign_in("view_job", "view_bulkrun", "retry_job")
+    shown = client.get(build("django_wfe_bulkrun_changelist"))
+    assert [(run.pk, count_seen(run)) for run in shown.context["cl"].result_list] == [(both.pk, 1), (mixed.pk, 1)]
+    page = read_page(client.get(build("django_wfe_bulkrun_change", both.pk)))
+    assert [row.facts["item"] for row in page.rows if "item" in row.facts] == ["PENDING"]
+    assert f"Failing:{failed}" not in page.text
+    assert "Retry: 0 of 1 job." in page.text
+    for name in ("change", "history", "stop"):
+        assert client.post(build(f"django_wfe_bulkrun_{name}", closed.pk)).status_code in (302, 404), name
+    assert client.get(build("django_wfe_bulkrun_change", closed.pk)).status_code == 404
+
+
+def test_a_run_of_somebody_else_that_holds_jobs_of_others_is_theirs_to_stop() -> None:
+    run_workflow(record(Linear))
+    make_bulk(1)
+    run = start_bulk("retry", Job.objects.all())
+    Workflow.objects.filter(name="Failing").update(groups=["auditors"])
+    client = sign_in("view_job", "view_bulkrun", "retry_job")
+    page = read_page(client.get(build("django_wfe_bulkrun_change", run.pk)))
+    assert not any(form.identifier == "stop-form" for form in page.forms)
+    assert client.post(build("django_wfe_bulkrun_stop", run.pk)).status_code == 403
+    run.refresh_from_db()
+    assert run.state == BulkRun.State.WAITING
+    own = start_bulk("retry", Job.objects.all(), actor=User.objects.latest("pk"))
+    assert client.post(build("django_wfe_bulkrun_stop", own.pk)).status_code == 302
+    own.refresh_from_db()
+    assert own.state == BulkRun.State.STOPPED
+
+
+def test_each_stop_stands_on_the_page_with_who_when_why_and_from_where() -> None:
     run = make_bulk(1)
-    Job.objects.get().workflow.__class__.objects.filter(name="Failing").update(groups=["auditors"])
-    page = read_page(sign_in("view_job", "view_bulkrun").get(build("django_wfe_bulkrun_change", run.pk)))
-    assert not any("item" in row.facts for row in page.rows)
+    client = sign_in("view_job", "view_bulkrun", "retry_job")
+    client.post(build("django_wfe_bulkrun_stop", run.pk), {"reason": "the wrong filter"})
+    operator = User.objects.latest("pk")
+    event = BulkEvent.objects.get(bulk_run=run)
+    assert (event.kind, event.actor, event.actor_name) == ("stopped", operator, operator.username)
+    assert (event.source, event.reason) == ("admin", "the wrong filter")
+    page = read_page(client.get(build("django_wfe_bulkrun_change", run.pk)))
+    assert [row.facts["event"] for row in page.rows if "event" in row.facts] == ["stopped"]
+    assert f"{operator.username} admin the wrong filter" in " ".join(page.text.split())
 
 
 def test_a_refusal_never_quotes_the_input_that_a_job_was_given() -> None:

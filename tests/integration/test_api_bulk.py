@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from rest_framework.test import APIClient
 
 from django_wfe.engine.bulk import work_on_bulk
 from django_wfe.engine.dispatcher import install_dispatcher
-from django_wfe.engine.lifecycle import run_workflow, start_bulk, stop_bulk
+from django_wfe.engine.lifecycle import run_workflow, start_bulk
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, StepRun, Workflow, WorkflowEvent
 from tests.api_calls import create_user, record, sign_in
 from tests.api_workflows import BreakingFlow, PlainFlow
@@ -182,7 +182,7 @@ def test_only_jobs_that_the_user_may_see_are_changed_and_shown(failed: list[int]
     assert post(client, verb="cancel", jobs=failed).status_code == 400
     bulk = start_bulk("cancel", Job.objects.all())
     shown = client.get(f"/wfe/bulk/{bulk.pk}/").json()
-    assert shown["total"] == 4
+    assert (shown["total"], shown["pending"]) == (1, 1)
     assert [row["job"] for row in shown["results"]] == [finished]
     member = create_user("view_job", "cancel_job")
     member.groups.add(Group.objects.create(name="Bookkeeping"))
@@ -193,7 +193,7 @@ def test_only_jobs_that_the_user_may_see_are_changed_and_shown(failed: list[int]
 
 def test_a_bulk_run_of_somebody_else_needs_a_permission_of_its_own(failed: list[int]) -> None:
     bulk = start_bulk("cancel", Job.objects.all(), actor=create_user("cancel_job"))
-    assert sign_in("view_job", "cancel_job").get(f"/wfe/bulk/{bulk.pk}/").status_code == 403
+    assert sign_in("view_job", "cancel_job").get(f"/wfe/bulk/{bulk.pk}/").status_code == 404
     assert sign_in("view_job", "view_bulkrun").get(f"/wfe/bulk/{bulk.pk}/").status_code == 200
 
 
@@ -227,9 +227,23 @@ def test_an_operator_stops_a_bulk_run_and_what_is_done_stays_done(client: APICli
     assert "the wrong filter" in stopped.json()["stop_reason"]
     again = client.post(f"/wfe/bulk/{bulk}/stop/")
     assert (again.status_code, again.json()["state"]) == (409, "STOPPED")
+    [line] = client.get(f"/wfe/bulk/{bulk}/").json()["events"]
+    assert line.pop("created_at")
+    user = User.objects.get(pk=BulkRun.objects.get(pk=bulk).actor_id)
+    assert line == {"kind": "stopped", "actor_name": str(user), "source": "rest", "reason": "the wrong filter"}
+
+
+def test_stopping_needs_to_see_the_bulk_run_before_the_permission_of_its_verb(failed: list[int]) -> None:
     other = start_bulk("retry", Job.objects.all())
-    assert sign_in("view_job", "cancel_job").post(f"/wfe/bulk/{other.pk}/stop/").status_code == 403
-    stop_bulk(other.pk)
+    address = f"/wfe/bulk/{other.pk}/stop/"
+    assert sign_in("view_job", "retry_job").post(address).status_code == 404
+    assert sign_in("view_job", "cancel_job", "view_bulkrun").post(address).status_code == 403
+    Workflow.objects.update(groups=["Bookkeeping"])
+    assert sign_in("view_job", "retry_job", "view_bulkrun").post(address).status_code == 404
+    other.refresh_from_db()
+    assert (other.state, other.events.count()) == ("WAITING", 0)
+    Workflow.objects.update(groups=[])
+    assert sign_in("view_job", "retry_job", "view_bulkrun").post(address).status_code == 200
 
 
 @pytest.mark.parametrize("address", ["987654", "0", "x"])
@@ -268,6 +282,6 @@ def test_a_workflow_for_some_groups_is_not_paused_by_others(finished: int) -> No
     workflow = Workflow.objects.get(jobs=finished)
     Workflow.objects.update(groups=["Bookkeeping"])
     response = sign_in("pause_workflow").post(f"/wfe/workflows/{workflow.pk}/pause/", {}, format="json")
-    assert response.status_code == 403
+    assert (response.status_code, response.json()) == (404, {"detail": f"There is no workflow {workflow.pk}."})
     workflow.refresh_from_db()
     assert not workflow.paused

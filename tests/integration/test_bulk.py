@@ -1,5 +1,8 @@
 """One verb over many Jobs."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
@@ -8,9 +11,10 @@ from django_wfe import order_workflow_execution, run_workflow
 from django_wfe.engine.bulk import preview_bulk, resume_bulk, start_bulk, stop_bulk, work_on_bulk
 from django_wfe.engine.dispatcher import install_dispatcher
 from django_wfe.engine.executor import run_step_run
+from django_wfe.engine.lifecycle import VERBS, cancel_job
 from django_wfe.engine.staging import LOOK_AGAIN_SECONDS
 from django_wfe.exceptions import PermissionRequired, WrongState
-from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState
+from django_wfe.models import BulkEvent, BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState, Workflow
 from tests import workflows
 from tests.engine_helpers import look_again, run_ready
 
@@ -101,6 +105,72 @@ def test_it_stops_when_whoever_started_it_is_deleted_and_does_not_go_on_as_trust
 
 
 @pytest.mark.usefixtures("jobs")
+@pytest.mark.parametrize("kept_name", ["#", ""])
+def test_a_user_without_a_name_is_no_trusted_code_either(monkeypatch: pytest.MonkeyPatch, kept_name: str) -> None:
+    monkeypatch.setattr(User, "__str__", lambda user: " ")
+    nobody = User.objects.create_superuser("nobody")
+    bulk = start_bulk("cancel", Job.objects.all(), actor=nobody)
+    assert bulk.actor_name == f"#{nobody.pk}"
+    nobody.delete()
+    BulkRun.objects.update(actor_name=kept_name)  # "" as it was kept before, too
+    work_on_bulk(bulk.pk)
+    bulk.refresh_from_db()
+    assert (bulk.state, bulk.is_trusted) == (BulkRun.State.STOPPED, False)
+    assert not Job.objects.filter(state=JobState.CANCELED).exists()
+
+
+@pytest.mark.usefixtures("jobs")
+@pytest.mark.parametrize(
+    ("change", "state", "left"),
+    [
+        (lambda user: User.objects.filter(pk=user.pk).update(is_active=False), BulkRun.State.STOPPED, "PENDING"),
+        (lambda user: User.objects.filter(pk=user.pk).delete(), BulkRun.State.STOPPED, "PENDING"),
+        (lambda user: user.user_permissions.clear(), BulkRun.State.FINISHED, "REFUSED"),
+        (lambda user: Workflow.objects.update(groups=["auditors"]), BulkRun.State.FINISHED, "REFUSED"),
+        (lambda user: stop_bulk(BulkRun.objects.get().pk), BulkRun.State.STOPPED, "PENDING"),
+    ],
+    ids=["deactivated", "deleted", "without the permission", "out of the group", "stopped"],
+)
+def test_who_may_not_go_on_does_not_go_on_with_the_next_job(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[User], object], state: str, left: str
+) -> None:
+    user = User.objects.create_user("operator")
+    user.user_permissions.add(Permission.objects.get(codename="cancel_job"))
+
+    def cancel(*args: object, **options: object) -> None:
+        cancel_job(*args, **options)
+        change(user)
+
+    monkeypatch.setitem(VERBS, "cancel", replace(VERBS["cancel"], function=cancel))
+    open_jobs = Job.objects.exclude(state=JobState.FINISHED)
+    bulk = start_bulk("cancel", open_jobs, actor=User.objects.get(pk=user.pk))
+    work_on_bulk(bulk.pk)
+    bulk.refresh_from_db()
+    assert (bulk.state, bulk.items.filter(state=BulkItem.State.DONE).count()) == (state, 1)
+    assert bulk.items.filter(state=left).count() == bulk.total - 1 == 4
+    assert Job.objects.filter(state=JobState.CANCELED).count() == 1
+
+
+@pytest.mark.usefixtures("jobs")
+def test_each_end_before_the_last_job_leaves_a_line_in_its_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = User.objects.create_superuser("operator")
+    stopped = start_bulk("cancel", Job.objects.all(), actor=operator)
+    stop_bulk(stopped.pk, actor=operator, source="rest", reason="the wrong filter")
+    with pytest.raises(WrongState):
+        stop_bulk(stopped.pk, actor=operator)
+    left = start_bulk("cancel", Job.objects.all(), actor=User.objects.create_superuser("leaver"))
+    User.objects.filter(username="leaver").update(is_active=False)
+    work_on_bulk(left.pk)
+    finished = start_bulk("pause", Job.objects.all())
+    work_on_bulk(finished.pk)
+    lines = BulkEvent.objects.values_list("bulk_run", "kind", "actor", "actor_name", "source", "reason")
+    assert list(lines) == [
+        (stopped.pk, "stopped", operator.pk, "operator", "rest", "the wrong filter"),
+        (left.pk, "actor_gone", None, "", "engine", ""),
+    ]
+
+
+@pytest.mark.usefixtures("jobs")
 def test_a_slice_ends_by_time_and_hands_the_rest_on(settings, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("django_wfe.engine.bulk.BATCH", 2)
     settings.WFE_SLICE_SECONDS = 0.000001
@@ -136,6 +206,7 @@ def test_it_stops_by_itself_when_the_failure_comes_back(monkeypatch: pytest.Monk
     bulk.refresh_from_db()
     assert bulk.state == BulkRun.State.STOPPED
     assert f"came back in job {first.pk}" in bulk.stop_reason
+    assert [event.kind for event in bulk.events.all()] == [BulkEvent.Kind.RETURNED]
     assert bulk.items.filter(state=BulkItem.State.PENDING).count() == 3
 
 

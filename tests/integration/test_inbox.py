@@ -191,8 +191,11 @@ def test_who_may_not_answer_may_not_claim(ann: User) -> None:
             call(run.pk)
         with pytest.raises(UnknownJob):
             call(10**9)
-    with pytest.raises(PermissionRequired, match="auditors"):
-        claim_input(guarded.pk, ann)
+    for asking in (ann, viewer):
+        with pytest.raises(UnknownJob):
+            claim_input(guarded.pk, asking)
+        with pytest.raises(UnknownJob):
+            load_draft(guarded.pk, asking)
     assert not list_waiting(viewer).exists()
     assert [found.pk for found in list_waiting(ann)] == [run.pk]
     ann.groups.add(Group.objects.create(name="auditors"))

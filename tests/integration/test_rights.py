@@ -10,9 +10,9 @@ from rest_framework.test import APIClient
 
 from django_wfe import order_workflow_execution, provide_external_input
 from django_wfe.engine.definitions import describe_workflow, record_workflow
-from django_wfe.engine.lifecycle import cancel_job
+from django_wfe.engine.lifecycle import cancel_job, pause_workflow, plan_starts
 from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
-from django_wfe.exceptions import PermissionRequired
+from django_wfe.exceptions import PermissionRequired, UnknownJob, UnknownWorkflow
 from django_wfe.models import DefinitionModule, Job, JobState, Workflow
 from tests import workflows
 
@@ -71,14 +71,28 @@ def test_the_problems_of_a_module_are_not_for_those_who_may_not_see_a_workflow_o
         assert "shop cannot be imported" in page
 
 
-def test_the_services_refuse_others_by_name_of_the_groups(guarded: Job) -> None:
-    clerk = _make_user("clerk")
-    with pytest.raises(PermissionRequired, match="auditors"):
-        order_workflow_execution(guarded.workflow_id, actor=clerk)
-    with pytest.raises(PermissionRequired, match="auditors"):
-        cancel_job(guarded.pk, actor=clerk)
-    with pytest.raises(PermissionRequired, match="auditors"):
-        provide_external_input(guarded.pk, {"some_data": 1}, actor=clerk)
+def test_the_services_know_nothing_of_what_is_for_others(guarded: Job) -> None:
+    """Neither that there is such a row, nor its path, nor whose it is; and no permission makes a difference."""
+    for clerk in (_make_user("clerk"), User.objects.create_user("guest")):
+        unknown = Job(pk=987654, workflow_id=987654)
+        for call, kind in (
+            (lambda job, actor: order_workflow_execution(job.workflow_id, actor=actor), UnknownWorkflow),
+            (lambda job, actor: plan_starts(job.workflow_id, [], actor=actor), UnknownWorkflow),
+            (lambda job, actor: pause_workflow(job.workflow_id, actor=actor), UnknownWorkflow),
+            (lambda job, actor: cancel_job(job.pk, actor=actor), UnknownJob),
+            (lambda job, actor: provide_external_input(job.pk, {"some_data": 1}, actor=actor), UnknownJob),
+        ):
+            told = []
+            for job in (guarded, unknown):
+                with pytest.raises(kind) as raised:
+                    call(job, clerk)
+                told.append(str(raised.value).replace(str(job.pk), "ID").replace(str(job.workflow_id), "ID"))
+            assert told[0] == told[1]
+    with pytest.raises(UnknownWorkflow) as by_path:
+        order_workflow_execution("tests.integration.test_rights.Gaurded", actor=_make_user("typist"))
+    assert "Guarded" not in str(by_path.value)
+    with pytest.raises(UnknownWorkflow, match="Guarded"):
+        order_workflow_execution("tests.integration.test_rights.Gaurded")
     cancel_job(guarded.pk, actor=_make_user("auditor", "auditors"))
     guarded.refresh_from_db()
     assert guarded.state == JobState.CANCELED
@@ -153,11 +167,12 @@ def test_who_holds_neither_starts_nothing_and_is_told_which_would_do() -> None:
 
 def test_the_groups_of_a_workflow_hold_for_those_who_may_run_workflows(guarded: Job) -> None:
     runner = create_user("run_workflow", "view_workflow")
-    with pytest.raises(PermissionRequired, match="auditors"):
+    with pytest.raises(UnknownWorkflow):
         order_workflow_execution(guarded.workflow_id, actor=runner)
     client = APIClient()
     client.force_login(runner)
-    assert client.post("/wfe/jobs/", {"workflow_id": guarded.workflow_id}, format="json").status_code == 403
+    answer = client.post("/wfe/jobs/", {"workflow_id": guarded.workflow_id}, format="json")
+    assert (answer.status_code, "auditors" in str(answer.json())) == (400, False)
     runner.groups.add(Group.objects.create(name="auditors"))
     member = User.objects.get(pk=runner.pk)
     assert order_workflow_execution(guarded.workflow_id, actor=member) != guarded.pk

@@ -44,7 +44,7 @@ def start_one(
     **options: Any,
 ) -> None:
     """Start a job, with the input of its first step where that is given, and run it here where that is asked for."""
-    row = find_startable_workflow(workflow)
+    row = find_startable_workflow(workflow, user)
     given = read_json(first_input, "--first-input") if first_input is not None else NOT_GIVEN
     try:
         started = start_job(row, key=key, first_input=given, actor=user, source=Source.COMMAND, run_here=here)
@@ -114,7 +114,7 @@ def apply_verb(output: Output, user: Any, verb: str, jobs: list[int], **options:
 
 def hold_workflow(output: Output, user: Any, workflow: str, reason: str, **options: Any) -> None:
     """Pause a workflow."""
-    row = find_workflow(workflow)
+    row = find_workflow(workflow, user)
     try:
         pause_workflow(row.pk, actor=user, source=Source.COMMAND, reason=reason)
     except WFEException as error:
@@ -125,7 +125,7 @@ def hold_workflow(output: Output, user: Any, workflow: str, reason: str, **optio
 
 def release_workflow(output: Output, user: Any, workflow: str, **options: Any) -> None:
     """Resume a workflow."""
-    row = find_workflow(workflow)
+    row = find_workflow(workflow, user)
     try:
         resume_workflow(row.pk, actor=user, source=Source.COMMAND)
     except WFEException as error:

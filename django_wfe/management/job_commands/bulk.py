@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from django_wfe.engine.bulk_progress import BulkProgress, count_progress, get_stop_reason
 from django_wfe.engine.explain import list_live_workers
 from django_wfe.engine.lifecycle import VERBS, Source, preview_bulk, start_bulk, stop_bulk
-from django_wfe.engine.rights import has_permission, list_visible_jobs
+from django_wfe.engine.rights import has_permission, list_visible_bulk_items, list_visible_bulk_runs
 from django_wfe.exceptions import WFEException
 from django_wfe.management.job_commands.choosing import is_id
 from django_wfe.management.job_commands.output import Output, refuse
@@ -58,96 +59,92 @@ def start(
         raise refuse(str(error)) from error
     output.say(_("Bulk run %(id)s: %(verb)s over %(total)s jobs.") % {"id": run.pk, "verb": verb, "total": run.total})
     if wait:
-        follow(output, run.pk)
+        follow(output, user, run.pk)
         _conclude(output, user, run.pk, limit=100)
         return
-    output.give(_describe(BulkRun.objects.get(pk=run.pk)))
+    output.give(_describe(run, count_progress(run, user)))
     output.say(_("Follow it with: manage.py wfe_job bulk %(id)s --wait") % {"id": run.pk})
 
 
 def show(output: Output, user: Any, bulk: int, stop: bool, reason: str, wait: bool, limit: int, **options: Any) -> None:  # noqa: FBT001
     """Print how far a bulk run is and what came of each job; before that stop or follow it where that is asked for."""
-    run = BulkRun.objects.filter(pk=bulk).first() if is_id(bulk) else None
-    if run is None or not may_see(user, run):
-        raise refuse(_("There is no bulk run %(id)s.") % {"id": bulk})
+    find_bulk_run(bulk, user)
     if stop:
         try:
-            stop_bulk(bulk, actor=user, reason=reason)
+            stop_bulk(bulk, actor=user, source=Source.COMMAND, reason=reason)
         except WFEException as error:
             raise refuse(str(error)) from error
     if wait:
-        follow(output, bulk)
+        follow(output, user, bulk)
         _conclude(output, user, bulk, limit=limit)
         return
-    _print(output, user, BulkRun.objects.get(pk=bulk), limit=limit)
+    _print(output, user, find_bulk_run(bulk, user), limit=limit)
 
 
-def may_see(user: Any, run: BulkRun) -> bool:
-    """Tell whether a user may see a bulk run: one of their own, or any with the permission for it."""
-    return user is None or run.actor_id == user.pk or has_permission(user, "django_wfe.view_bulkrun")
+def find_bulk_run(bulk_run_id: int, user: Any) -> BulkRun:
+    """Give a bulk run that the user may see."""
+    runs = list_visible_bulk_runs(user)
+    run = runs.filter(pk=bulk_run_id).first() if is_id(bulk_run_id) else None
+    if run is None:
+        raise refuse(_("There is no bulk run %(id)s.") % {"id": bulk_run_id})
+    return run
 
 
-def follow(output: Output, bulk_run_id: int) -> None:
+def follow(output: Output, user: Any, bulk_run_id: int) -> None:
     """Print each step forward of a bulk run until it has ended."""
     seen = ""
     if not list_live_workers().exists():
         output.note(_("No worker is alive: it begins when one is. Start one: manage.py rundramatiq."))
     while True:
-        run = BulkRun.objects.get(pk=bulk_run_id)
-        counts = _count(run)
-        progress = f"{run.total - counts[BulkItem.State.PENDING]}/{run.total}"
-        if progress != seen:
-            output.say(f"{run.state} {progress}")
-            seen = progress
+        run = find_bulk_run(bulk_run_id, user)
+        progress = count_progress(run, user)
+        written = f"{progress.total - progress.pending}/{progress.total}"
+        if written != seen:
+            output.say(f"{run.state} {written}")
+            seen = written
         if run.state not in LIVE:
             return
         time.sleep(POLL_SECONDS)
 
 
 def _conclude(output: Output, user: Any, bulk_run_id: int, *, limit: int) -> None:
-    run = BulkRun.objects.get(pk=bulk_run_id)
+    run = find_bulk_run(bulk_run_id, user)
     _print(output, user, run, limit=limit)
-    counts = _count(run)
-    if run.state == BulkRun.State.STOPPED or counts[BulkItem.State.REFUSED]:
-        values = {"done": counts[BulkItem.State.DONE], "total": run.total, "reason": run.stop_reason}
+    progress = count_progress(run, user)
+    if run.state == BulkRun.State.STOPPED or progress.refused:
+        values = {"done": progress.done, "total": progress.total, "reason": get_stop_reason(run)}
         raise refuse(_("%(done)s of %(total)s jobs done. %(reason)s") % values)
 
 
 def _print(output: Output, user: Any, run: BulkRun, *, limit: int) -> None:
-    items = run.items.exclude(state=BulkItem.State.PENDING).filter(job__in=list_visible_jobs(user)).order_by("id")
+    items = list_visible_bulk_items(user, run).exclude(state=BulkItem.State.PENDING).order_by("id")
     rows = list(items.values("job", "state", "message")[:limit])
-    output.give({**_describe(run), "results": rows})
-    counts = _count(run)
+    progress = count_progress(run, user)
+    output.give({**_describe(run, progress), "results": rows})
     output.say(
         _("Bulk run %(id)s (%(verb)s) is %(state)s: %(done)s done, %(refused)s left alone, %(pending)s to go.")
         % {
             "id": run.pk,
             "verb": run.verb,
             "state": run.state,
-            "done": counts[BulkItem.State.DONE],
-            "refused": counts[BulkItem.State.REFUSED],
-            "pending": counts[BulkItem.State.PENDING],
+            "done": progress.done,
+            "refused": progress.refused,
+            "pending": progress.pending,
         }
     )
-    if run.stop_reason:
-        output.say(run.stop_reason)
+    if get_stop_reason(run):
+        output.say(get_stop_reason(run))
     output.table([row["job"], row["state"], row["message"]] for row in rows)
 
 
-def _describe(run: BulkRun) -> dict[str, Any]:
-    counts = _count(run)
+def _describe(run: BulkRun, progress: BulkProgress) -> dict[str, Any]:
     return {
         "bulk_run": run.pk,
         "verb": run.verb,
         "state": run.state,
-        "stop_reason": run.stop_reason,
-        "total": run.total,
-        "done": counts[BulkItem.State.DONE],
-        "refused": counts[BulkItem.State.REFUSED],
-        "pending": counts[BulkItem.State.PENDING],
+        "stop_reason": get_stop_reason(run),
+        "total": progress.total,
+        "done": progress.done,
+        "refused": progress.refused,
+        "pending": progress.pending,
     }
-
-
-def _count(run: BulkRun) -> dict[str, int]:
-    counted = dict(run.items.order_by().values_list("state").annotate(number=Count("pk")))
-    return {state.value: counted.get(state.value, 0) for state in BulkItem.State}

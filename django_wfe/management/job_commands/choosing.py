@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django_wfe.engine import lifecycle as engine
 from django_wfe.engine.declared import explain_unknown, list_declared_as
 from django_wfe.engine.incidents import jobs_of_incident
-from django_wfe.engine.rights import list_visible_jobs
+from django_wfe.engine.rights import list_visible_jobs, list_workflows_in_sight
 from django_wfe.exceptions import WFEException
 from django_wfe.management.job_commands.output import REFUSED, refuse, reject
 from django_wfe.models import Job, Workflow
@@ -32,15 +32,16 @@ def find_user(name: str | None) -> Any:
     return user
 
 
-def find_workflow(name: str) -> Workflow:
-    """Give the workflow of this id, dotted path, name or label.
+def find_workflow(name: str, user: Any) -> Workflow:
+    """Give the workflow of this id, dotted path, name or label, among those in the user's sight.
 
     A name or label counts where only one workflow has it.
     """
+    known = list_workflows_in_sight(user)
     if name.isascii() and name.isdecimal() and int(name) <= LARGEST_ID:
-        found = list(Workflow.objects.filter(pk=int(name)))
+        found = list(known.filter(pk=int(name)))
     else:
-        found = list(Workflow.objects.filter(path=name)) or list(Workflow.objects.filter(Q(name=name) | Q(label=name)))
+        found = list(known.filter(path=name)) or list(known.filter(Q(name=name) | Q(label=name)))
     if len(found) == 1:
         return found[0]
     if found:
@@ -48,21 +49,21 @@ def find_workflow(name: str) -> Workflow:
         raise reject(
             _("Several workflows are called %(name)s. Give one of: %(paths)s") % {"name": name, "paths": paths}
         )
-    known = ", ".join(Workflow.objects.filter(deleted=False).values_list("path", flat=True))
-    cure = _("There are: %(paths)s") % {"paths": known} if known else explain_unknown(name)
+    paths = ", ".join(known.filter(deleted=False).values_list("path", flat=True))
+    cure = _("There are: %(paths)s") % {"paths": paths} if paths else explain_unknown(name, user)
     raise refuse(_("There is no workflow %(name)s. %(cure)s") % {"name": name, "cure": cure})
 
 
-def find_startable_workflow(name: str) -> Workflow:
+def find_startable_workflow(name: str, user: Any) -> Workflow:
     """Give the workflow of this name, as ``find_workflow``. One that is declared and not read yet is recorded."""
     try:
-        return find_workflow(name)
+        return find_workflow(name, user)
     except CommandError as error:
         declared = list_declared_as(name) if error.returncode == REFUSED else []
         if len(declared) != 1:
             raise
     try:
-        return engine.find_workflow(declared[0])
+        return engine.find_workflow(declared[0], user)
     except WFEException as error:
         raise refuse(str(error)) from error
 
@@ -90,7 +91,7 @@ def choose_jobs(
     if states:
         jobs = jobs.filter(state__in=states)
     if workflows:
-        jobs = jobs.filter(workflow__in=[find_workflow(name).pk for name in workflows])
+        jobs = jobs.filter(workflow__in=[find_workflow(name, user).pk for name in workflows])
     if limit is not None:
         jobs = Job.objects.filter(pk__in=jobs.order_by("pk").values("pk")[:limit])
     return jobs
