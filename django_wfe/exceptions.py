@@ -57,6 +57,10 @@ class NotEncodable(WFEException):
     """A value cannot be stored as JSON."""
 
 
+class InputCheckFailed(WFEException):
+    """The project's code that checks an input raised an error of its own."""
+
+
 class InvalidTransition(WFEException):
     """The value that transition() returned does not name an edge of the node."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rest_framework import status
-from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +14,7 @@ from django_wfe.api.bodies import StartBody
 from django_wfe.api.definitions import FORBIDDEN
 from django_wfe.api.filters import filter_jobs
 from django_wfe.api.pagination import JobPagination
-from django_wfe.api.parsers import BoundedJSONParser
+from django_wfe.api.parsers import FORM_PARSERS
 from django_wfe.api.renderers import PlainTextRenderer
 from django_wfe.api.schema import Answer, Parameter, describe
 from django_wfe.api.serializers import (
@@ -40,7 +39,7 @@ class JobListView(WFEView):
     """Jobs."""
 
     permissions = {"GET": ("django_wfe.view_job",), "POST": (START_JOBS,)}
-    parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
+    parser_classes = FORM_PARSERS
     pagination_class = JobPagination
 
     @describe(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from django.utils.translation import gettext as _
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from django_wfe.encoding import encode
+from django_wfe.engine.database_trouble import explain_database_error
+from django_wfe.exceptions import InputCheckFailed, WFEException
+from django_wfe.steps import dotted_path
+
+logger = logging.getLogger("django_wfe.engine")
 
 
 def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
@@ -19,17 +28,19 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
     Raises:
         pydantic.ValidationError: where it does not fit the schema.
         NotEncodable: where it cannot be kept as JSON.
+        InputCheckFailed: where the schema's own code, such as a validator, raised something else.
     """
     given = encode(external_data, what)
-    model = load_input(schema, given)
-    try:
-        written = encode(model.model_dump(mode="json", by_alias=False, round_trip=True), what)
-        if load_input(schema, written) == model:
-            return written
-    except (ValidationError, PydanticSerializationError):
-        # The model does not read what it writes; the given form has just been read.
+    with _telling_of_own_code(schema):
+        model = load_input(schema, given)
+        try:
+            written = encode(model.model_dump(mode="json", by_alias=False, round_trip=True), what)
+            if load_input(schema, written) == model:
+                return written
+        except (ValidationError, PydanticSerializationError):
+            # The model does not read what it writes; the given form has just been read.
+            return given
         return given
-    return given
 
 
 def load_input(schema: type[BaseModel], stored: str) -> BaseModel:
@@ -50,3 +61,20 @@ def list_values(model: BaseModel | None) -> Any:
         return model.root
     # No round trip: a field of type Json is to hold what its text says.
     return model.model_dump(mode="python", warnings=False)
+
+
+@contextmanager
+def _telling_of_own_code(schema: type[BaseModel]) -> Iterator[None]:
+    try:
+        yield
+    except (ValidationError, WFEException):
+        raise
+    except Exception as error:  # a validator, a default_factory and a serializer may raise anything at all
+        if explain_database_error(error) is not None:
+            raise
+        logger.exception("The check of an input by %s failed", dotted_path(schema))
+        # Not the error's own text: it may quote what the caller must not see.
+        raise InputCheckFailed(
+            _("The input could not be checked: the code of %(schema)s raised %(error)s. The server's log has more.")
+            % {"schema": dotted_path(schema), "error": type(error).__name__}
+        ) from error
