@@ -101,7 +101,9 @@ class OperatorBody(Body):
         required=False, allow_blank=True, max_length=1000, help_text="Why; kept in the job's history."
     )
     expected_state = serializers.CharField(
-        required=False, max_length=LONGEST_WORD, help_text="Do it only if the job is in this state, such as FAILED; otherwise 409."
+        required=False,
+        max_length=LONGEST_WORD,
+        help_text="Do it only if the job is in this state, such as FAILED; otherwise 409.",
     )
 
     def validate_expected_state(self, value: str) -> str:

@@ -33,7 +33,10 @@ class BulkFilterBody(Body):
     """Which jobs: those that match all that is given."""
 
     state = BoundedListField(
-        child=serializers.CharField(max_length=LONGEST_WORD), required=False, max_length=MOST_STATES, help_text="Jobs in one of these states."
+        child=serializers.CharField(max_length=LONGEST_WORD),
+        required=False,
+        max_length=MOST_STATES,
+        help_text="Jobs in one of these states.",
     )
     workflow = BoundedListField(
         child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID),

@@ -1,4 +1,7 @@
-"""Reading request bodies: bounded before they are parsed, in whichever form they come."""
+"""Reading request bodies: bounded before they are parsed, in whichever form they come.
+
+For DRF's own parsers of JSON and forms the whole body is read first; so these are none.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from io import BytesIO
 from typing import IO, Any
 
 from django.conf import settings as django_settings
+from django.http import QueryDict
 from django.utils.translation import gettext as _
-from rest_framework import parsers, status
+from rest_framework import parsers, renderers, status
 from rest_framework.exceptions import APIException, ParseError
 
 from django_wfe.conf import settings
@@ -28,8 +32,11 @@ class BodyTooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
 
-class BoundedJSONParser(parsers.JSONParser):
+class BoundedJSONParser(parsers.BaseParser):
     """JSON of a bounded size, depth and number of values."""
+
+    media_type = "application/json"
+    renderer_class = renderers.JSONRenderer
 
     def parse(
         self,
@@ -46,8 +53,10 @@ class BoundedJSONParser(parsers.JSONParser):
             raise ParseError(str(error)) from error
 
 
-class BoundedFormParser(parsers.FormParser):
+class BoundedFormParser(parsers.BaseParser):
     """A form of a bounded size."""
+
+    media_type = "application/x-www-form-urlencoded"
 
     def parse(
         self,
@@ -55,7 +64,7 @@ class BoundedFormParser(parsers.FormParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        return super().parse(BytesIO(_read_body(stream, parser_context)), media_type, parser_context)
+        return QueryDict(_read_body(stream, parser_context), encoding=_get_encoding(parser_context))
 
 
 class BoundedMultiPartParser(parsers.MultiPartParser):
