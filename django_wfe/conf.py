@@ -99,7 +99,7 @@ class Settings:
 
     @property
     def max_answer_bytes(self) -> int:
-        """``WFE_MAX_ANSWER_BYTES``: the most of inputs, results, errors and logs in one answer, in bytes. Default 4 MiB.
+        """``WFE_MAX_ANSWER_BYTES``: the most of inputs, results and logs in one answer, in bytes. Default 4 MiB.
 
         What is over it is cut, with a mark and its size, on pages and in lists; each has an address that has it whole.
         """

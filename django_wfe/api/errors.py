@@ -110,7 +110,8 @@ def _list_first(error: InvalidInput) -> list[Any]:
     if error.error_count() <= ERRORS_AT_ONCE:
         return list(error.errors(include_url=False, include_context=False, include_input=False)[:ERRORS_LISTED])
     text = error.json(include_url=False, include_context=False, include_input=False)
-    read, first, place = json.JSONDecoder().raw_decode, [], 1  # after the bracket
+    read, first = json.JSONDecoder().raw_decode, list[Any]()
+    place = 1  # after the bracket
     while len(first) < ERRORS_LISTED:
         item, place = read(text, place)
         first.append(item)

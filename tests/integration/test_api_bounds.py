@@ -1,14 +1,13 @@
 """What the REST API takes in is bounded before it is parsed, and what a project's own code raises is told."""
 
 import json
-import random
 from typing import Any
 
 import pytest
 from django.test import override_settings
 
-from django_wfe.engine.lifecycle import cancel_job, run_workflow
-from django_wfe.models import Job, JobEvent, StepRun
+from django_wfe.engine.lifecycle import run_workflow
+from django_wfe.models import Job
 from tests.api_calls import record, sign_in_superuser
 from tests.api_hostile_workflows import (
     AnythingFlow,

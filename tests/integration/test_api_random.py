@@ -27,10 +27,23 @@ FEW = int(os.environ.get("WFE_JUNK_BODIES", "25"))
 MANY = int(os.environ.get("WFE_JUNK_BODIES", "2000"))
 POSTS = [call for call in CALLS if call.method == "POST"]
 GETS = [call for call in CALLS if call.method == "GET"]
-FIELDS = (
-    "workflow_id key first_input reason expected_state expected_step_run external_data value result transition number "
-    "state workflow incident verb jobs filter options preview stop_on_fingerprint some_data day items name price anything"
-).split()
+FIELDS = [
+    *("workflow_id", "key", "first_input", "reason", "expected_state", "expected_step_run", "external_data", "value"),
+    *(
+        "result",
+        "transition",
+        "number",
+        "state",
+        "workflow",
+        "incident",
+        "verb",
+        "jobs",
+        "filter",
+        "options",
+        "preview",
+    ),
+    *("stop_on_fingerprint", "some_data", "day", "items", "name", "price", "anything"),
+]
 WORDS = [
     "",
     "FAILED",
