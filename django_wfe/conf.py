@@ -94,6 +94,19 @@ class Settings:
         return int(self._read_number("WFE_MAX_RESULT_BYTES", 1_048_576, above=0))
 
     @property
+    def max_json_values(self) -> int:
+        """``WFE_MAX_JSON_VALUES``: how many values, at all depths, JSON may hold that is sent here. Default 50,000."""
+        return int(self._read_number("WFE_MAX_JSON_VALUES", 50_000, above=0))
+
+    @property
+    def max_answer_bytes(self) -> int:
+        """``WFE_MAX_ANSWER_BYTES``: the most of inputs, results and logs in one answer, in bytes. Default 4 MiB.
+
+        What is over it is cut, with a mark and its size, on pages and in lists; each has an address that has it whole.
+        """
+        return int(self._read_number("WFE_MAX_ANSWER_BYTES", 4_194_304, above=0))
+
+    @property
     def max_log_bytes(self) -> int:
         """``WFE_MAX_LOG_BYTES``: how much of one step run's output is kept, in bytes. Default 1 MiB."""
         return int(self._read_number("WFE_MAX_LOG_BYTES", 1_048_576, above=0))

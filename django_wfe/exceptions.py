@@ -61,6 +61,10 @@ class UnreadableSecret(WFEException):
     """No key decrypts a secret that was given as input; it has to be given again."""
 
 
+class InputCheckFailed(WFEException):
+    """The project's code that checks an input raised an error of its own."""
+
+
 class InvalidTransition(WFEException):
     """The value that transition() returned does not name an edge of the node."""
 

@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
-from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,7 +24,7 @@ from django_wfe.api.bulk_bodies import (
 )
 from django_wfe.api.definitions import FORBIDDEN, NOT_FOUND
 from django_wfe.api.pagination import BulkPagination
-from django_wfe.api.parsers import BoundedJSONParser
+from django_wfe.api.parsers import FORM_PARSERS
 from django_wfe.api.schema import Answer, Parameter, describe
 from django_wfe.api.serializers import FieldProblemsSerializer, WrongStateSerializer
 from django_wfe.engine.bulk_progress import count_progress
@@ -135,7 +134,7 @@ class BulkStopView(BulkView):
     """Stopping a bulk run."""
 
     permissions = {"POST": ("django_wfe.view_job",)}
-    parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
+    parser_classes = FORM_PARSERS
 
     @describe(
         "stop_bulk",

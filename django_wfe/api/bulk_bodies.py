@@ -9,13 +9,22 @@ from django.utils.translation import gettext as _
 from rest_framework import ISO_8601, serializers
 
 from django_wfe.api.base import LARGEST_ID
-from django_wfe.api.bodies import Body, OperatorBody, RerunBody, RetryBody, SkipBody
+from django_wfe.api.bodies import (
+    LONGEST_WORD,
+    Body,
+    BoundedListField,
+    OperatorBody,
+    RerunBody,
+    RetryBody,
+    SkipBody,
+)
 from django_wfe.api.schema import component
 from django_wfe.engine.bulk_progress import BulkProgress, get_stop_reason
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, JobState
 
 MOST_IDS = 10_000
+MOST_STATES = 100
 OPTIONS: Mapping[str, type[OperatorBody]] = {"retry": RetryBody, "skip": SkipBody, "rerun": RerunBody}
 """What a verb takes besides what all take."""
 
@@ -24,12 +33,16 @@ OPTIONS: Mapping[str, type[OperatorBody]] = {"retry": RetryBody, "skip": SkipBod
 class BulkFilterBody(Body):
     """Which jobs: those that match all that is given."""
 
-    state = serializers.ListField(
-        child=serializers.CharField(), required=False, help_text="Jobs in one of these states."
+    state = BoundedListField(
+        child=serializers.CharField(max_length=LONGEST_WORD),
+        required=False,
+        max_length=MOST_STATES,
+        help_text="Jobs in one of these states.",
     )
-    workflow = serializers.ListField(
+    workflow = BoundedListField(
         child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID),
         required=False,
+        max_length=MOST_IDS,
         help_text="Jobs of one of these workflows, by id.",
     )
     incident = serializers.CharField(required=False, max_length=64, help_text="Jobs that failed in this way.")
@@ -55,8 +68,8 @@ class BulkFilterBody(Body):
 class BulkBody(Body):
     """A verb, and the jobs that it is for."""
 
-    verb = serializers.CharField(help_text="One of: " + ", ".join(VERBS))
-    jobs = serializers.ListField(
+    verb = serializers.CharField(max_length=LONGEST_WORD, help_text="One of: " + ", ".join(VERBS))
+    jobs = BoundedListField(
         child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID),
         required=False,
         allow_empty=False,

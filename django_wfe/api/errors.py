@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from pydantic import ValidationError as InvalidInput
 from rest_framework import status
 from rest_framework.exceptions import ValidationError as InvalidRequest
@@ -16,6 +19,7 @@ from rest_framework.views import exception_handler, set_rollback
 from django_wfe.engine.database_trouble import explain_database_error
 from django_wfe.exceptions import (
     CodeNotLoaded,
+    InputCheckFailed,
     InvalidTransition,
     InvalidWorkflow,
     NotEncodable,
@@ -27,6 +31,7 @@ from django_wfe.exceptions import (
     WorkflowDeleted,
     WrongState,
 )
+from django_wfe.texts import make_storable
 
 logger = logging.getLogger("django_wfe.api")
 
@@ -38,6 +43,7 @@ STATUSES: tuple[tuple[type[WFEException], int], ...] = (
     (UnknownJob, status.HTTP_404_NOT_FOUND),
     (UnknownBulkRun, status.HTTP_404_NOT_FOUND),
     (PermissionRequired, status.HTTP_403_FORBIDDEN),
+    (InputCheckFailed, status.HTTP_422_UNPROCESSABLE_ENTITY),
     (NotEncodable, status.HTTP_422_UNPROCESSABLE_ENTITY),
     (InvalidTransition, status.HTTP_422_UNPROCESSABLE_ENTITY),
     # The job goes on waiting, and the same request succeeds once this server has the code.
@@ -45,6 +51,12 @@ STATUSES: tuple[tuple[type[WFEException], int], ...] = (
     (WFEException, status.HTTP_400_BAD_REQUEST),
 )
 """Which status answers which exception; the first class that fits counts."""
+
+ERRORS_LISTED = 100
+"""So many problems of an input an answer tells of, in the order of the input."""
+
+ERRORS_AT_ONCE = 1_000
+"""With more, they are read one after another: each as a dict would take a kilobyte."""
 
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -54,10 +66,22 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
     field of a nested value being a path such as ``items.0.price``. Where a state is in the way there is "state", its
     code: "detail" names it as people read it, in the language of the request.
     """
+    response = _answer(error, context)
+    if response is not None:
+        # It may quote what was sent, and half of a surrogate pair cannot be sent back.
+        response.data = _make_sendable(response.data)
+    return response
+
+
+def _answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, InvalidInput):
         return _respond(status.HTTP_422_UNPROCESSABLE_ENTITY, _("The input is not valid."), list_input_errors(error))
     if isinstance(error, InvalidRequest):
         return _respond(status.HTTP_400_BAD_REQUEST, _("The request is not valid."), _list_request_errors(error))
+    if isinstance(error, RequestDataTooBig):
+        return _respond(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, _("The body is too large."))
+    if isinstance(error, TooManyFieldsSent | TooManyFilesSent):
+        return _respond(status.HTTP_400_BAD_REQUEST, _("The form has too many fields."))
     if isinstance(error, WFEException):
         code = next(code for kind, code in STATUSES if isinstance(error, kind))
         state = error.state if isinstance(error, WrongState) else ""
@@ -74,10 +98,27 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
 def list_input_errors(error: InvalidInput) -> dict[str, list[str]]:
     """Give pydantic's messages by field path; what is said of the input as a whole stands under "non_field_errors"."""
     errors: dict[str, list[str]] = {}
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
+    for item in _list_first(error):
         path = ".".join(str(part) for part in item["loc"]) or api_settings.NON_FIELD_ERRORS_KEY
         errors.setdefault(path, []).append(item["msg"])
+    left = error.error_count() - ERRORS_LISTED
+    if left > 0:
+        sentence = ngettext("%(count)s more problem is not listed.", "%(count)s more problems are not listed.", left)
+        errors.setdefault(api_settings.NON_FIELD_ERRORS_KEY, []).append(sentence % {"count": left})
     return errors
+
+
+def _list_first(error: InvalidInput) -> list[Any]:
+    if error.error_count() <= ERRORS_AT_ONCE:
+        return list(error.errors(include_url=False, include_context=False, include_input=False)[:ERRORS_LISTED])
+    text = error.json(include_url=False, include_context=False, include_input=False)
+    read, first = json.JSONDecoder().raw_decode, list[Any]()
+    place = 1  # after the bracket
+    while len(first) < ERRORS_LISTED:
+        item, place = read(text, place)
+        first.append(item)
+        place += 1  # after the comma
+    return first
 
 
 def _list_request_errors(error: InvalidRequest) -> dict[str, Any]:
@@ -94,3 +135,11 @@ def _respond(code: int, detail: str, errors: dict[str, Any] | None = None, *, st
     if errors is not None:
         body["errors"] = errors
     return Response(body, status=code)
+
+
+def _make_sendable(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {_make_sendable(key): _make_sendable(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_make_sendable(value) for value in data]
+    return make_storable(data) if isinstance(data, str) else data

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from rest_framework import status
-from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +18,7 @@ from django_wfe.api.bodies import StartBody
 from django_wfe.api.definitions import FORBIDDEN
 from django_wfe.api.filters import filter_jobs
 from django_wfe.api.pagination import JobPagination
-from django_wfe.api.parsers import BoundedJSONParser
+from django_wfe.api.parsers import FORM_PARSERS
 from django_wfe.api.renderers import PlainTextRenderer
 from django_wfe.api.schema import Answer, Parameter, describe
 from django_wfe.api.serializers import (
@@ -25,22 +28,26 @@ from django_wfe.api.serializers import (
     JobStateSerializer,
     ProblemSerializer,
 )
-from django_wfe.api.storage import Storage, load_storages
+from django_wfe.api.storage import Place, Storage, load_storages
+from django_wfe.conf import settings
 from django_wfe.engine.lifecycle import NOT_GIVEN, Source, start_job
-from django_wfe.engine.output import read_log
+from django_wfe.engine.output import read_log_part
 from django_wfe.engine.rights import START_JOBS, has_permission, list_visible_jobs, require_permission
 from django_wfe.models import Job, JobState
 
 JOB_ID = Parameter("job_id", "The job's id.", int, in_path=True)
 NO_JOB = Answer("There is no job of this id.", ProblemSerializer)
 VIEW_DATA = "django_wfe.view_job_data"
+AFTER = Parameter("after", "Where to begin, after the step run of this number and attempt: follow next, or Link.")
+
+_PLACE = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})", re.ASCII)
 
 
 class JobListView(WFEView):
     """Jobs."""
 
     permissions = {"GET": ("django_wfe.view_job",), "POST": (START_JOBS,)}
-    parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
+    parser_classes = FORM_PARSERS
     pagination_class = JobPagination
 
     @describe(
@@ -106,14 +113,20 @@ class JobDetailView(WFEView):
     @describe(
         "get_job",
         "Get a job",
-        answers={200: Answer("The job.", JobSerializer), 403: FORBIDDEN, 404: NO_JOB},
-        parameters=[JOB_ID],
+        answers={
+            200: Answer("The job.", JobSerializer),
+            400: Answer("after is not valid.", FieldProblemsSerializer),
+            403: FORBIDDEN,
+            404: NO_JOB,
+        },
+        parameters=[JOB_ID, AFTER],
         tag="jobs",
     )
     def get(self, request: Request, job_id: str) -> Response:
-        """One job, with what has run."""
+        """One job, with what has run; of a long one, the first part of it. Follow ``storage.next`` for the rest."""
         job = self.get_visible_job(job_id)
-        return Response(JobSerializer(job, context={"storages": load_visible_storages(request, [job])}).data)
+        storages = load_visible_storages(request, [job], after=_read_place(request))
+        return Response(JobSerializer(job, context={"storages": storages}).data)
 
 
 class JobLogsView(WFEView):
@@ -126,15 +139,24 @@ class JobLogsView(WFEView):
         "get_job_logs",
         "Read a job's log",
         answers={200: Answer("The log.", str, "text/plain"), 403: FORBIDDEN, 404: NO_JOB},
-        parameters=[JOB_ID],
+        parameters=[JOB_ID, AFTER],
         tag="jobs",
     )
     def get(self, request: Request, job_id: str) -> Response:
-        """All that the job's steps printed and logged, as plain text."""
+        """All that the job's steps printed and logged, as plain text; of a long log, the first part of it.
+
+        Follow the header ``Link`` for the rest. The last line of a part names the same address.
+        """
         job = self.get_visible_job(job_id)
         require_permission(request.user, VIEW_DATA, job.workflow)
+        part = read_log_part(job, most_bytes=settings.max_answer_bytes, after=_read_place(request))
         # Steps print what users wrote: no browser may take it for a page.
-        return Response(read_log(job), headers={"X-Content-Type-Options": "nosniff"})
+        response = Response(part.text, headers={"X-Content-Type-Options": "nosniff"})
+        if part.rest_after is not None:
+            rest = _build_rest_url(request, "job_logs", job.pk, part.rest_after)
+            response.data += f"[… {rest}]\n"
+            response["Link"] = f'<{rest}>; rel="next"'
+        return response
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:  # noqa: FBT001, FBT002
         """Answer in text, whatever the client accepts: a log has no other form."""
@@ -148,8 +170,32 @@ class JobLogsView(WFEView):
         return response
 
 
-def load_visible_storages(request: Request, jobs: Sequence[Job]) -> dict[int, Storage]:
-    """Give the storages of those of the jobs whose data the user may see, in one query."""
+def load_visible_storages(request: Request, jobs: Sequence[Job], *, after: Place = (-1, 0)) -> dict[int, Storage]:
+    """Give the storages of those of the jobs whose data the user may see, as far as one answer has room for them."""
     workflows = {job.workflow_id: job.workflow for job in jobs}
     seen = {pk for pk, workflow in workflows.items() if has_permission(request.user, VIEW_DATA, workflow)}
-    return load_storages([job.pk for job in jobs if job.workflow_id in seen])
+    parts = load_storages([job.pk for job in jobs if job.workflow_id in seen], after=after)
+    for job_id, part in parts.items():
+        if part.rest_after is not None:
+            part.storage["next"] = _build_rest_url(request, "job_detail", job_id, part.rest_after)
+    return {job_id: part.storage for job_id, part in parts.items()}
+
+
+def _build_rest_url(request: Request, name: str, job_id: int, place: Place) -> str:
+    view = request.resolver_match
+    assert view is not None  # noqa: S101  (a request that has come to a view was resolved)
+    path = reverse(f"{view.namespace}:{name}" if view.namespace else name, args=[job_id])
+    query = "" if place[0] < 0 else f"?after={place[0]}.{place[1]}"
+    return request.build_absolute_uri(f"{path}{query}")
+
+
+def _read_place(request: Request) -> Place:
+    text = request.query_params.get("after", "")
+    if not text:
+        return (-1, 0)
+    found = _PLACE.fullmatch(text)
+    if found is None:
+        raise ValidationError(
+            {"after": [_("%(value)r is no place in a job; take it from next.") % {"value": text[:40]}]}
+        )
+    return int(found[1]), int(found[2])

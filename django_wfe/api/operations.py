@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,7 +13,7 @@ from django_wfe.api.bodies import Body, OperatorBody, RerunBody, RetryBody, Skip
 from django_wfe.api.definitions import FORBIDDEN
 from django_wfe.api.inputs import NO_CODE
 from django_wfe.api.jobs import JOB_ID, NO_JOB
-from django_wfe.api.parsers import BoundedJSONParser
+from django_wfe.api.parsers import FORM_PARSERS
 from django_wfe.api.schema import Answer, Function, describe
 from django_wfe.api.serializers import (
     FieldProblemsSerializer,
@@ -36,7 +35,7 @@ class VerbView(WFEView):
 
     verb: ClassVar[str]
     body: ClassVar[type[Body]] = OperatorBody
-    parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
+    parser_classes = FORM_PARSERS
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from django.http import Http404
-from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_wfe.api.base import WFEView, parse_row_id
 from django_wfe.api.bodies import Body, ReasonBody
 from django_wfe.api.definitions import FORBIDDEN, NOT_FOUND, WORKFLOW_ID
-from django_wfe.api.parsers import BoundedJSONParser
+from django_wfe.api.parsers import FORM_PARSERS
 from django_wfe.api.schema import Answer, describe
 from django_wfe.api.serializers import FieldProblemsSerializer, ProblemSerializer, WorkflowStateSerializer
 from django_wfe.engine.lifecycle import Source, pause_workflow, resume_workflow
@@ -30,7 +29,7 @@ class WorkflowPauseView(WFEView):
     """Hold a workflow."""
 
     permissions = {"POST": ("django_wfe.pause_workflow",)}
-    parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
+    parser_classes = FORM_PARSERS
 
     @describe(
         "pause_workflow",
@@ -56,7 +55,7 @@ class WorkflowResumeView(WFEView):
     """Let a paused workflow go on."""
 
     permissions = {"POST": ("django_wfe.pause_workflow",)}
-    parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
+    parser_classes = FORM_PARSERS
 
     @describe(
         "resume_workflow",

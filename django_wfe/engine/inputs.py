@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -10,10 +13,14 @@ from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from django_wfe.encoding import dump, encode
+from django_wfe.engine.database_trouble import explain_database_error
 from django_wfe.engine.invalid_input import hide_secrets
-from django_wfe.exceptions import NotEncodable
+from django_wfe.exceptions import InputCheckFailed, NotEncodable, WFEException
 from django_wfe.sealing import MARK, holds_mark, holds_sealed, seal_places, unseal
 from django_wfe.secret_places import find_secret_places
+from django_wfe.steps import dotted_path
+
+logger = logging.getLogger("django_wfe.engine")
 
 
 def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
@@ -28,6 +35,7 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
         pydantic.ValidationError: where it does not fit the schema; without what was given, if that holds a secret.
         NotEncodable: where it cannot be kept as JSON.
         CodeNotLoaded: it holds a secret, and the package that encrypts it is not installed.
+        InputCheckFailed: where the schema's own code, such as a validator, raised something else.
     """
     given = encode(external_data, what)
     if holds_sealed(given) and holds_mark(json.loads(given)):
@@ -35,8 +43,9 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
             _("%(what)s holds the name “%(name)s”, which is kept for encrypted values. Use another name.")
             % {"what": what, "name": MARK}
         )
-    model = load_input(schema, given)
-    kept = _choose_form(schema, model, given, what)
+    with _telling_of_own_code(schema):
+        model = load_input(schema, given)
+        kept = _choose_form(schema, model, given, what)
     places = find_secret_places(schema)
     return dump(seal_places(json.loads(kept), places)) if places else kept
 
@@ -78,3 +87,20 @@ def list_values(model: BaseModel | None) -> Any:
         return model.root
     # No round trip: a field of type Json is to hold what its text says.
     return model.model_dump(mode="python", warnings=False)
+
+
+@contextmanager
+def _telling_of_own_code(schema: type[BaseModel]) -> Iterator[None]:
+    try:
+        yield
+    except (ValidationError, WFEException):
+        raise
+    except Exception as error:  # a validator, a default_factory and a serializer may raise anything at all
+        if explain_database_error(error) is not None:
+            raise
+        logger.exception("The check of an input by %s failed", dotted_path(schema))
+        # Not the error's own text: it may quote what the caller must not see.
+        raise InputCheckFailed(
+            _("The input could not be checked: the code of %(schema)s raised %(error)s. The server's log has more.")
+            % {"schema": dotted_path(schema), "error": type(error).__name__}
+        ) from error

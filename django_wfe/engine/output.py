@@ -6,8 +6,10 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError, connections
+from django.db.models import F, Func, IntegerField, Q, Sum
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.capture import Capture, Hearing, Piece, current
@@ -24,6 +26,17 @@ ON CONFLICT (step_run_id, sequence) DO NOTHING
 """
 
 logger = logging.getLogger("django_wfe.engine")
+
+RUNS_OF_A_PART = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """A part of a Job's log, and the number and attempt of the step run after which the next begins, if one does."""
+
+    text: str
+    rest_after: tuple[int, int] | None
+
 
 _left_over: deque[tuple[int, list[Piece]]] = deque(maxlen=100)
 """What could not be written when its step run was over already: whoever writes next takes it along."""
@@ -138,3 +151,23 @@ def read_log(job: Job) -> str:
     """Return all that the step runs of a job have put out, in order."""
     pieces = JobLog.objects.filter(step_run__job=job).order_by("step_run__number", "step_run__attempt", "sequence")
     return "".join(pieces.values_list("text", flat=True))
+
+
+def read_log_part(job: Job, *, most_bytes: int, after: tuple[int, int] = (-1, 0)) -> LogPart:
+    """Return the log of a job from the step run after a place on: as many whole step runs as fit, one at least."""
+    number, attempt = after
+    pieces = JobLog.objects.filter(step_run__job=job).filter(
+        Q(step_run__number__gt=number) | Q(step_run__number=number, step_run__attempt__gt=attempt)
+    )
+    place = (F("step_run__number"), F("step_run__attempt"))
+    size = Sum(Func(F("text"), function="octet_length", output_field=IntegerField()))
+    runs = list(pieces.order_by(*place).values_list(*place, "step_run").annotate(size=size)[: RUNS_OF_A_PART + 1])
+    taken: list[int] = []
+    for _number, _attempt, run, run_bytes in runs[:RUNS_OF_A_PART]:
+        most_bytes -= run_bytes
+        if most_bytes < 0 and taken:
+            break
+        taken.append(run)
+    texts = pieces.filter(step_run__in=taken).order_by(*place, "sequence").values_list("text", flat=True)
+    rest_after = runs[len(taken) - 1][:2] if len(taken) < len(runs) else None
+    return LogPart("".join(texts), rest_after)
