@@ -24,6 +24,9 @@ PIECES_PER_EPOCH = 1_000
 LAST_EPOCH = 2_000_000
 """A run that was given back, to be claimed anew, numbers its pieces from there on: those of before may be kept."""
 
+LONGEST_LINE = 10_000
+"""How many characters of a line a child keeps back until it ends."""
+
 logger = logging.getLogger("django_wfe.engine")
 
 current: ContextVar[Capture | None] = ContextVar("django_wfe_capture", default=None)
@@ -60,6 +63,7 @@ class Capture:
     _drained: Piece | None = None
     _is_filing = False
     _is_forked = False
+    _line = ""
     _spool: Spool | None = None
 
     def __init__(self, step_run_id: int, logfile: str = "", epoch: int = 1) -> None:
@@ -82,7 +86,7 @@ class Capture:
         text = clean(text)
         with self.lock:
             if self._is_forked:
-                return self._spool is not None and self._spool.write(text, limit=self._limit)
+                return self._leave(text)
             if self.has_ended:
                 return False
             if self._spool is not None:
@@ -176,7 +180,15 @@ class Capture:
         self.lock = threading.RLock()
         self._parts = []
         self._unfiled = []
+        self._line = ""
         self._is_forked = True
+
+    def flush(self) -> None:
+        """In a child: leave the line that has no end yet."""
+        with self.lock:
+            if self._line and self._spool is not None:
+                line, self._line = self._line, ""
+                self._spool.write(line, limit=self._limit)
 
     def leave_forked_process(self) -> None:
         """End the process if it is one that the step has forked, and that comes back from the step's code.
@@ -191,7 +203,18 @@ class Capture:
             code = error.code or 0
         elif error is not None:
             self.write(format_traceback(error, get_location(error)))
+        self.flush()
         os._exit(code & 0xFF)
+
+    def _leave(self, text: str) -> bool:
+        """In a child: leave whole lines, so that those of processes that print at once are not mixed."""
+        if self._spool is None:
+            return False
+        lines, end, rest = (self._line + text).rpartition("\n")
+        if len(rest) > LONGEST_LINE:
+            lines, end, rest = lines + end + rest, "", ""
+        self._line = rest
+        return self._spool.write(lines + end, limit=self._limit)
 
     def _add(self, text: str) -> None:
         if self._room <= 0:

@@ -103,7 +103,10 @@ class Router:
             self.write(line)
 
     def flush(self) -> None:
-        """Flush the stream it stands for, where there is one."""
+        """Flush the stream it stands for, where there is one, and the line of this process."""
+        capture = find_listener()
+        if capture is not None:
+            capture.flush()
         if self._stream is not None:
             self._stream.flush()
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -100,6 +101,39 @@ def test_the_workers_of_a_pool_and_a_childs_child_belong_to_it_too(monkeypatch):
     assert {f"{name} {how}" for name in ("one", "the grandchild") for how in ("printed", "wrote", "logged")} < set(
         lines
     )
+
+
+def test_lines_of_children_that_print_at_once_are_not_mixed(monkeypatch):
+    def chatter(name):
+        for _ in range(300):
+            print(name, name)
+
+    def execute(self, _input=None):
+        children = [fork(lambda name=name: chatter(name)) for name in ("one", "two", "three")]
+        for child in children:
+            os.waitpid(child, 0)
+
+    let(monkeypatch, execute)
+    lines = Counter(read_log(run(declared.Passing)).splitlines())
+    assert lines == {"one one": 300, "two two": 300, "three three": 300}
+
+
+def test_what_a_child_has_begun_to_write_is_kept_when_it_flushes_or_ends(monkeypatch):
+    def begin_and_exit():
+        print("no end of the line", end="")
+
+    def begin_and_be_killed():
+        print(", flushed", end="", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def execute(self, _input=None):
+        process = FORK.Process(target=begin_and_exit)
+        process.start()
+        process.join(30)
+        os.waitpid(fork(begin_and_be_killed), 0)
+
+    let(monkeypatch, execute)
+    assert read_log(run(declared.Passing)) == "no end of the line, flushed"
 
 
 def test_a_child_that_is_killed_leaves_what_it_has_put_out(monkeypatch):
