@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db.models import F, JSONField, Q, QuerySet, TextField, Value
@@ -57,11 +58,10 @@ def rotate_secrets(*, tell: Callable[[Rotation], None] = lambda rotation: None) 
         wanted = chosen.filter(Q(node_step__in=steps) | Q(text__contains=MARK))
         for row in _read_in_batches(wanted, rotation, tell):
             places = nodes.get((row["node_definition"], row["node_step"]), SecretPlaces([]))
-            _keep(rows, column, row, rotation, lambda data, places=places, change=change: change(data, places))
+            _keep(rows, column, row, rotation, partial(change, places=places))
     bulk_runs = BulkRun.objects.filter(options__has_key="external_data")
     for row in _read_in_batches(bulk_runs.annotate(text=Cast("options", TextField())), rotation, tell):
-        bulk = BulkRun(pk=row["pk"])
-        _keep(bulk_runs, "options", row, rotation, lambda data, bulk=bulk: _seal_options(data, bulk))
+        _keep(bulk_runs, "options", row, rotation, partial(_seal_options, bulk=BulkRun(pk=row["pk"])))
     return rotation
 
 
