@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,8 +14,10 @@ import pytest
 from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.core.signals import got_request_exception
 from django.db import connection
 from django.urls import reverse
+from django.views.debug import ExceptionReporter
 from pydantic import ValidationError
 
 from django_wfe import order_workflow_execution, provide_external_input
@@ -389,3 +392,26 @@ def test_input_that_no_key_decrypts_is_asked_for_again(watch: Watch, signing_in:
     provide_external_input(job_id, INPUT)
     assert run_ready(job_id).state == JobState.FINISHED
     assert len(declared.GIVEN) == 1
+
+
+def test_a_report_of_an_error_in_a_page_leaves_out_what_was_typed(
+    watch: Watch, signing_in: Workflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise RuntimeError("out of order")
+
+    def report(request: Any, **options: Any) -> None:
+        watch.see("the report", ExceptionReporter(request, *sys.exc_info()).get_traceback_text())
+
+    monkeypatch.setattr("django_wfe.admin.inputs.provide_external_input", fail)
+    job_id = start_job(signing_in).job_id
+    run = StepRun.objects.get(job_id=job_id, state="INPUT_REQUIRED")
+    watch.client.raise_request_exception = False
+    got_request_exception.connect(report)
+    try:
+        answer = watch.post(reverse("admin:django_wfe_job_input", args=[job_id]), {**POSTED, "step_run": run.pk})
+    finally:
+        got_request_exception.disconnect(report)
+    assert answer.status_code == 500
+    assert "out of order" in dict(watch.shown)["the report"]
+    assert watch.find_leaks() == []
