@@ -122,13 +122,17 @@ def _clear_draft(draft: Any, places: SecretPlaces) -> Any:
     """Leave secrets out of a draft, as forms do that know them. Its names are paths, such as "logins-0-password"."""
     if not isinstance(draft, dict):
         return draft
-    owners = {path.rpartition("-")[0] for path in draft}
+    owners = {"-".join(parts[:end]) for parts in map(_split, draft) for end in range(1, len(parts))}
     return {
         path: texts
         for path, texts in draft.items()
         # A path that others lead on from only counts items.
-        if path in owners or places.cover(nested := _nest(path.split("-"), texts)) == nested
+        if path in owners or places.cover(nested := _nest(_split(path), texts)) == nested
     }
+
+
+def _split(path: str) -> list[str]:
+    return path.split("-")
 
 
 def _nest(parts: list[str], value: Any) -> Any:
