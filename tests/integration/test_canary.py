@@ -120,9 +120,11 @@ def watch(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -
     declared.GIVEN.clear()
     declared.BROKEN.clear()
     caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.INFO, logger="django.db.backends")
+    # Django logs each statement with its values then.
+    connection.force_debug_cursor = True
     with recording_dispatcher():
         yield Watch()
+    connection.force_debug_cursor = False
     declared.BROKEN.clear()
     stop_worker()
 

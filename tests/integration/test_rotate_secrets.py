@@ -12,7 +12,9 @@ from django.test import override_settings
 from django_wfe import order_workflow_execution
 from django_wfe.engine import rotating
 from django_wfe.engine.bulk import start_bulk
+from django_wfe.engine.definitions import describe_workflow
 from django_wfe.engine.lifecycle import save_draft, start_job
+from django_wfe.exceptions import InvalidWorkflow
 from django_wfe.models import BulkRun, Definition, InputClaim, Job, JobEvent, JobState, StepRun
 from django_wfe.sealing import MARK, unseal
 from tests import secret_workflows as declared
@@ -158,6 +160,15 @@ def test_input_that_is_given_meanwhile_is_not_overwritten(monkeypatch: pytest.Mo
     monkeypatch.setattr(rotating, "seal_places", give_another)
     assert "0 encrypted" in rotate()
     assert read(run)["user"] == "bob"
+
+
+def test_without_the_package_no_job_of_it_starts(monkeypatch: pytest.MonkeyPatch, signing_in: Any) -> None:
+    monkeypatch.setattr("django_wfe.schema_problems.find_spec", lambda name: None)
+    (problem,) = describe_workflow(declared.SigningIn).problems
+    assert (problem.code, problem.node) == ("secret", "tests.secret_workflows.SignIn")
+    record(declared.SigningIn)
+    with pytest.raises(InvalidWorkflow, match="cryptography is not installed"):
+        start_job(signing_in.pk)
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
