@@ -4,20 +4,22 @@ import importlib
 import traceback
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Annotated, Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError, create_model
 
-from django_wfe import order_workflow_execution, provide_external_input
+from django_wfe import order_workflow_execution, provide_external_input, signals
 from django_wfe.engine.claims import claim_step_run
 from django_wfe.engine.failures import describe_failure
 from django_wfe.engine.heartbeat import get_worker
 from django_wfe.engine.lifecycle import cancel_job, explain_job
 from django_wfe.engine.settling import settle_lost
 from django_wfe.engine.tracebacks import say, say_briefly
+from django_wfe.forms import build_input_form
 from django_wfe.models import Job, JobEvent, JobState, StepRun, Workflow
 from tests import causes, workflows
 from tests.console import read_page, record, sign_in
@@ -196,3 +198,33 @@ def test_the_migration_reads_each_table_once_where_there_is_nothing_to_do() -> N
     with CaptureQueriesContext(connection) as queries:
         _migrate()
     assert [query["sql"].split()[0] for query in queries] == ["SELECT"] * 5
+
+
+def test_what_a_receiver_of_a_signal_raises_is_logged_without_it(caplog: pytest.LogCaptureFixture, commit: Any) -> None:
+    def check(**named: Any) -> None:
+        _raise_because_of_it()
+
+    signals.job_canceled.connect(check)
+    try:
+        job_id = start_asking()
+        with commit():
+            cancel_job(job_id)
+    finally:
+        signals.job_canceled.disconnect(check)
+    assert "The signal receiver" in caplog.text
+    assert "_raise_because_of_it" in caplog.text, "with its traceback"
+    assert CANARY not in caplog.text
+
+
+def test_what_a_validator_raises_in_a_form_is_logged_without_it(caplog: pytest.LogCaptureFixture) -> None:
+    def check(value: str) -> str:
+        _raise_because_of_it()
+        return value
+
+    schema = create_model("Schema", value=(Annotated[str, AfterValidator(check)], ...))
+    form = build_input_form(schema)({"value": "x"})
+    assert not form.is_valid()
+    assert "A validator of Schema raised RuntimeError" in caplog.text
+    assert "_raise_because_of_it" in caplog.text
+    for text in (caplog.text, str(form)):
+        assert CANARY not in text
