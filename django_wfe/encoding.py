@@ -6,11 +6,12 @@ import json
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterable, Iterator, Set
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -135,23 +136,41 @@ def _find_loss(current: Any, place: str) -> str:
         }
     if isinstance(current, Iterator):
         raise _ReadOnceError(place)
-    names = _list_written_names(current) if isinstance(current, BaseModel) else []
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = _list_names_written_twice(current) if isinstance(current, BaseModel) else ()
     if twice:
         return _("two fields of %(place)s are written under one name (%(keys)s). Rename one.") % {
             "place": place,
-            "keys": ", ".join(map(repr, twice)),
+            "keys": ", ".join(map(repr, sorted(twice))),
         }
     return ""
 
 
-def _list_written_names(model: BaseModel) -> list[str]:
-    """List the names under which pydantic writes a model's fields, as often as each is written."""
-    kind = type(model)
+@dataclass(frozen=True, slots=True)
+class _ModelFacts:
+    """What is written of a model: the names, those of them that are of two fields, and what is computed for it."""
+
+    names: frozenset[str]
+    twice: frozenset[str]
+    computed: tuple[str, ...]
+    writes_itself: bool
+
+
+@lru_cache(maxsize=1024)
+def _read_model(kind: type[BaseModel]) -> _ModelFacts:
     declared: dict[str, Any] = {**kind.model_fields, **kind.model_computed_fields}
     written = [(name, info) for name, info in declared.items() if not getattr(info, "exclude", None)]
-    aliases = [getattr(info, "serialization_alias", None) or info.alias or name for name, info in written]
-    return [*aliases, *(model.__pydantic_extra__ or ())]
+    names = [getattr(info, "serialization_alias", None) or info.alias or name for name, info in written]
+    return _ModelFacts(
+        names=frozenset(names),
+        twice=frozenset(name for name in names if names.count(name) > 1),
+        computed=tuple(kind.model_computed_fields),
+        writes_itself=bool(kind.__pydantic_decorators__.model_serializers),
+    )
+
+
+def _list_names_written_twice(model: BaseModel) -> Set[str]:
+    facts, extra = _read_model(type(model)), model.__pydantic_extra__
+    return facts.twice | (facts.names & extra.keys()) if extra else facts.twice
 
 
 def _find_wrong_key(mapping: dict[Any, Any], place: str) -> str:
@@ -196,11 +215,10 @@ def _list_attributes(value: Any) -> Iterable[tuple[str, Any]]:
     """List what a model or dataclass is written with: its fields, and a model's extra and computed ones."""
     if not isinstance(value, BaseModel):
         return [(field.name, getattr(value, field.name)) for field in fields(value) if hasattr(value, field.name)]
-    kind = type(value)
-    computed = [(name, getattr(value, name)) for name in kind.model_computed_fields]
-    if kind.__pydantic_decorators__.model_serializers:
-        computed.append(("model_dump()", value.model_dump(mode="python", warnings=False)))
-    return [*vars(value).items(), *(value.__pydantic_extra__ or {}).items(), *computed]
+    facts, extra = _read_model(type(value)), value.__pydantic_extra__
+    items = [*vars(value).items(), *(extra.items() if extra else ())]
+    items += [(name, getattr(value, name)) for name in facts.computed]
+    return [*items, ("model_dump()", value.model_dump(mode="python", warnings=False))] if facts.writes_itself else items
 
 
 def _is_written_out(owner: Any, name: str, item: Any) -> bool:

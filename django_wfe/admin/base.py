@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 
 from django_wfe.admin.live import (
     DIAGRAM_MEDIA,
@@ -154,7 +155,8 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
 
     def route(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
         """Give a URL of this admin: ``view(admin, request, ...)`` behind the site's login."""
-        guarded = self.admin_site.admin_view(partial(view, self))
+        # What is typed here is in no report of an error: it may be a secret.
+        guarded = self.admin_site.admin_view(sensitive_post_parameters()(partial(view, self)))
         return path(route, tell_database_trouble(refuse_lost_sessions(guarded, self.admin_site)), name=name)
 
     def render(

@@ -165,7 +165,7 @@ def _list_problems(workflow: type[WorkflowClass]) -> list[Problem]:
         return [*problems, *_find_storage_problems(workflow, known={problem.node for problem in problems})]
     except Exception as error:
         # A metaclass, a descriptor or a repr() of the declaration may raise anything: that is a problem of its own.
-        reason = f"looking at it raised {type(error).__name__}: {error}."
+        reason = f"looking at it raised {say_briefly(error)}."
         return [Problem("describe", dotted_path(workflow), "", reason, "Look at its metaclass and its attributes.")]
 
 

@@ -23,6 +23,7 @@ from django_wfe.engine.inbox import (
     save_draft,
 )
 from django_wfe.engine.providing import OpenQuestion, get_open_question, provide_external_input
+from django_wfe.engine.rotating import Rotation, rotate_secrets
 from django_wfe.engine.starting import NOT_GIVEN, Started, find_workflow, run_job_here, start_job
 from django_wfe.engine.starting_many import PlannedRow, StartRow, get_first_node, plan_starts, start_many
 from django_wfe.engine.verbs import (
@@ -51,6 +52,7 @@ __all__ = [
     "Explanation",
     "OpenQuestion",
     "PlannedRow",
+    "Rotation",
     "Source",
     "StartRow",
     "Started",
@@ -83,6 +85,7 @@ __all__ = [
     "resume_job",
     "resume_workflow",
     "retry_job",
+    "rotate_secrets",
     "run_workflow",
     "save_draft",
     "skip_step",

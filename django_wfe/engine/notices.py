@@ -18,6 +18,7 @@ from django_wfe.engine.contexts import enter_context
 from django_wfe.engine.failures import describe_failure, name_function
 from django_wfe.engine.output import get_capture, resume_capture
 from django_wfe.engine.sessions import restore_sessions
+from django_wfe.engine.tracebacks import quotes_input
 from django_wfe.models import Job, StepRun
 
 logger = logging.getLogger("django_wfe")
@@ -113,16 +114,18 @@ def _send_safely(signal: Signal, load: Callable[[], dict[str, Any]]) -> None:
 
 def _report(receiver: str, error: BaseException) -> None:
     failure = describe_failure(error, receiver)
-    logger.error("The signal receiver %s raised %s", receiver, failure, exc_info=_find_loggable(error))
+    loggable = _find_loggable(error)
+    told = failure if loggable is not None else f"{failure}\n{failure.traceback.rstrip()}"
+    logger.error("The signal receiver %s raised %s", receiver, told, exc_info=loggable)
 
 
 def _find_loggable(error: BaseException) -> BaseException | None:
-    """Return the exception if handlers can format it, else None: they would log nothing at all."""
+    """Return the exception if handlers may format it, else None: they would log nothing at all, or quote input."""
     try:
         traceback.format_exception(error)
     except BaseException:
         return None
-    return error
+    return None if quotes_input(error) else error
 
 
 def _find_raiser(error: BaseException) -> str:

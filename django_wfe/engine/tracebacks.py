@@ -124,6 +124,11 @@ def leave_input_out(text: str, error: BaseException) -> str:
     return text
 
 
+def quotes_input(error: BaseException) -> bool:
+    """Tell whether a pydantic error, which quotes what it was given, is in an exception or linked to it."""
+    return any(True for _invalid in _list_invalid(error))
+
+
 def _list_invalid(error: BaseException) -> Iterator[ValidationError]:
     seen: set[int] = set()
     waiting = [error]

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails, to_json
 
 from django_wfe.engine.invalid_input import hide_secrets
-from django_wfe.engine.tracebacks import say_briefly
+from django_wfe.engine.tracebacks import format_traceback, get_location, say_briefly
 from django_wfe.forms.builder import LayoutBuilder
 from django_wfe.forms.declaration import GroupDeclaration, declare_form, has_upload
 from django_wfe.forms.fields import InputField
@@ -164,7 +164,8 @@ class InputForm(forms.Form):
             self._place_errors(hide_secrets(error, self.schema, data), own_errors)
         except (Exception, SystemExit) as error:
             # A validator is code of the project: its defect is told and logged, not a blank page.
-            logger.exception("A validator of %s raised %s.", self.schema.__qualname__, type(error).__name__)
+            told = format_traceback(error, get_location(error))
+            logger.error("A validator of %s raised %s.\n%s", self.schema.__qualname__, type(error).__name__, told)
             self.add_error(
                 None,
                 _(

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import re
 import shlex
 import sys
@@ -11,7 +12,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.management import load_command_class
+from django.test import override_settings
 
 from django_wfe import provide_external_input, run_workflow
 from django_wfe.engine import code, lifecycle
@@ -19,6 +22,8 @@ from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.output import read_log
 from django_wfe.models import Job, JobState, StepRunState
 from django_wfe.retry import Retry
+from django_wfe.sealing import seal, unseal
+from django_wfe.secret_places import MASK
 from django_wfe.steps import Step
 from django_wfe.workflows import Workflow, list_problems
 from tests.distribution import ROOT
@@ -28,6 +33,7 @@ pytestmark = pytest.mark.integration
 
 DEFINITIONS = ROOT / "docs" / "definitions.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
+SECRETS = ROOT / "docs" / "secrets.md"
 MODULE = "wfe_documented_definitions"
 
 
@@ -66,6 +72,33 @@ def test_the_documented_workflows_run(documented: ModuleType) -> None:
 def test_the_documented_thread_writes_into_the_log_of_its_step(documented: ModuleType) -> None:
     job = Job.objects.get(pk=run_workflow(documented.Threaded))
     assert read_log(job) == "this line is in the log of the step\n"
+
+
+@pytest.mark.django_db
+def test_the_documented_secrets_are_kept_from_all_but_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = [block for block in read_blocks(SECRETS) if block.language == "python"]
+    (tmp_path / "wfe_documented_secrets.py").write_text(blocks[0].text)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = __import__("wfe_documented_secrets")
+    given = {"login": {"user": "ada", "password": "canary"}, "pin": 7351, "tokens": ["canary"], "key": "canary"}
+    job = Job.objects.get(pk=run_workflow(module.Connecting, first_input=given))
+    assert job.storage["data"][-1]["result"] == {"user": "ada", "characters": 6}
+    assert job.storage["data"][-1]["external_data"] == {
+        "login": {"user": "ada", "password": MASK},
+        "pin": MASK,
+        "tokens": [MASK],
+        "key": MASK,
+    }
+    kept = json.dumps(list(job.step_runs.values_list("external_data", flat=True)))
+    assert "canary" not in kept
+    assert "7351" not in kept
+    del sys.modules["wfe_documented_secrets"]
+    code.clear()
+    settings: dict[str, Any] = {}
+    monkeypatch.setenv("WFE_SECRET_KEYS", Fernet.generate_key().decode())
+    exec(blocks[1].text, settings)
+    with override_settings(WFE_SECRET_KEYS=settings["WFE_SECRET_KEYS"]):
+        assert unseal(seal("canary")) == "canary"
 
 
 def test_the_table_of_options_is_that_of_step() -> None:

@@ -1,0 +1,61 @@
+"""A workflow whose only step asks for secrets of every kind, and notes what it is given."""
+
+import logging
+from typing import Any
+
+from pydantic import BaseModel, Secret, SecretStr
+
+from django_wfe import steps, workflows
+from tests.secret_schemas import Login, Plain
+
+GIVEN: list[Any] = []
+"""What the step was given, to be looked at by tests; a test clears it first."""
+
+BROKEN: list[bool] = []
+"""Whether the step fails; a test clears it."""
+
+logger = logging.getLogger("tests.secrets")
+
+
+class Credentials(BaseModel):
+    """What the step asks for."""
+
+    user: str
+    password: SecretStr
+    pin: Secret[int]
+    token: Plain
+    login: Login
+    logins: list[Login] = []
+    codes: dict[str, SecretStr] = {}
+    default: SecretStr = SecretStr("by default")
+
+
+class _Answer(BaseModel):
+    number: int
+
+
+class SignIn(steps.Step):
+    """Signs in somewhere."""
+
+    UserInputSchema = Credentials
+
+    def execute(self, _input=None, external_input=None):
+        GIVEN.append(self.external_input_model)
+        self.log.info("signing in with %s", external_input["password"])
+        if BROKEN:
+            # What was answered is no number, and pydantic's text quotes it.
+            _Answer.model_validate({"nothing": external_input["password"].get_secret_value()})
+        return {"user": external_input["user"]}
+
+
+class Tell(steps.Step):
+    """Looks at what came before, as any step may."""
+
+    def execute(self, _input=None):
+        return self.job.storage["data"][1]["external_data"]
+
+
+class SigningIn(workflows.Workflow):
+    """Starts with secrets."""
+
+    DIGRAPH = {steps.__start__: [SignIn], SignIn: [Tell]}
