@@ -137,6 +137,7 @@ KINDS = frozenset(
         "paused_workflow",
         "fingerprint",
         "bulk_run",
+        "export",
         "worker",
     }
 )

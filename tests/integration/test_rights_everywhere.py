@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 
 from django_wfe.engine.dispatcher import NullDispatcher, install_dispatcher
-from django_wfe.models import BulkRun, Definition, Job, JobEvent, Step, StepRun, Worker, Workflow
+from django_wfe.models import BulkRun, Definition, Export, Job, JobEvent, Step, StepRun, Worker, Workflow
 from tests.console import World, build_world, describe_database
 from tests.hushed_workflows import HushedAsking, HushedFail, HushedFailing, HushedLinear, HushedPaused
 from tests.rights_sweep import create_person, list_doors
@@ -40,7 +40,7 @@ def counting_from(first: int) -> Iterator[None]:
     """Have the rows of each model begin with an id of its own."""
     before = {}
     with connection.cursor() as cursor:
-        for place, model in enumerate((BulkRun, Definition, Job, JobEvent, Step, StepRun, Workflow)):
+        for place, model in enumerate((BulkRun, Definition, Export, Job, JobEvent, Step, StepRun, Workflow)):
             sequence = f"{model._meta.db_table}_id_seq"
             cursor.execute(f"SELECT last_value, is_called FROM {sequence}")
             before[sequence] = cursor.fetchone()
