@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.base import ConsoleAdmin
 from django_wfe.admin.drawing import NOTHING, draw_time
@@ -75,10 +75,5 @@ class ExportAdmin(ConsoleAdmin[Export]):
 
 
 def describe_export(export: Export) -> str:
-    """Say what was exported."""
-    rows = ngettext("%(count)d row", "%(count)d rows", export.total) % {"count": export.total}
-    return _("Exported: %(kind)s, %(rows)s, %(format)s.") % {
-        "kind": export.get_kind_display(),
-        "rows": rows,
-        "format": export.file_format,
-    }
+    """Say what was exported. Not how many rows: that depends on who asks."""
+    return _("Exported: %(kind)s, %(format)s.") % {"kind": export.get_kind_display(), "format": export.file_format}
