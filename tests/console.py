@@ -13,6 +13,7 @@ from django_wfe.admin.bulk_filters import ChosenFilter
 from django_wfe.demo.pages import Page
 from django_wfe.engine.bulk import start_bulk
 from django_wfe.engine.definitions import describe_workflow, record_workflow
+from django_wfe.engine.exports import record_export
 from django_wfe.engine.lifecycle import pause_job, run_workflow
 from django_wfe.engine.workflow_verbs import pause_workflow
 from django_wfe.models import BulkRun, Definition, Job, JobEvent, Step, StepRun, Worker, Workflow
@@ -175,6 +176,9 @@ ADDRESSES = [
     Address("django_wfe_step_changelist", permissions=("view_step",)),
     Address("django_wfe_step_change", ("step",), ("view_step",)),
     Address("django_wfe_step_history", ("step",), ("view_step",)),
+    Address("django_wfe_export_changelist", permissions=("view_export",)),
+    Address("django_wfe_export_change", ("export",), ("view_export",)),
+    Address("django_wfe_export_history", ("export",), ("view_export",)),
     Address("django_wfe_jobevent_changelist", permissions=("view_job", "view_jobevent")),
     Address("django_wfe_jobevent_change", ("event",), ("view_job", "view_jobevent")),
     Address("django_wfe_jobevent_history", ("event",), ("view_job", "view_jobevent")),
@@ -228,6 +232,7 @@ def build_world(
             "paused_workflow": Workflow.objects.get(name=held.__name__).pk,
             "fingerprint": StepRun.objects.get(job_id=failed, state="FAILED").fingerprint,
             "bulk_run": start_bulk("cancel", Job.objects.filter(pk=paused)).pk,
+            "export": record_export(Job.objects.filter(pk=failed), kind="jobs", file_format="csv").pk,
             "worker": Worker.objects.create(hostname="machine", pid=7, threads=8).pk,
         }
     )

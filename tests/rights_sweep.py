@@ -2,9 +2,10 @@
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from io import StringIO
+from dataclasses import dataclass, replace
+from io import BytesIO, StringIO
 from itertools import count
 from typing import Any
 
@@ -16,7 +17,7 @@ from django.urls import reverse
 
 from django_wfe.models import Job
 from tests.api_calls import CALLS, PREFIX
-from tests.console import ADDRESSES, World
+from tests.console import ADDRESSES, World, describe_database
 
 _numbers = count(1)
 
@@ -27,6 +28,11 @@ class Answer:
 
     status: int
     text: str
+    changed: bool = False
+
+    def holds(self, pattern: re.Pattern[str]) -> list[str]:
+        """Give the first few places where the pattern is met."""
+        return pattern.findall(self.text)[:3]
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,6 @@ class Door:
     job: str = ""
     command: tuple[str, ...] = ()
     is_about_one: bool = True
-    permissions: frozenset[str] = field(default_factory=frozenset)
 
     def __str__(self) -> str:
         return self.name
@@ -49,7 +54,9 @@ class Door:
     def knock(self, user: User | None, world: World) -> Answer:
         """Send it, and take back whatever it changed."""
         with transaction.atomic():
+            before = describe_database()
             answer = self._run(user, world) if self.command else self._send(user, world)
+            answer = replace(answer, changed=describe_database() != before)
             transaction.set_rollback(True)
         return answer
 
@@ -66,8 +73,11 @@ class Door:
             body = json.dumps(self.body).replace('"{workflow}"', str(world.get("workflow")))
             body = re.sub(r'"\{(\w+)\}"', lambda found: str(world.get(found[1])), body)
             response = client.generic(self.method, path, body, content_type="application/json")
-        headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
         content = b"".join(response.streaming_content) if response.streaming else response.content
+        if content[:4] == b"PK\x03\x04":
+            with zipfile.ZipFile(BytesIO(content)) as spreadsheet:
+                content = b"\n".join(map(spreadsheet.read, spreadsheet.namelist()))
+        headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
         shown = list(response.wsgi_request._messages) if hasattr(response.wsgi_request, "_messages") else []
         told = " ".join(str(message) for message in shown)
         return Answer(response.status_code, f"{headers}\n{told}\n{content.decode(errors='replace')}")
@@ -95,6 +105,11 @@ def list_doors() -> Iterator[Door]:
         if address.gets:
             yield Door(f"GET {address}", path, is_about_one=is_about_one)
         yield Door(f"POST {address}", path, "POST", data=address.data, job=job, is_about_one=is_about_one)
+    for action in ("cancel", "pause", "resume", "retry"):
+        chosen = {"action": f"{action}_selected", "_selected_action": "{failed}"}
+        yield Door(f"action {action}", "/admin/django_wfe/job/", "POST", data=chosen)
+        every = {**chosen, "select_across": "1"}
+        yield Door(f"action {action} all", "/admin/django_wfe/job/", "POST", data=every, is_about_one=False)
     for kind in ("job", "steprun"):
         yield from (build_export(kind, number, resource=0) for number in range(2))
     yield build_export("steprun", 0, resource=1)
@@ -137,6 +152,7 @@ KINDS = frozenset(
         "paused_workflow",
         "fingerprint",
         "bulk_run",
+        "export",
         "worker",
     }
 )

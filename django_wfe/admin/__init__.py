@@ -7,15 +7,17 @@ from django.contrib import admin
 from django_wfe.admin.bulk_runs import BulkRunAdmin
 from django_wfe.admin.definitions import DefinitionAdmin, StepAdmin
 from django_wfe.admin.events import JobEventAdmin
+from django_wfe.admin.export_history import ExportAdmin
 from django_wfe.admin.jobs import JobAdmin
 from django_wfe.admin.step_runs import StepRunAdmin
 from django_wfe.admin.workers import WorkerAdmin
 from django_wfe.admin.workflows import WorkflowAdmin
-from django_wfe.models import BulkRun, Definition, Job, JobEvent, Step, StepRun, Worker, Workflow
+from django_wfe.models import BulkRun, Definition, Export, Job, JobEvent, Step, StepRun, Worker, Workflow
 
 __all__ = [
     "BulkRunAdmin",
     "DefinitionAdmin",
+    "ExportAdmin",
     "JobAdmin",
     "JobEventAdmin",
     "StepAdmin",
@@ -40,6 +42,7 @@ def register_console(site: admin.AdminSite) -> None:
     site.register(StepRun, StepRunAdmin)
     site.register(BulkRun, BulkRunAdmin)
     site.register(JobEvent, JobEventAdmin)
+    site.register(Export, ExportAdmin)
     site.register(Worker, WorkerAdmin)
     site.register(Definition, DefinitionAdmin)
     site.register(Step, StepAdmin)

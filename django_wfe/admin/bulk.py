@@ -27,7 +27,7 @@ from django_wfe.admin.history import log_action
 from django_wfe.admin.payloads import PAYLOAD_COLUMNS
 from django_wfe.engine.bulk import describe_refusal
 from django_wfe.engine.lifecycle import VERBS, Source, Verb, VerbStatus
-from django_wfe.engine.rights import has_permission, list_visible_jobs
+from django_wfe.engine.rights import has_permission, list_visible_jobs, renew_actor
 from django_wfe.engine.verb_rules import judge
 from django_wfe.exceptions import WFEException
 from django_wfe.models import Job, StepRun
@@ -193,7 +193,7 @@ def _run(request: HttpRequest, verb: Verb, expected: dict[int, str], reason: str
         try:
             verb.function(
                 job.pk,
-                actor=request.user,
+                actor=renew_actor(request.user),
                 source=Source.ADMIN,
                 reason=reason,
                 expected_state=expected[job.pk],

@@ -31,7 +31,7 @@ from django_wfe.engine.bulk_progress import count_progress, get_stop_reason
 from django_wfe.engine.lifecycle import VERBS, Source
 from django_wfe.engine.rights import count_seen, has_permission, list_visible_bulk_items
 from django_wfe.exceptions import PermissionRequired, UnknownBulkRun, WrongState
-from django_wfe.models import BulkItem, BulkRun
+from django_wfe.models import BulkEvent, BulkItem, BulkRun
 from django_wfe.moments import get_now
 from django_wfe.rendering import states as looks
 
@@ -68,6 +68,7 @@ class BulkRunAdmin(ConsoleAdmin[BulkRun]):
     """Everybody who sees jobs sees the bulk runs that they started; those with its permission see all."""
 
     view_right = "django_wfe.view_job"
+    object_history_template = "django_wfe/console/bulk_history.html"
     list_display = ("name", "state_drawn", "who", "total_seen", "reason_shown", "created", "finished")
     list_display_links = ("name",)
     list_filter = ("state",)
@@ -155,6 +156,15 @@ class BulkRunAdmin(ConsoleAdmin[BulkRun]):
             **build_bulk_page(request, bulk),
         )
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show what was done in the admin, and below it the lines of its own history, from wherever they came."""
+        self.require_view_permission(request)
+        bulk = self.get_object(request, object_id)
+        shown = {"events": list_events(bulk), "now": get_now()} if bulk is not None else {}
+        return super().history_view(request, object_id, {**shown, **(extra_context or {})})
+
 
 def find_bulk_run(admin_of: BulkRunAdmin, request: HttpRequest, pk: Any) -> BulkRun:
     """Give the BulkRun of this id, among those that the user may see.
@@ -186,7 +196,7 @@ def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
         "state_drawn": draw_look(_LOOKS[BulkRun.State(bulk.state)]),
         "progress": count_progress(bulk, request.user),
         "stop_reason": get_stop_reason(bulk),
-        "events": list(bulk.events.order_by("-pk")[:EVENTS_SHOWN]),
+        "events": list_events(bulk),
         "items": [(item, draw_look(_ITEM_LOOKS[BulkItem.State(item.state)])) for item in shown],
         "items_kind": kind,
         "items_after": after if is_id(after) else "",
@@ -197,6 +207,11 @@ def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
         "stop_form": StopForm() if is_live and may_stop else None,
         "now": get_now(),
     }
+
+
+def list_events(bulk: BulkRun) -> list[BulkEvent]:
+    """Give the newest lines of a bulk run's history, the newest first."""
+    return list(bulk.events.order_by("-pk")[:EVENTS_SHOWN])
 
 
 def list_items(user: Any, bulk: BulkRun, *, kind: str, after: int) -> list[BulkItem]:

@@ -12,8 +12,9 @@ from import_export.forms import ExportForm
 from import_export.resources import ModelResource
 
 from django_wfe.admin.base import Crumb
+from django_wfe.admin.export_history import RecordsExports
 from django_wfe.engine.rights import has_permission
-from django_wfe.models import Job, StepRun
+from django_wfe.models import Export, Job, StepRun
 from django_wfe.sealing import cover_sealed
 
 JOB_FIELDS = (
@@ -50,6 +51,8 @@ PAYLOAD_FIELDS = ("external_data", "edited_input", "result", "error", "traceback
 class JobResource(ModelResource):
     """A row a job."""
 
+    kind = Export.Kind.JOBS
+
     class Meta:
         model = Job
         name = gettext_lazy("jobs")
@@ -60,6 +63,8 @@ class JobResource(ModelResource):
 class StepRunResource(ModelResource):
     """A row a step run, without what it was given and what it gave."""
 
+    kind = Export.Kind.STEP_RUNS
+
     class Meta:
         model = StepRun
         name = gettext_lazy("step runs")
@@ -69,6 +74,8 @@ class StepRunResource(ModelResource):
 
 class StepRunDataResource(ModelResource):
     """A row a step run, inputs, results and errors included."""
+
+    kind = Export.Kind.STEP_RUNS_WITH_DATA
 
     class Meta:
         model = StepRun
@@ -106,14 +113,14 @@ class _Exportable(ExportMixin):
         return {**context, **mixed_in.build_frame(request, [mixed_in.list_crumb(), Crumb(str(context["title"]))])}
 
 
-class ExportableJobs(_Exportable):
+class ExportableJobs(RecordsExports, _Exportable):
     """The Job list can be exported."""
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[Any]:
         return [JobResource]
 
 
-class ExportableStepRuns(_Exportable):
+class ExportableStepRuns(RecordsExports, _Exportable):
     """The list of step runs can be exported; inputs and results only by those who may see them."""
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[Any]:

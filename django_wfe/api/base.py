@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
+from django.db.models import Model
 from django.http import Http404
 from django.utils.translation import gettext as _
+from rest_framework.exceptions import NotFound
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from django_wfe.api.errors import handle_exception
 from django_wfe.api.parsers import BoundedJSONParser
 from django_wfe.api.permissions import HoldsPermission
-from django_wfe.engine.rights import list_visible_jobs
+from django_wfe.engine.rights import has_permission, list_visible, list_visible_jobs
 from django_wfe.exceptions import UnknownJob
-from django_wfe.models import Job
+from django_wfe.models import Job, Step, Workflow
 
 LARGEST_ID = 2**63 - 1
+
+_ADDRESSED: Mapping[str, tuple[type[Model], str]] = {
+    "job_id": (Job, "django_wfe.view_job"),
+    "step_id": (Step, "django_wfe.view_step"),
+    "workflow_id": (Workflow, "django_wfe.view_workflow"),
+}
+"""What the ids in addresses are of, and the permission that shows which of them there are."""
 
 
 class WFEView(APIView):
@@ -45,6 +55,21 @@ class WFEView(APIView):
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
         """Give the handler of this API, whichever the project has for its own."""
         return handle_exception
+
+    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
+        """Refuse the call; about what the user does not even see, as one about what there is not.
+
+        Raises:
+            NotFound: the user may see rows of this kind, and none of the id in the address.
+        """
+        for name, text in self.kwargs.items():
+            model, permission = _ADDRESSED.get(name, (None, ""))
+            # No user stands for trusted code in the engine, and here for nobody.
+            if model is not None and request.user is not None and has_permission(request.user, permission):
+                pk = parse_id(text)
+                if pk is None or not list_visible(model, request.user).filter(pk=pk).exists():
+                    raise NotFound
+        super().permission_denied(request, message, code)
 
     def get_visible_job(self, job_id: str) -> Job:
         """Give the job of the id in the address.

@@ -147,7 +147,7 @@ def stop_bulk(bulk_run_id: int, *, actor: Any = None, source: str = JobEvent.Sou
     if not is_whole_or_own(bulk, actor):
         raise PermissionRequired(
             _("%(actor)s may not stop bulk run %(bulk_run)s: some of its jobs are for others.")
-            % {"actor": actor, "bulk_run": bulk_run_id},
+            % {"actor": name_actor(actor), "bulk_run": bulk_run_id},
             permission=_get_verb(bulk.verb).permission,
         )
     values = {"actor": name_actor(actor), "reason": reason}

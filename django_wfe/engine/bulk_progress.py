@@ -38,8 +38,8 @@ def count_progress(bulk: BulkRun, actor: Any) -> BulkProgress:
         bulk: a row of ``list_visible_bulk_runs(actor)``.
         actor: the user; None for trusted code.
     """
-    items = list_items_in_sight(actor, bulk).order_by()
-    counts = dict(items.values_list("state").annotate(number=Count("pk")))
+    items = bulk.items.all() if is_whole(bulk) else list_items_in_sight(actor, bulk)
+    counts = dict(items.order_by().values_list("state").annotate(number=Count("pk")))
     states = BulkItem.State
     return BulkProgress(
         total=count_seen(bulk),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.conf import settings
 from django_wfe.engine.code import import_module
-from django_wfe.engine.rights import list_workflows_in_sight
+from django_wfe.engine.rights import list_visible_workflows
 from django_wfe.engine.start_rules import explain_no_workflows
 from django_wfe.exceptions import CodeNotLoaded, UnknownWorkflow
 from django_wfe.graph import get_label
@@ -48,12 +48,12 @@ def explain_unknown(asked: Any, actor: Any = None) -> str:
     """Say what to do where nothing is found under ``asked``.
 
     Args:
-        actor: the user who asks. To users only what is in their sight is named, and nothing of the modules. Default
+        actor: the user who asks. To users only what they may see is named, and nothing of the modules. Default
             None: trusted code.
     """
     failures: list[str] = []
     paths = {dotted_path(declared) for declared in _iterate_declared(failures)} if actor is None else set()
-    known = list_workflows_in_sight(actor).filter(deleted=False).order_by("-pk").values_list("path", flat=True)
+    known = list_visible_workflows(actor).filter(deleted=False).order_by("-pk").values_list("path", flat=True)
     paths.update(known[:LONGEST_SEARCHED])
     nearest = _find_nearest(asked, sorted(paths)) if isinstance(asked, str) and not asked.isdecimal() else ""
     if nearest:

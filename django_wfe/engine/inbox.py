@@ -149,7 +149,7 @@ def release_input(step_run_id: int, actor: Any, *, source: str = JobEvent.Source
             raise WrongState(_("%(step)s is claimed by %(user)s.") % {"step": _name(step_run), "user": claim.user})
         InputClaim.objects.filter(pk=claim.pk).update(user=None, claimed_at=None)
         InputClaim.objects.filter(pk=claim.pk, drafted_at=None).delete()
-        _write_event(step_run, JobEvent.Kind.RELEASED, actor, source, {"from": str(claim.user)})
+        _write_event(step_run, JobEvent.Kind.RELEASED, actor, source, {"from": name_actor(claim.user)})
 
 
 def save_draft(step_run_id: int, data: Any, actor: Any, *, source: str = JobEvent.Source.PYTHON) -> None:
@@ -222,7 +222,7 @@ def _take(step_run: StepRun, actor: Any, take_over_from: Any, source: str) -> No
         raise WrongState(_("%(step)s is claimed by %(user)s.") % {"step": _name(step_run), "user": claim.user})
     InputClaim.objects.update_or_create(step_run=step_run, defaults={"user": actor, "claimed_at": Now()})
     if claim is not None:
-        _write_event(step_run, JobEvent.Kind.TAKEN_OVER, actor, source, {"from": str(claim.user)})
+        _write_event(step_run, JobEvent.Kind.TAKEN_OVER, actor, source, {"from": name_actor(claim.user)})
     else:
         _write_event(step_run, JobEvent.Kind.CLAIMED, actor, source, {})
 

@@ -182,7 +182,7 @@ def find_workflow(workflow: Any, actor: Any = None) -> Workflow:
     """
     row = _find_or_record(workflow, actor)
     if not is_in_sight(actor, row):
-        raise build_unknown(workflow, actor)
+        raise build_unknown(row.pk if isinstance(workflow, Workflow) else workflow, actor)
     return row
 
 

@@ -17,7 +17,7 @@ from django_wfe.engine.code import load_node
 from django_wfe.engine.failures import clean
 from django_wfe.engine.inputs import encode_input
 from django_wfe.engine.providing import describe_today
-from django_wfe.engine.rights import START_JOBS, require_permission
+from django_wfe.engine.rights import START_JOBS, renew_actor, require_permission
 from django_wfe.engine.start_rules import require_startable
 from django_wfe.engine.starting import MAX_KEY_LENGTH, NOT_GIVEN, find_workflow, start_job
 from django_wfe.engine.tracebacks import say_briefly
@@ -138,7 +138,9 @@ def start_many(
     keyed = [_give_key(row, batch) for row in rows]
     asking = _prepare(found, keyed, actor)
     return [
-        _start(found, planned, asking, actor=actor, source=source) if planned.outcome == "start" else planned
+        _start(found, planned, asking, actor=renew_actor(actor), source=source)
+        if planned.outcome == "start"
+        else planned
         for planned in plan_starts(found, keyed, actor=actor)
     ]
 

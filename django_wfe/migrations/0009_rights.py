@@ -27,7 +27,7 @@ SOURCES = [('engine', 'engine'), ('python', 'Python'), ('admin', 'admin'), ('res
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_wfe', '0007_lease'),
+        ('django_wfe', '0008_leave_input_out'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

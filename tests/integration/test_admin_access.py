@@ -41,6 +41,8 @@ REFUSED_TO_ALL = {
     "django_wfe_jobevent_add",
     "django_wfe_jobevent_delete",
     "django_wfe_bulkrun_add",
+    "django_wfe_export_add",
+    "django_wfe_export_delete",
     "django_wfe_bulkrun_delete",
 }
 

@@ -325,9 +325,10 @@ def test_each_stop_stands_on_the_page_with_who_when_why_and_from_where() -> None
     event = BulkEvent.objects.get(bulk_run=run)
     assert (event.kind, event.actor, event.actor_name) == ("stopped", operator, operator.username)
     assert (event.source, event.reason) == ("admin", "the wrong filter")
-    page = read_page(client.get(build("django_wfe_bulkrun_change", run.pk)))
-    assert [row.facts["event"] for row in page.rows if "event" in row.facts] == ["stopped"]
-    assert f"{operator.username} admin the wrong filter" in " ".join(page.text.split())
+    for name in ("change", "history"):
+        page = read_page(client.get(build(f"django_wfe_bulkrun_{name}", run.pk)))
+        assert [row.facts["event"] for row in page.rows if "event" in row.facts] == ["stopped"]
+        assert f"{operator.username} admin the wrong filter" in " ".join(page.text.split())
 
 
 def test_a_refusal_never_quotes_the_input_that_a_job_was_given() -> None:

@@ -117,7 +117,21 @@ def test_a_project_without_anonymous_users_opens_nothing(names: dict[str, int]) 
     before = describe_database()
     for call in CALLS:
         assert make(APIClient(), call, names, "/").status_code in (401, 403)
+        assert make(APIClient(), call, dict.fromkeys(names, 987654321), "/").status_code in (401, 403)
     assert describe_database() == before
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if "{" in call.path], ids=str)
+def test_what_a_user_does_not_see_is_unknown_before_any_permission_of_the_call(
+    call: Call, names: dict[str, int]
+) -> None:
+    Workflow.objects.update(groups=["auditors"])
+    viewer = sign_in("view_job", "view_workflow", "view_step", "view_bulkrun")
+    unknown = dict.fromkeys(names, 987654321)
+    closed, missing = make(viewer, call, names, "/"), make(viewer, call, unknown, "/")
+    assert closed.status_code == missing.status_code == 404
+    number = str(names[call.path.partition("{")[2].partition("}")[0]])
+    assert closed.json()["detail"].replace(number, "ID") == missing.json()["detail"].replace("987654321", "ID")
 
 
 def test_an_inactive_user_is_refused(names: dict[str, int]) -> None:

@@ -1,20 +1,31 @@
 """A Workflow that names groups is seen, started and operated by their members only."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from django_wfe import order_workflow_execution, provide_external_input
 from django_wfe.engine.definitions import describe_workflow, record_workflow
+from django_wfe.engine.incidents import list_incidents
 from django_wfe.engine.lifecycle import cancel_job, pause_workflow, plan_starts
-from django_wfe.engine.rights import has_permission, list_visible_jobs, list_visible_workflows
+from django_wfe.engine.rights import (
+    find_nodes_in_sight,
+    has_permission,
+    list_visible_jobs,
+    list_visible_steps,
+    list_visible_workflows,
+)
 from django_wfe.exceptions import PermissionRequired, UnknownJob, UnknownWorkflow
-from django_wfe.models import DefinitionModule, Job, JobState, Workflow
+from django_wfe.models import DefinitionModule, Job, JobState, Step, StepRun, Workflow
 from tests import workflows
+from tests.engine_helpers import run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -114,6 +125,50 @@ def test_console_and_rest_hide_what_others_may_not_see(client, guarded: Job) -> 
     assert f"/job/{guarded.pk}/" not in client.get(reverse("admin:django_wfe_job_changelist")).content.decode()
     client.force_login(_make_user("auditor", "auditors"))
     assert client.get(pages[0]).status_code == 200
+
+
+def test_an_incident_was_first_seen_when_the_user_could_have_seen_it(guarded: Job) -> None:
+    """The same step failed in a workflow for others before."""
+    first, second = (order_workflow_execution(workflows.Failing) for _ in range(2))
+    for job_id in (first, second):
+        run_ready(job_id)
+    long_ago = timezone.now() - timedelta(days=9)
+    StepRun.objects.filter(job=first, state="FAILED").update(finished_at=long_ago)
+    Job.objects.filter(pk=first).update(workflow=guarded.workflow)
+    clerk, auditor = _make_user("clerk"), _make_user("auditor", "auditors")
+    [seen], [seen_by_auditor] = list_incidents(clerk), list_incidents(auditor)
+    assert (seen.jobs, seen.first_seen > long_ago) == (1, True)
+    assert (seen_by_auditor.jobs, seen_by_auditor.first_seen) == (2, long_ago)
+
+
+def test_a_filter_does_not_tell_the_label_of_a_step_for_others(client, guarded: Job) -> None:
+    Step.objects.filter(path="tests.workflows.Ask").update(label="Ask the chairman")
+    page = f"{reverse('admin:django_wfe_job_changelist')}?current_step=tests.workflows.Ask"
+    for user, is_told in ((_make_user("clerk"), False), (_make_user("auditor", "auditors"), True)):
+        client.force_login(user)
+        assert ("Ask the chairman" in client.get(page).content.decode()) is is_told
+
+
+def test_a_step_is_in_sight_where_a_workflow_in_sight_has_it_now(guarded: Job) -> None:
+    reader = User.objects.get(pk=create_user("view_step").pk)
+    assert set(list_visible_steps(reader)) == set()
+    assert find_nodes_in_sight(reader, ["tests.workflows.Ask", "shop.Unheard"]) == {"shop.Unheard"}
+    asking = record_workflow(describe_workflow(workflows.Asking))
+    assert "Ask" in list_visible_steps(reader).values_list("name", flat=True)
+    Workflow.objects.filter(pk=asking.pk).update(groups=["others"])
+    assert set(list_visible_steps(reader)) == set()
+    assert list_visible_steps(User.objects.create_superuser("root")).exists()
+    assert not list_visible_steps(_make_user("auditor", "auditors")).exists(), "without view_step"
+
+
+def test_a_page_of_the_inbox_begins_after_no_step_run_for_others(client, guarded: Job) -> None:
+    run_ready(guarded.pk)
+    waiting = [run_ready(order_workflow_execution(workflows.Asking)).pk for _ in range(2)]
+    hidden = StepRun.objects.get(job=guarded, state="INPUT_REQUIRED")
+    StepRun.objects.filter(pk=hidden.pk).update(created_at=timezone.now() + timedelta(days=1))
+    client.force_login(_make_user("clerk"))
+    page = client.get(reverse("admin:django_wfe_inbox"), {"after": hidden.pk})
+    assert [item.step_run.job_id for item in page.context["items"]] == waiting
 
 
 def test_the_groups_follow_the_declaration(guarded: Job, monkeypatch: pytest.MonkeyPatch) -> None:

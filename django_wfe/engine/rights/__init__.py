@@ -6,7 +6,7 @@ only, with all that belongs to it; what is out of sight is unknown to a person, 
 ``actor=None`` stands for trusted Python code: it may do everything. Views pass the user of the request, always.
 """
 
-from django_wfe.engine.rights.actors import key_actor, name_actor
+from django_wfe.engine.rights.actors import key_actor, name_actor, renew_actor
 from django_wfe.engine.rights.permissions import (
     START_JOBS,
     VIEW_DATA,
@@ -67,6 +67,7 @@ __all__ = [
     "list_visible_workflows",
     "list_workflows_in_sight",
     "name_actor",
+    "renew_actor",
     "require_for_job",
     "require_permission",
 ]

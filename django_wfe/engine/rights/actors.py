@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from django.db import connections
@@ -14,6 +15,21 @@ def name_actor(actor: Any) -> str:
     if actor is None:
         return ""
     return str(actor)[:255].strip() or f"#{actor.pk}"
+
+
+def renew_actor(actor: Any) -> Any:
+    """Return a user as the database has it now, with no right remembered: for whoever does many things for one user.
+
+    Returns:
+        The user as it was, and not active, where it was deleted; None for None.
+    """
+    if actor is None or actor.pk is None:
+        return actor
+    found = actor._meta.model._base_manager.using(DATABASE).filter(pk=actor.pk).first()
+    if found is None:
+        found = copy(actor)
+        found.is_active = False
+    return found
 
 
 def key_actor(actor: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from django_wfe.engine.rights.actors import name_actor
 from django_wfe.engine.rights.sight import is_in_sight
 from django_wfe.exceptions import PermissionRequired, UnknownJob, UnknownWorkflow
 from django_wfe.models import Job, Workflow
@@ -42,7 +43,7 @@ def require_permission(actor: Any, permission: str, workflow: Workflow | None = 
     if not has_permission(actor, permission):
         raise PermissionRequired(
             _("%(actor)s may not do this: it needs the permission %(permission)s.")
-            % {"actor": actor, "permission": describe_permission(permission)},
+            % {"actor": name_actor(actor), "permission": describe_permission(permission)},
             permission=permission,
         )
 

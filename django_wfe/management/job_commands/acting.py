@@ -18,6 +18,7 @@ from django_wfe.engine.lifecycle import (
     resume_workflow,
     start_job,
 )
+from django_wfe.engine.rights import renew_actor
 from django_wfe.engine.starting import run_job_here
 from django_wfe.exceptions import WFEException
 from django_wfe.management.job_commands.arguments import read_json, read_verb_options
@@ -156,7 +157,7 @@ def _apply_to_ids(
             elif dry_run:
                 refusal, effect = _foresee(verb, find_job(job_id, user), user, arguments.get("expected_state"))
             else:
-                VERBS[verb].function(job_id, actor=user, source=Source.COMMAND, reason=reason, **arguments)
+                VERBS[verb].function(job_id, actor=renew_actor(user), source=Source.COMMAND, reason=reason, **arguments)
         except (WFEException, ValidationError) as error:
             refusal = describe_error(error)
         results.append({"job": job_id, "done": not refusal and not dry_run, "refused": refusal, "effect": effect})

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django_wfe.engine import lifecycle as engine
 from django_wfe.engine.declared import explain_unknown, list_declared_as
 from django_wfe.engine.incidents import jobs_of_incident
-from django_wfe.engine.rights import list_visible_jobs, list_workflows_in_sight
+from django_wfe.engine.rights import list_visible_jobs, list_visible_workflows, list_workflows_in_sight
 from django_wfe.exceptions import WFEException
 from django_wfe.management.job_commands.output import REFUSED, refuse, reject
 from django_wfe.models import Job, Workflow
@@ -49,7 +49,7 @@ def find_workflow(name: str, user: Any) -> Workflow:
         raise reject(
             _("Several workflows are called %(name)s. Give one of: %(paths)s") % {"name": name, "paths": paths}
         )
-    paths = ", ".join(known.filter(deleted=False).values_list("path", flat=True))
+    paths = ", ".join(list_visible_workflows(user).filter(deleted=False).values_list("path", flat=True))
     cure = _("There are: %(paths)s") % {"paths": paths} if paths else explain_unknown(name, user)
     raise refuse(_("There is no workflow %(name)s. %(cure)s") % {"name": name, "cure": cure})
 
