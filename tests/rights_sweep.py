@@ -147,6 +147,7 @@ KINDS = frozenset(
         "failed",
         "finished",
         "waiting_run",
+        "finished_run",
         "failed_run",
         "event",
         "paused_workflow",

@@ -2,94 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import ExitStack
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.translation import gettext_lazy
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from import_export.admin import ExportMixin
 from import_export.forms import ExportForm
-from import_export.resources import ModelResource
+from import_export.signals import post_export
 
 from django_wfe.admin.base import Crumb
+from django_wfe.admin.export_files import StreamedFormat, list_formats
 from django_wfe.admin.export_history import RecordsExports
+from django_wfe.admin.export_rows import JobResource, StepRunDataResource, StepRunResource
 from django_wfe.engine.rights import has_permission
-from django_wfe.models import Export, Job, StepRun
-from django_wfe.sealing import cover_sealed
 
-JOB_FIELDS = (
-    "id",
-    "uuid",
-    "workflow__path",
-    "state",
-    "current_step",
-    "current_step_number",
-    "key",
-    "created_at",
-    "started_at",
-    "finished_at",
-)
-STEP_RUN_FIELDS = (
-    "id",
-    "job",
-    "number",
-    "attempt",
-    "step",
-    "state",
-    "transition",
-    "superseded",
-    "created_at",
-    "due_at",
-    "started_at",
-    "finished_at",
-    "error_type",
-    "fingerprint",
-)
-PAYLOAD_FIELDS = ("external_data", "edited_input", "result", "error", "traceback")
-
-
-class JobResource(ModelResource):
-    """A row a job."""
-
-    kind = Export.Kind.JOBS
-
-    class Meta:
-        model = Job
-        name = gettext_lazy("jobs")
-        fields = JOB_FIELDS
-        export_order = JOB_FIELDS
-
-
-class StepRunResource(ModelResource):
-    """A row a step run, without what it was given and what it gave."""
-
-    kind = Export.Kind.STEP_RUNS
-
-    class Meta:
-        model = StepRun
-        name = gettext_lazy("step runs")
-        fields = STEP_RUN_FIELDS
-        export_order = STEP_RUN_FIELDS
-
-
-class StepRunDataResource(ModelResource):
-    """A row a step run, inputs, results and errors included."""
-
-    kind = Export.Kind.STEP_RUNS_WITH_DATA
-
-    class Meta:
-        model = StepRun
-        name = gettext_lazy("step runs with their data")
-        fields = (*STEP_RUN_FIELDS, *PAYLOAD_FIELDS)
-        export_order = (*STEP_RUN_FIELDS, *PAYLOAD_FIELDS)
-
-    def filter_export(self, queryset: QuerySet[StepRun], **kwargs: Any) -> QuerySet[StepRun]:
-        # The list leaves these columns out; fetching them row by row would be a query each.
-        return queryset.defer(None)
-
-    def dehydrate_external_data(self, run: StepRun) -> Any:
-        """Give the input as it is shown, without its secrets."""
-        return self.fields["external_data"].widget.render(cover_sealed(run.external_data))
+SENT_AT_ONCE = 1_048_576
+"""Bytes; a larger file is streamed."""
 
 
 class _Exportable(ExportMixin):
@@ -104,6 +35,37 @@ class _Exportable(ExportMixin):
         mixed_in: Any = self
         is_allowed: Any = super().has_export_permission
         return bool(mixed_in.has_view_permission(request) and is_allowed(request))
+
+    def get_export_formats(self) -> list[type[StreamedFormat]]:
+        """Return those that are written row by row."""
+        mixed_in: Any = self
+        return list_formats(mixed_in.export_formats)
+
+    def _do_file_export(
+        self, file_format: StreamedFormat, request: HttpRequest, queryset: QuerySet[Any], export_form: Any = None
+    ) -> HttpResponseBase:
+        """Write the file to the disk, and send it from there. (The package would build all of it in memory, twice.)"""
+        mixed_in: Any = self
+        if not self.has_export_permission(request):
+            raise PermissionDenied
+        kind = mixed_in.choose_export_resource_class(export_form, request)
+        resource = kind(**mixed_in.get_export_resource_kwargs(request))
+        name = mixed_in.get_export_filename(request, queryset, file_format)
+        response: HttpResponseBase
+        with ExitStack() as closing:
+            file = closing.enter_context(tempfile.TemporaryFile())
+            file_format.write(file, resource.list_columns(), resource.iterate(queryset))
+            size = file.tell()
+            file.seek(0)
+            if size > SENT_AT_ONCE:
+                response = FileResponse(file, content_type=file_format.CONTENT_TYPE)
+                closing.pop_all()  # the response closes it
+            else:
+                response = HttpResponse(file.read(), content_type=file_format.CONTENT_TYPE)
+        response.headers["Content-Length"] = str(size)
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        post_export.send(sender=None, model=mixed_in.model)
+        return response
 
     def init_request_context_data(self, request: HttpRequest, form: Any) -> dict[str, Any]:
         """Add what the console's pages need."""

@@ -3,40 +3,70 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Aggregate, F, Func, QuerySet, TextField, Value
+from django.db import connections
+from django.db.models import Aggregate, QuerySet, TextField
 from django.db.models.functions import Left, Length, Right
 from django.utils.safestring import SafeString
 
 from django_wfe.admin.readable import KeyOrder, draw_json
+from django_wfe.conf import DATABASE, settings
 from django_wfe.models import JobLog, StepRun
-from django_wfe.sealing import MARK
+from django_wfe.sealing import SEALED_TEXT
 from django_wfe.secret_places import MASK
 
 PREVIEW_CHARACTERS = 20_000
 SHORT_PREVIEW_CHARACTERS = 2_000
 RUNS_WITH_LONG_PREVIEWS = 20
 
-SEALED = rf'\{{\s*"{re.escape(MARK)}": "[^"]*"\s*\}}'
-"""How PostgreSQL writes a sealed value."""
+INDENTED_AT_MOST = 100_000
+"""Characters of compact JSON: deep in lists and objects, indentation makes megabytes of it."""
+
+# The text is worked out once, for OFFSET 0 is evaluated before what is around it; and not at all where even its
+# compressed form is too much.
+_PREVIEWS_OF_A_COLUMN = """
+    CASE WHEN length({name}_as.text) <= %(indented)s
+         THEN left(jsonb_pretty({name}_as.text::jsonb), %(characters)s) ELSE left({name}_as.text, %(characters)s) END,
+    CASE WHEN length({name}_as.text) <= %(indented)s
+         THEN length(jsonb_pretty({name}_as.text::jsonb))
+         ELSE coalesce(length({name}_as.text), pg_column_size(run.{name})) END"""
+_TEXT_OF_A_COLUMN = """
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN pg_column_size(run.{name}) <= %(most)s THEN {text} END AS text OFFSET 0
+) AS {name}_as"""
 
 JSON_COLUMNS = ("external_data", "edited_input", "result")
 PAYLOAD_COLUMNS = (*JSON_COLUMNS, "error", "traceback")
 """What lists never load."""
 
+_TEXTS = {name: f"run.{name}::text" for name in JSON_COLUMNS}
+# Only in what was given is something sealed.
+_TEXTS["external_data"] = "regexp_replace(run.external_data::text, %(sealed)s, %(mask)s, 'g')"
+_JSON_PREVIEWS = (
+    f"SELECT run.id, {','.join(_PREVIEWS_OF_A_COLUMN.format(name=name) for name in JSON_COLUMNS)}\n"
+    "FROM django_wfe_steprun AS run "
+    f"{''.join(_TEXT_OF_A_COLUMN.format(name=name, text=text) for name, text in _TEXTS.items())}\n"
+    "WHERE run.id = ANY(%(ids)s)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The beginning of a text (of a log: its end). ``size`` is the whole text's length in characters."""
+    """The beginning of a text (of a log: its end), "" where even that would take too long.
+
+    Attributes:
+        size: the whole text's length in characters; where there is no text, in compressed bytes.
+        order: of JSON, the order of its keys for a reader. None: this is no JSON.
+        column: of JSON, the column that it is in.
+    """
 
     text: str
     size: int
     order: KeyOrder | None = None
-    """Of JSON: the order of its keys for a reader. None: this is no JSON."""
+    column: str = ""
 
     @property
     def readable(self) -> SafeString | str:
@@ -63,24 +93,38 @@ class _JoinPieces(Aggregate):
     template = "%(function)s(%(expressions)s, '' ORDER BY \"sequence\")"
 
 
+def get_whole_size() -> int:
+    """Give how many characters of each payload the page of one step run shows."""
+    return settings.max_answer_bytes // len(PAYLOAD_COLUMNS)
+
+
 def choose_preview_size(runs: int) -> int:
     """Give how many characters of each payload a page with this many step runs shows."""
     return PREVIEW_CHARACTERS if runs <= RUNS_WITH_LONG_PREVIEWS else SHORT_PREVIEW_CHARACTERS
 
 
 def load_json_previews(step_run_ids: Iterable[int], characters: int, order: KeyOrder) -> dict[int, dict[str, Preview]]:
-    """Give the previews of each step run's JSON columns, by id and column, in one query. Empty columns are left out."""
-    columns: dict[str, Any] = {}
-    for name in JSON_COLUMNS:
-        pretty: Any = Func(F(name), function="jsonb_pretty", output_field=TextField())
-        if name == "external_data":
-            pretty = Func(pretty, Value(SEALED), Value(f'"{MASK}"'), Value("g"), function="regexp_replace")
-        columns[f"{name}_text"] = Left(pretty, characters)
-        columns[f"{name}_size"] = Length(pretty)
-    rows: Any = StepRun.objects.filter(pk__in=list(step_run_ids)).values("pk", **columns)
-    return {
-        row["pk"]: {name: _preview(row, name, order) for name in JSON_COLUMNS if row[f"{name}_size"]} for row in rows
+    """Give the previews of each step run's JSON columns, by id and column, in one query. Empty columns are left out.
+
+    Short ones are indented. Each step run has its share of ``WFE_MAX_ANSWER_BYTES``: what is larger is not looked at.
+    """
+    ids = list(step_run_ids)
+    parameters: dict[str, Any] = {
+        "ids": ids,
+        "characters": characters,
+        "sealed": SEALED_TEXT,
+        "mask": f'"{MASK}"',
+        "indented": min(4 * characters, INDENTED_AT_MOST),
+        "most": max(settings.max_answer_bytes // max(len(ids), 1), characters),
     }
+    with connections[DATABASE].cursor() as cursor:
+        cursor.execute(_JSON_PREVIEWS, parameters)
+        rows = cursor.fetchall()
+    previews: dict[int, dict[str, Preview]] = {}
+    for pk, *values in rows:
+        shown = zip(JSON_COLUMNS, values[::2], values[1::2], strict=True)
+        previews[pk] = {name: Preview(text or "", size, order, name) for name, text, size in shown if size}
+    return previews
 
 
 def load_text_previews(step_run_ids: Iterable[int], characters: int) -> dict[int, dict[str, Preview]]:
@@ -112,5 +156,5 @@ def write_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _preview(row: Mapping[str, Any], name: str, order: KeyOrder | None = None) -> Preview:
-    return Preview(row[f"{name}_text"], row[f"{name}_size"], order)
+def _preview(row: Mapping[str, Any], name: str) -> Preview:
+    return Preview(row[f"{name}_text"], row[f"{name}_size"])

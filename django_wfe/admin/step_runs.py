@@ -7,7 +7,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.html import format_html
@@ -23,15 +24,13 @@ from django_wfe.admin.job_lookup import is_id
 from django_wfe.admin.job_page import build_rows, label_of
 from django_wfe.admin.labels import annotate_label, read_annotated_label
 from django_wfe.admin.live import Live
-from django_wfe.admin.payloads import PAYLOAD_COLUMNS
+from django_wfe.admin.payloads import JSON_COLUMNS, PAYLOAD_COLUMNS, get_whole_size
 from django_wfe.engine.output import read_step_run_log
 from django_wfe.engine.rights import has_permission, list_visible_step_runs
 from django_wfe.models import StepRun, Workflow
 from django_wfe.models.jobs import STEP_RUN_STATE_CHOICES
 from django_wfe.moments import get_now
-
-WHOLE = 2**30
-"""More characters than any payload has."""
+from django_wfe.sealing import cover_sealed_text
 
 
 class StepRunStateFilter(admin.SimpleListFilter):
@@ -96,7 +95,11 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
         return obj.job.workflow
 
     def get_urls(self) -> list[URLPattern]:
-        return [self.route("<int:step_run_id>/log/", show_log, "django_wfe_steprun_log"), *super().get_urls()]
+        return [
+            self.route("<int:step_run_id>/log/", show_log, "django_wfe_steprun_log"),
+            self.route("<int:step_run_id>/data/<str:column>/", show_data, "django_wfe_steprun_data"),
+            *super().get_urls(),
+        ]
 
     @admin.display(description=gettext_lazy("step run"))
     def name(self, run: StepRun) -> str:
@@ -147,7 +150,7 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
         may_see_data = has_permission(request.user, "django_wfe.view_job_data", run.job.workflow)
         graph = run.job.definition.load_graph()
         node = graph.get_node(run.step)
-        row = build_rows([run], graph, now=now, may_see_data=may_see_data, preview_size=WHOLE)[0]
+        row = build_rows([run], graph, now=now, may_see_data=may_see_data, preview_size=get_whole_size())[0]
         return self.render(
             request,
             "django_wfe/console/step_run.html",
@@ -195,4 +198,28 @@ def show_log(admin_of: StepRunAdmin, request: HttpRequest, step_run_id: int) -> 
         read_step_run_log(run),
         content_type="text/plain; charset=utf-8",
         headers={"X-Content-Type-Options": "nosniff"},
+    )
+
+
+def show_data(admin_of: StepRunAdmin, request: HttpRequest, step_run_id: int, column: str) -> HttpResponse:
+    """Give one input or result of a step run whole, as a file with the JSON that is stored, without its secrets."""
+    run = find_step_run(admin_of, request, step_run_id)
+    if not has_permission(request.user, "django_wfe.view_job_data", run.job.workflow):
+        raise PermissionDenied
+    refused = refuse_other_methods(request, "GET", "HEAD")
+    if refused is not None:
+        return refused
+    # As text: to read megabytes as Python's objects, and write them again, would take hundreds of them.
+    text: str | None = None
+    if column in JSON_COLUMNS:
+        text = StepRun.objects.values_list(Cast(column, TextField()), flat=True).get(pk=run.pk)
+    if text is None:
+        raise Http404(_("Step run %(id)s has no “%(column)s”.") % {"id": step_run_id, "column": column})
+    return HttpResponse(
+        cover_sealed_text(text),
+        content_type="application/json; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{column}-{run.job_id}-{run.number}-{run.attempt}.json"',
+            "X-Content-Type-Options": "nosniff",
+        },
     )

@@ -100,6 +100,7 @@ def _record(workflow: Any) -> Any:
 def _make_jobs(known: dict[str, Any], wanted: str) -> dict[str, Any]:
     """Make anew what ``wanted`` names of the rows that a verb changes; give the ids by the names that tables use."""
     from django_wfe.engine.bulk import start_bulk
+    from django_wfe.engine.exports import record_export
     from django_wfe.engine.lifecycle import pause_job, run_workflow
     from django_wfe.models import Definition, Job, JobEvent, Step, StepRun, Worker, Workflow
     from tests.workflows import Asking, Failing, Linear
@@ -112,6 +113,8 @@ def _make_jobs(known: dict[str, Any], wanted: str) -> dict[str, Any]:
         ids["definition"] = Definition.objects.filter(workflow__name="Asking").latest("pk").pk
         ids["step"] = Step.objects.get(path="tests.workflows.Ask").pk
         ids["worker"] = Worker.objects.earliest("started_at").pk
+        ids["finished_run"] = StepRun.objects.get(job_id=ids["finished"], number=1).pk
+        ids["export"] = record_export(Job.objects.filter(pk=ids["finished"]), kind="jobs", file_format="csv").pk
     if "waiting" in wanted:
         ids["waiting"] = run_workflow(Asking)
         ids["waiting_run"] = StepRun.objects.get(job_id=ids["waiting"], state="INPUT_REQUIRED").pk
