@@ -204,14 +204,12 @@ def _build_retry_page(job: Job, request: HttpRequest, initial: dict[str, Any]) -
         return VerbPage(PlacedForm(data, initial=initial), input_problem=str(error))
     except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
         return VerbPage(PlacedForm(data, initial=initial), input_problem=say_briefly(error))
-    if data is not None:
-        input_form = form_class(data, request.FILES, prefix=PREFIX)
-        # What is not to be used need not be valid, and must not be told as an error.
-        if not data.get("change_input") and not data.get(f"{PREFIX}-_structure"):
-            input_form = form_class(prefix=PREFIX, initial=_load_former_input(job, request.user))
-        return VerbPage(RetryForm(data, initial=initial), input_form)
-    input_form = form_class(prefix=PREFIX, initial=_load_former_input(job, request.user))
-    return VerbPage(RetryForm(initial=initial), input_form)
+    # What is not to be used need not be valid, and must not be told as an error.
+    is_used = data is not None and bool(data.get("change_input") or data.get(f"{PREFIX}-_structure"))
+    posted = (data, request.FILES) if is_used else ()
+    # The former input is part of the form that is sent, too: a secret or a document left empty stays what it was.
+    input_form = form_class(*posted, prefix=PREFIX, initial=_load_former_input(job, request.user))
+    return VerbPage(RetryForm(data, initial=initial), input_form)
 
 
 def _load_former_input(job: Job, user: Any) -> Any:
