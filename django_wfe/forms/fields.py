@@ -243,6 +243,6 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Promise):
         return str(value)
     try:
-        return to_jsonable_python(value, fallback=str)
+        return to_jsonable_python(value, by_alias=False, round_trip=True, fallback=str)
     except (PydanticSerializationError, ValueError):
         return str(value)
