@@ -1,4 +1,4 @@
-"""Fields that an input alone cannot express: each is answered all the same, as one JSON text where nothing else does."""
+"""Fields that an input alone cannot express: each can be answered all the same, if need be as one JSON text."""
 
 import datetime
 import enum
@@ -134,7 +134,7 @@ class TestJsonText:
         ("typed", "told"),
         [
             ("[1", "This is not JSON"),
-            ('["x"]', "Value 1: Input should be a valid integer"),
+            ('["x"]', "item 1: Input should be a valid integer"),
             ("NaN", "no finite number"),
             ('{"a": 1, "a": 2}', "“a” stands twice"),
             ("0.12345678901234567890", "more digits than can be kept"),
@@ -147,11 +147,9 @@ class TestJsonText:
         ],
     )
     def test_what_would_be_changed_or_cannot_be_kept_is_refused(self, typed: str, told: str) -> None:
-        for annotation in (Json[list[int]], dict[str, Any] | list[int] | float):
-            form = make_form(annotation, data={"value": typed})
-            assert not form.is_valid()
-            if annotation is Json[list[int]] or typed != '["x"]':
-                assert told.removeprefix("Value 1: ") in " ".join(form.errors["value"])
+        form = make_form(Json[list[int]], data={"value": typed})
+        assert not form.is_valid()
+        assert told in " ".join(form.errors["value"])
 
 
 class TestExtraNames:
@@ -237,11 +235,9 @@ class TestLongLists:
         assert form.apply_structure_change()
         assert "positions-1-article" in elements(form)
 
-    @pytest.mark.parametrize(
-        ("name", "value"), [("DATA_UPLOAD_MAX_NUMBER_FIELDS", None), ("DATA_UPLOAD_MAX_NUMBER_FIELDS", 5000)]
-    )
-    def test_where_the_project_takes_more_so_does_the_form(self, settings: Any, name: str, value: Any) -> None:
-        setattr(settings, name, value)
+    @pytest.mark.parametrize("most", [None, 5000])
+    def test_if_the_project_takes_more_so_does_the_form(self, settings: Any, most: int | None) -> None:
+        settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = most
         assert "positions-166-urgent" in elements(build_input_form(Order)(initial=self.MANY))
 
     def test_more_items_than_a_list_of_inputs_takes_are_a_text_too(self) -> None:
