@@ -26,7 +26,7 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
         written = encode(model.model_dump(mode="json", by_alias=False, round_trip=True), what)
         if load_input(schema, written) == model:
             return written
-    except (ValidationError, PydanticSerializationError):
+    except (ValidationError, PydanticSerializationError, UnicodeDecodeError):
         # The model does not read what it writes; the given form has just been read.
         return given
     return given

@@ -102,7 +102,8 @@ class Leaf(Node):
         value = cleaned.get(self.path, OMIT)
         if value is not EMPTY:
             return value
-        return None if self.declaration.facts.nullable else OMIT
+        is_none = self.declaration.facts.nullable and not self.bound.input_field.hides_initial
+        return None if is_none else OMIT
 
     def read_shown(self) -> Any:
         """The JSON value of what the input shows, or that itself if it cannot be read."""
