@@ -76,6 +76,13 @@ class SecretMarkingJsonSchema(GenerateJsonSchema):
     # A default that JSON cannot hold is left out of the schema, and no warning to whoever reads it.
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
 
+    def default_schema(self, schema: Any) -> JsonSchemaValue:
+        """Leave out a default that has not even a text: pydantic puts it into a warning."""
+        try:
+            return super().default_schema(schema)
+        except Exception:  # the project's code may raise anything; what is no JSON Schema is so without it too
+            return self.generate_inner(schema["schema"])
+
     def generate_inner(self, schema: Any) -> JsonSchemaValue:
         """Mark what pydantic's core schema shows to be a secret."""
         written = super().generate_inner(schema)

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.bulk_starting import start_bulk_run
+from django_wfe.admin.form_fields import UncutField
 from django_wfe.engine.bulk import preview_bulk
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.rights import has_permission
@@ -34,7 +35,7 @@ GOOD_FOR = 24 * 60 * 60
 class BulkReasonForm(forms.Form):
     """Why the user does it."""
 
-    reason = forms.CharField(
+    reason = UncutField(
         label=gettext_lazy("Reason"),
         required=False,
         max_length=1000,

@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.drawing import NOTHING, draw_look, draw_time
+from django_wfe.admin.form_fields import UncutField
 from django_wfe.admin.history import log_action
 from django_wfe.admin.job_lookup import is_id
 from django_wfe.admin.live import Live
@@ -55,7 +56,7 @@ _ITEM_LOOKS = {
 class StopForm(forms.Form):
     """Why it is stopped."""
 
-    reason = forms.CharField(
+    reason = UncutField(
         label=gettext_lazy("Reason"),
         required=False,
         max_length=1000,

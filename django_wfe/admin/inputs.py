@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django import forms
@@ -36,6 +37,8 @@ from django_wfe.exceptions import CodeNotLoaded, PermissionRequired, WFEExceptio
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import InputClaim, Job, StepRun
 from django_wfe.moments import count_seconds, get_now
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "input"
 PERMISSION = "django_wfe.provide_input_job"
@@ -105,13 +108,14 @@ def build_form(
         return None, question.load_error or _("The step's code could not be loaded.")
     try:
         form_class = build_input_form(question.schema)
+        if request.method == "POST":
+            return form_class(request.POST, request.FILES, prefix=PREFIX), ""
+        if draft is not None:
+            return restore_form(form_class, draft.data, PREFIX), ""
+        return form_class(prefix=PREFIX), ""
     except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
+        logger.exception("The form of %s could not be made.", question.step_run.step)
         return None, say_briefly(error)
-    if request.method == "POST":
-        return form_class(request.POST, request.FILES, prefix=PREFIX), ""
-    if draft is not None:
-        return restore_form(form_class, draft.data, PREFIX), ""
-    return form_class(prefix=PREFIX), ""
 
 
 def load_given(user: Any, job: Job, step_run: StepRun) -> Preview | None:

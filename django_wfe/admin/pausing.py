@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe import states
 from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
+from django_wfe.admin.form_fields import UncutField
 from django_wfe.admin.history import log_action
 from django_wfe.engine.lifecycle import Source, pause_workflow, resume_workflow
 from django_wfe.engine.rights import has_permission
@@ -28,7 +29,7 @@ COUNTED = 10_000
 class PauseForm(forms.Form):
     """Why the workflow is held."""
 
-    reason = forms.CharField(
+    reason = UncutField(
         label=gettext_lazy("Reason"),
         required=False,
         max_length=1000,

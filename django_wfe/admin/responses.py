@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
 
 from django_wfe.rendering.templates import render_with_plain_numbers
 
@@ -16,4 +17,10 @@ class ConsoleResponse(TemplateResponse):
     def rendered_content(self) -> str:
         """The page."""
         context: Any = self.resolve_context(self.context_data)
-        return render_with_plain_numbers(self.resolve_template(self.template_name), context or {}, self._request)
+        page = render_with_plain_numbers(self.resolve_template(self.template_name), context or {}, self._request)
+        try:
+            page.encode()
+        except UnicodeEncodeError:
+            # A lone surrogate in a text of the project's code: no page can hold it.
+            return SafeString(page.encode(errors="replace").decode())
+        return page

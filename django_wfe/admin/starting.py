@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
+from django_wfe.admin.form_fields import UncutField
 from django_wfe.admin.history import log_start
 from django_wfe.engine import start_rules
 from django_wfe.engine.lifecycle import Source, start_job
@@ -23,7 +24,7 @@ from django_wfe.models import Job, Workflow
 class StartForm(forms.Form):
     """What a start can be given."""
 
-    key = forms.CharField(
+    key = UncutField(
         label=gettext_lazy("Key"),
         required=False,
         max_length=255,

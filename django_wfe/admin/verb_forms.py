@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from pydantic import ValidationError
 
 from django_wfe import states
+from django_wfe.admin.form_fields import JsonResultField, UncutField
 from django_wfe.admin.labels import load_step_labels
 from django_wfe.engine.code import load_node
 from django_wfe.engine.lifecycle import find_last_run
@@ -24,6 +26,8 @@ from django_wfe.graph import Edge, has_input
 from django_wfe.models import Job, StepRun
 from django_wfe.sealing import unseal_readable
 
+logger = logging.getLogger(__name__)
+
 PREFIX = "input"
 RERUN_CHOICES = 200
 
@@ -31,7 +35,7 @@ RERUN_CHOICES = 200
 class VerbForm(forms.Form):
     """What every verb asks."""
 
-    reason = forms.CharField(
+    reason = UncutField(
         label=gettext_lazy("Reason"),
         required=False,
         max_length=1000,
@@ -59,11 +63,10 @@ class PlacedForm(VerbForm):
 class SkipForm(PlacedForm):
     """The result to go on with, and the way to take where there are several."""
 
-    result = forms.JSONField(
+    result = JsonResultField(
         label=gettext_lazy("Result"),
         required=False,
         help_text=gettext_lazy("As JSON. The next step gets it in place of what this step would have returned."),
-        widget=forms.Textarea(attrs={"rows": 4, "class": "vLargeTextField wfe-json", "spellcheck": "false"}),
     )
 
     field_order = ("result", "transition", "reason")
@@ -200,19 +203,22 @@ def _build_retry_page(job: Job, request: HttpRequest, initial: dict[str, Any]) -
         node = load_node(step)
         if not has_input(node):
             return VerbPage(PlacedForm(data, initial=initial))
-        form_class = build_input_form(node.UserInputSchema)
+        input_form = _build_other_input(build_input_form(node.UserInputSchema), job, request)
     except CodeNotLoaded as error:
         return VerbPage(PlacedForm(data, initial=initial), input_problem=str(error))
     except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
+        logger.exception("The form of %s could not be made.", step)
         return VerbPage(PlacedForm(data, initial=initial), input_problem=say_briefly(error))
-    if data is not None:
-        input_form = form_class(data, request.FILES, prefix=PREFIX)
-        # What is not to be used need not be valid, and must not be told as an error.
-        if not data.get("change_input") and not data.get(f"{PREFIX}-_structure"):
-            input_form = form_class(prefix=PREFIX, initial=_load_former_input(job, request.user))
-        return VerbPage(RetryForm(data, initial=initial), input_form)
-    input_form = form_class(prefix=PREFIX, initial=_load_former_input(job, request.user))
-    return VerbPage(RetryForm(initial=initial), input_form)
+    return VerbPage(RetryForm(data, initial=initial), input_form)
+
+
+def _build_other_input(form_class: type[InputForm], job: Job, request: HttpRequest) -> InputForm:
+    data = request.POST if request.method == "POST" else None
+    # What is not to be used need not be valid, and must not be told as an error.
+    is_used = data is not None and bool(data.get("change_input") or data.get(f"{PREFIX}-_structure"))
+    posted = (data, request.FILES) if is_used else ()
+    # The former input is part of the form that is sent, too: a secret or a document left empty stays what it was.
+    return form_class(*posted, prefix=PREFIX, initial=_load_former_input(job, request.user))
 
 
 def _load_former_input(job: Job, user: Any) -> Any:

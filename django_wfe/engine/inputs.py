@@ -74,7 +74,7 @@ def _choose_form(schema: type[BaseModel], model: BaseModel, given: str, what: st
         # Warnings would quote values.
         written = encode(model.model_dump(mode="json", by_alias=False, round_trip=True, warnings=False), what)
         return written if load_input(schema, written) == model else given
-    except (ValidationError, PydanticSerializationError):
+    except (ValidationError, PydanticSerializationError, UnicodeDecodeError):
         # The model does not read what it writes; the given form has just been read.
         return given
 

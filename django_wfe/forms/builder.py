@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext as _
 from pydantic import BaseModel, RootModel
 
 from django_wfe.forms.annotations import read_annotation
@@ -12,14 +13,16 @@ from django_wfe.forms.choices import MultipleChoiceField, read_choices
 from django_wfe.forms.declaration import (
     Declaration,
     ExtrasDeclaration,
+    FieldDeclaration,
     GroupDeclaration,
     ListDeclaration,
     MultipleDeclaration,
 )
-from django_wfe.forms.documents import ExtrasField
+from django_wfe.forms.documents import ExtrasField, JsonField
 from django_wfe.forms.factory import make_field
 from django_wfe.forms.fields import InputBoundField, InputField, StructureField
-from django_wfe.forms.layout import Group, ItemList, Leaf, Node, renumber
+from django_wfe.forms.fitting import find_longest, measure
+from django_wfe.forms.layout import Group, ItemList, Leaf, Node, renumber, replace_node
 from django_wfe.forms.secrets import SecretField
 from django_wfe.forms.values import MISSING, DefaultDefect
 from django_wfe.forms.widgets import Structure
@@ -48,7 +51,19 @@ class LayoutBuilder:
             self._build(child, child.part, child.pick(initial), fresh=not self.form.is_bound)
             for child in declaration.children
         ]
+        while not self.form.is_bound and measure(root).is_too_much and (longest := find_longest(root)) is not None:
+            self.write_as_text(root, longest)
         return root
+
+    def write_as_text(self, root: Group, node: ItemList) -> Leaf:
+        """Puts one JSON input in the place of a list that is too long for a form, with all that stands in it."""
+        value = node.read_shown()
+        for below in node.walk():
+            self.form.fields.pop(below.path, None)
+        leaf = self._build_text(node.declaration, node.path, value, fresh=True)
+        leaf.removable, leaf.number = node.removable, node.number
+        replace_node(root, node, leaf)
+        return leaf
 
     def build_item(self, owner: ItemList, key: int) -> Node:
         """A new item of a list, with nothing typed yet."""
@@ -115,7 +130,9 @@ class LayoutBuilder:
 
     def _build_list(
         self, declaration: ListDeclaration, path: str, value: Any, *, optional: bool, **options: Any
-    ) -> ItemList:
+    ) -> ItemList | Leaf:
+        if not options["fresh"] and self.form.add_prefix(_name_text(path)) in self.form.data:
+            return self._build_text(declaration, path, value, fresh=False)
         fresh, blank, depth = options["fresh"], options["blank"], options["depth"]
         bound = self._add(path, _make_structure(declaration), fresh=fresh, blank=blank)
         values = _as_list(value)
@@ -150,6 +167,16 @@ class LayoutBuilder:
             declaration, path, node.placeholder, MISSING, fresh=True, blank=True, optional=optional, depth=depth
         )
         return node
+
+    def _build_text(self, declaration: ListDeclaration, path: str, value: Any, *, fresh: bool) -> Leaf:
+        """The list as one JSON input: what it posts tells it from a list of inputs."""
+        common = {name: getattr(declaration, name) for name in Declaration.__dataclass_fields__}
+        note = _("This list is too long for a form of inputs, so it is one JSON text.")
+        help_text = f"{declaration.help_text} {note}".strip()
+        field = JsonField(schema=declaration.facts.json_schema, label=declaration.label, help_text=help_text)
+        field.initial = value
+        bound = self._add(_name_text(path), field, fresh=fresh, blank=False)
+        return Leaf(declaration=FieldDeclaration(**common), path=_name_text(path), bound=bound)
 
     def _build_item(
         self,
@@ -211,6 +238,10 @@ class LayoutBuilder:
     def _posted(bound: InputBoundField) -> Structure:
         posted = bound.data
         return posted if isinstance(posted, Structure) else Structure()
+
+
+def _name_text(path: str) -> str:
+    return f"{path}{SEPARATOR}_text"  # no field of a model begins with an underscore
 
 
 def _make_structure(declaration: Declaration) -> StructureField:

@@ -13,7 +13,7 @@ from django_wfe.forms import widgets
 from django_wfe.forms.annotations import TypeFacts
 from django_wfe.forms.fields import InputField, to_plain
 from django_wfe.forms.json_text import read_json
-from django_wfe.forms.values import EMPTY
+from django_wfe.forms.values import EMPTY, MISSING
 
 
 class JsonField(InputField):
@@ -28,13 +28,14 @@ class JsonField(InputField):
 
     @property
     def schema_text(self) -> str:
-        return json.dumps(self.schema, indent=2, ensure_ascii=False)
+        return json.dumps(self.schema, indent=2, ensure_ascii=False, default=str)
 
     def parse(self, value: Any) -> Any:
         return read_json(value)
 
     def prepare_value(self, value: Any) -> str:
-        return json.dumps(to_plain(value), indent=2, ensure_ascii=False)
+        plain = to_plain(value)
+        return "" if plain is MISSING else json.dumps(plain, indent=2, ensure_ascii=False)
 
 
 class JsonTextField(JsonField):

@@ -15,7 +15,7 @@ from django.core.validators import EMPTY_VALUES
 from django.forms.boundfield import BoundField
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import to_jsonable_python
 
 from django_wfe.forms import widgets
 from django_wfe.forms.values import EMPTY, MISSING
@@ -74,6 +74,12 @@ class InputField(forms.Field):
     def has_initial(self) -> bool:
         return self.initial is not MISSING and self.initial is not None
 
+    @property
+    def hides_initial(self) -> bool:
+        """Whether the input looks empty although it has a value, which cannot be shown."""
+        is_empty = isinstance(self.initial, (str, bytes)) and not self.initial
+        return self.has_initial and not is_empty and self.prepare_value(self.initial) == ""
+
     def get_bound_field(self, form: forms.BaseForm, field_name: str) -> InputBoundField:
         return InputBoundField(form, self, field_name)
 
@@ -91,14 +97,20 @@ class InputField(forms.Field):
         return value
 
     def prepare_value(self, value: Any) -> Any:
-        """What the widget shows for a Python or JSON value of the schema."""
+        """What the widget shows for a Python or JSON value of the schema.
+
+        "" for what it cannot show: a substitute would be posted back as the value.
+        """
         plain = to_plain(value)
+        if plain is MISSING:
+            return ""
         return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
 
     def describe(self, *, is_bound: bool) -> str:
         """The help text, with a note where something typed cannot be shown again."""
         default = _("Left empty, it becomes %(default)s.") % {"default": self.default_text} if self.default_text else ""
-        notes = [self.help_text, self.explain_format(), default, self.given_again if is_bound else ""]
+        hidden = _("Its value cannot be shown here; left empty, it stays as it is.") if self.hides_initial else ""
+        notes = [self.help_text, self.explain_format(), default, hidden, self.given_again if is_bound else ""]
         return " ".join(str(note) for note in notes if note)
 
     def explain_format(self) -> str:
@@ -113,7 +125,10 @@ class InputField(forms.Field):
 
 
 class TextField(InputField):
-    """Text, and every type that JSON Schema calls a string. A browser's CRLF becomes the "\\n" that it was."""
+    """Text, and every type that JSON Schema calls a string.
+
+    Browsers post each end of a line as CRLF, which becomes "\\n". A text that was left alone stays what it was.
+    """
 
     widget: Any = widgets.TextInput
 
@@ -121,8 +136,17 @@ class TextField(InputField):
         super().__init__(**options)
         self.encoder = encoder
 
+    def clean(self, value: Any) -> Any:
+        if value == "" and isinstance(self.initial, str) and self.initial == "":
+            return ""  # an empty text that was there is no missing one
+        return super().clean(value)
+
     def parse(self, value: Any) -> Any:
-        return value.replace("\r\n", "\n") if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        text = _normalize_lines(value)
+        shown = self.prepare_value(self.initial) if self.has_initial else None
+        return shown if isinstance(shown, str) and _normalize_lines(shown) == text else text
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, bytes):
@@ -130,7 +154,7 @@ class TextField(InputField):
             try:
                 return encoded.decode("utf-8")
             except UnicodeDecodeError:
-                return ""  # an input cannot show it, and a substitute would be posted back as the value
+                return ""
         return super().prepare_value(value)
 
 
@@ -220,11 +244,17 @@ class StructureField(InputField):
         return value
 
 
+def _normalize_lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def to_plain(value: Any) -> Any:
-    """A Python value as plain JSON data; what cannot be shown as JSON is shown as its text."""
+    """A Python value as plain JSON data; MISSING if JSON cannot hold it, or if the project's code for that raises."""
     if isinstance(value, Promise):
         return str(value)
     try:
-        return to_jsonable_python(value, fallback=str)
-    except (PydanticSerializationError, ValueError):
-        return str(value)
+        plain = to_jsonable_python(value, by_alias=False, round_trip=True)
+        json.dumps(plain, ensure_ascii=False).encode()
+    except Exception:
+        return MISSING
+    return plain

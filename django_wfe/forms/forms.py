@@ -20,6 +20,7 @@ from django_wfe.engine.tracebacks import format_traceback, get_location, say_bri
 from django_wfe.forms.builder import LayoutBuilder
 from django_wfe.forms.declaration import GroupDeclaration, declare_form, has_upload
 from django_wfe.forms.fields import InputField
+from django_wfe.forms.fitting import read_limit
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node, locate
 from django_wfe.forms.structure import StructureChange, read_structure_change
 from django_wfe.forms.values import EMPTY
@@ -146,6 +147,7 @@ class InputForm(forms.Form):
             "layout": self.layout,
             "errors": self.non_field_errors(),
             "defects": self.defects,
+            "most_values": read_limit(),
             "structure_name": self.add_prefix(StructureChange.NAME),
         }
 
@@ -159,7 +161,8 @@ class InputForm(forms.Form):
         data = self.layout.read(self.cleaned_data)
         try:
             # As JSON, because that is what is stored: a strict schema accepts an ISO date in JSON only.
-            self.instance = self.schema.model_validate_json(to_json(data))
+            # By name too, as the engine reads it: a JSON input shows a nested model by the names of its fields.
+            self.instance = self.schema.model_validate_json(to_json(data), by_alias=True, by_name=True)
         except pydantic.ValidationError as error:
             self._place_errors(hide_secrets(error, self.schema, data), own_errors)
         except (Exception, SystemExit) as error:

@@ -71,18 +71,17 @@ def _check(value: Any) -> None:
     """Refuse NUL characters and too many levels."""
     level, depth = [value], 0
     while level:
-        if depth > MAX_DEPTH:
-            raise _too_deep()
         if any(isinstance(one, str) and "\0" in one for one in level):
             raise ValidationError(_("The text holds a NUL character, which cannot be stored. Remove it."), "nul")
-        level = [part for one in level for part in _list_parts(one)]
-        depth += 1
+        containers = [one for one in level if isinstance(one, (dict, list))]
+        depth += bool(containers)
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+        level = [part for one in containers for part in _list_parts(one)]
 
 
-def _list_parts(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return [*value.keys(), *value.values()]
-    return value if isinstance(value, list) else []
+def _list_parts(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return [*value.keys(), *value.values()] if isinstance(value, dict) else value
 
 
 def _too_deep() -> ValidationError:

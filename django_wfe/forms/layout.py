@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from django_wfe.forms.declaration import Declaration, ExtrasDeclaration, GroupDeclaration, ListDeclaration, Location
@@ -101,7 +102,16 @@ class Leaf(Node):
         value = cleaned.get(self.path, OMIT)
         if value is not EMPTY:
             return value
-        return None if self.declaration.facts.nullable else OMIT
+        is_none = self.declaration.facts.nullable and not self.bound.input_field.hides_initial
+        return None if is_none else OMIT
+
+    def read_shown(self) -> Any:
+        """The JSON value of what the input shows, or that itself if it cannot be read."""
+        shown = self.bound.value()
+        try:
+            return self.bound.field.clean(shown)
+        except ValidationError:
+            return shown
 
     def is_filled(self) -> bool:
         posted = self.bound.data
@@ -163,6 +173,7 @@ class ItemList(Node):
 
     `overflow` counts the posted items beyond the limit, which are not read. `optional` says that the list itself or
     something around it may be left out; `depth` counts the lists around it. `blank` is the item that JavaScript copies.
+    `is_refusing` says that one more item was asked for and does not fit.
     """
 
     template_name = "django_wfe/forms/list.html"
@@ -177,6 +188,7 @@ class ItemList(Node):
     overflow: int = 0
     given: bool = True
     focus_add: bool = False
+    is_refusing: bool = False
 
     @property
     def is_optional(self) -> bool:
@@ -211,8 +223,27 @@ class ItemList(Node):
         # An item without a value keeps its place, since pydantic counts the items in its error locations.
         return [None if (value := item.read(cleaned)) is OMIT else value for _key, item in self.items]
 
+    def read_shown(self) -> Any:
+        """The JSON value of what the inputs show, as typed where it cannot be read."""
+        cleaned = {}
+        for node in self.walk():
+            if isinstance(node, Leaf):
+                cleaned[node.path] = node.read_shown()
+            elif isinstance(node, (Group, ItemList)) and node.is_optional and node.is_filled():
+                node.given = True  # what was typed there must not be lost
+        return self.read(cleaned)
+
     def is_filled(self) -> bool:
         return len(self.items) > self.first_new_key or super().is_filled()
+
+
+def replace_node(root: Group, old: Node, new: Node) -> None:
+    """Puts a node into the place of another, wherever that is."""
+    for owner in root.walk():
+        if isinstance(owner, Group):
+            owner.children = [new if child is old else child for child in owner.children]
+        elif isinstance(owner, ItemList):
+            owner.items = [(key, new if item is old else item) for key, item in owner.items]
 
 
 def locate(root: Group, location: Location) -> tuple[Node, Location, str]:

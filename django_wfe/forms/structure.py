@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from django_wfe.forms.builder import LayoutBuilder
+from django_wfe.forms.fitting import Load, can_be_text, measure
 from django_wfe.forms.layout import Group, ItemList, Node, renumber
 
 Action = Literal["add", "remove", "nothing"]
@@ -24,14 +25,22 @@ class StructureChange:
         lists = [node for node in root.walk() if isinstance(node, ItemList)]
         for owner in lists:
             if self.action == "add" and owner.path == self.path:
-                self._add(owner, builder)
+                self._add(root, owner, builder)
             if self.action == "remove":
                 self._remove(owner, builder)
 
-    def _add(self, owner: ItemList, builder: LayoutBuilder) -> None:
-        if owner.is_full or len(owner.items) >= builder.form.max_list_items:
+    def _add(self, root: Group, owner: ItemList, builder: LayoutBuilder) -> None:
+        if owner.is_full:
             return
         item = builder.build_item(owner, owner.next_key)
+        is_long = len(owner.items) >= builder.form.max_list_items
+        if is_long or (measure(root) + measure(item) + Load(values=1)).is_too_much:
+            for node in item.walk():
+                builder.form.fields.pop(node.path, None)
+            owner.is_refusing = not can_be_text(owner)
+            if not owner.is_refusing:
+                _focus(builder.write_as_text(root, owner))
+            return
         owner.items.append((owner.next_key, item))
         owner.given = True
         renumber(owner)

@@ -16,6 +16,7 @@ from django_wfe.forms import widgets
 from django_wfe.forms.fields import InputField
 from django_wfe.forms.values import MISSING
 
+BASIC_DATE = re.compile(r"\d{8}", re.ASCII)
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?", re.ASCII)
 DAY = datetime.timedelta(days=1)
 MINUTE = datetime.timedelta(minutes=1)
@@ -25,7 +26,7 @@ Awareness = Literal["aware", "naive", "either"]
 class TemporalField(InputField):
     """A date, a time or both, as ISO 8601 writes them.
 
-    Bare digits are read as ISO 8601 has them, or refused: pydantic would take them for seconds since 1970.
+    Bare digits are refused, save for the eight of a date: pydantic would take them for seconds since 1970.
     """
 
     kind: type[datetime.date | datetime.time]
@@ -39,17 +40,15 @@ class TemporalField(InputField):
         typed = str(value).strip()
         if self.is_lenient and not self.widget.holds.fullmatch(typed):
             return value
-        try:
-            moment = self.kind.fromisoformat(typed)
-        except ValueError:
-            if NUMBER.fullmatch(typed):
-                params = {"value": typed, "example": self.example}
-                raise ValidationError(self.error_messages["digits"], code="digits", params=params) from None
-            return typed
-        return self.write_iso(moment)
+        written = self.write_iso(typed)
+        if written is None and NUMBER.fullmatch(typed):
+            params = {"value": typed, "example": self.example}
+            raise ValidationError(self.error_messages["digits"], code="digits", params=params)
+        return written or typed
 
-    def write_iso(self, moment: Any) -> str:
-        return str(moment.isoformat())
+    def write_iso(self, typed: str) -> str | None:
+        """The typed text in the form that pydantic reads, None if there is none or it needs no change."""
+        return None
 
     def prepare_value(self, value: Any) -> Any:
         value = _read_number(value, self.kind)
@@ -60,6 +59,10 @@ class DateField(TemporalField):
     widget = widgets.DateInput
     kind = datetime.date
     example = "2026-01-31"
+
+    def write_iso(self, typed: str) -> str | None:
+        moment = _read_moment(typed) if BASIC_DATE.fullmatch(typed) else None
+        return None if moment is None else moment.date().isoformat()
 
 
 class TimeField(TemporalField):
@@ -93,7 +96,11 @@ class DateTimeField(TemporalField):
             return self.awareness == "naive"
         return initial.tzinfo is None if initial is not None else not settings.USE_TZ
 
-    def write_iso(self, moment: datetime.datetime) -> str:
+    def write_iso(self, typed: str) -> str | None:
+        is_number = NUMBER.fullmatch(typed) and not BASIC_DATE.fullmatch(typed)
+        moment = None if is_number else _read_moment(typed)
+        if moment is None:
+            return None
         if moment.tzinfo is None and not self.is_naive:
             try:
                 moment = _localize(moment)

@@ -19,9 +19,13 @@
         if (!button || !button.closest("[data-wfe-form]") || event.defaultPrevented) {
             return;
         }
+        const list = button.closest("[data-wfe-list]");
+        if (button.matches("[data-wfe-add]") && !hasRoom(list)) {
+            return; // the server makes one text of the list
+        }
         event.preventDefault();
         if (button.matches("[data-wfe-add]")) {
-            addItem(button.closest("[data-wfe-list]"));
+            addItem(list);
         } else {
             removeItem(button.closest("[data-wfe-item]"));
         }
@@ -58,6 +62,20 @@
         const input = item.querySelector("input:not([type=hidden]), select, textarea");
         (input || item.querySelector("[data-wfe-add]") || addButtonOf(list)).focus();
         announce(list, item.querySelector("legend, label"));
+    }
+
+    /* Whether a form with one more item can still be sent. */
+    function hasRoom(list) {
+        if (itemsOf(list).children.length >= Number(list.dataset.wfeMostItems)) {
+            return false;
+        }
+        const form = list.closest("[data-wfe-form]");
+        const most = form.dataset.wfeMostValues;
+        if (most === undefined) {
+            return true;
+        }
+        const present = form.querySelectorAll("input, select, textarea").length;
+        return present + blankOf(list).content.querySelectorAll("input, select, textarea").length <= Number(most);
     }
 
     function removeItem(item) {

@@ -237,3 +237,19 @@ def test_without_a_script_half_a_date_is_told(open_page: Callable[..., Page]) ->
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".errorlist")).to_contain_text("valid date")
     expect(page.get_by_label("Due", exact=True)).to_have_value("31.12.")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_list_that_no_request_could_hold_becomes_one_text_with_all_that_was_typed(
+    open_page: Callable[..., Page], settings: Any, *, javascript: bool
+) -> None:
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 40 + 11
+    page = open_page("visit/", java_script_enabled=javascript)
+    page.get_by_role("button", name="Add Days").click()
+    page.get_by_label("Days 1").fill("2026-01-31")
+    page.get_by_role("button", name="Add Days").click()
+    text = page.get_by_label("Days", exact=True)
+    expect(text).to_have_value('[\n  "2026-01-31"\n]')
+    expect(text).to_be_focused()
+    text.fill('["2026-01-31", "2026-02-01"]')
+    assert save(page)["days"] == ["2026-01-31", "2026-02-01"]

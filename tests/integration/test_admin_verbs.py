@@ -144,7 +144,7 @@ def test_skip_refuses_what_is_no_json() -> None:
     job_id = start(Failing)
     response = act(job_id, "skip", result="{made")
     assert get_state(job_id) == "FAILED"
-    assert "Enter a valid JSON." in read_page(response).text
+    assert "This is not JSON" in read_page(response).text
 
 
 def test_skip_refuses_what_cannot_be_kept() -> None:
