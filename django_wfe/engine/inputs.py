@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, RootModel, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticSerializationError
+from pydantic_core.core_schema import ErrorType
 
 from django_wfe.encoding import encode
+from django_wfe.engine.given_times import settle_times
 
 
 def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
@@ -20,8 +22,7 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
         pydantic.ValidationError: where it does not fit the schema.
         NotEncodable: where it cannot be kept as JSON.
     """
-    given = encode(external_data, what)
-    model = load_input(schema, given)
+    model, given = read_given(schema, encode(external_data, what))
     try:
         written = encode(model.model_dump(mode="json", by_alias=False, round_trip=True), what)
         if load_input(schema, written) == model:
@@ -30,6 +31,26 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
         # The model does not read what it writes; the given form has just been read.
         return given
     return given
+
+
+def read_given(schema: type[BaseModel], given: str) -> tuple[BaseModel, str]:
+    """Give the model of what was given as JSON, and that JSON with the meaning of its times settled.
+
+    Every door passes through here, the forms included: what is taken, and what it means, is the same at each.
+
+    Raises:
+        pydantic.ValidationError: where it does not fit, or a time in it would have to be guessed.
+    """
+    settled, guessed = settle_times(schema, given)
+    if not guessed:
+        return load_input(schema, settled), settled
+    try:
+        load_input(schema, settled)
+        others = []
+    except ValidationError as error:
+        places = [details["loc"] for details in guessed]
+        others = [details for details in error.errors(include_url=False) if details["loc"] not in places]
+    raise ValidationError.from_exception_data(schema.__name__, [*guessed, *map(_keep_error, others)], "json")
 
 
 def load_input(schema: type[BaseModel], stored: str) -> BaseModel:
@@ -50,3 +71,10 @@ def list_values(model: BaseModel | None) -> Any:
         return model.root
     # No round trip: a field of type Json is to hold what its text says.
     return model.model_dump(mode="python", warnings=False)
+
+
+def _keep_error(details: Any) -> InitErrorDetails:
+    kind, context = details["type"], details.get("ctx", {})
+    if kind not in get_args(ErrorType):  # a validator's own
+        kind = PydanticCustomError(kind, details["msg"])
+    return {"type": kind, "loc": details["loc"], "input": details["input"], "ctx": context}

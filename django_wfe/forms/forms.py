@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails, to_json
 
+from django_wfe.engine.inputs import read_given
 from django_wfe.engine.tracebacks import say_briefly
 from django_wfe.forms.builder import LayoutBuilder
 from django_wfe.forms.declaration import GroupDeclaration, declare_form, has_upload
@@ -156,7 +157,7 @@ class InputForm(forms.Form):
         data = self.layout.read(self.cleaned_data)
         try:
             # As JSON, because that is what is stored: a strict schema accepts an ISO date in JSON only.
-            self.instance = self.schema.model_validate_json(to_json(data))
+            self.instance, _settled = read_given(self.schema, to_json(data).decode())
         except pydantic.ValidationError as error:
             self._place_errors(error, own_errors)
         except (Exception, SystemExit) as error:

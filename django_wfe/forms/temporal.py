@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_duration
 from django.utils.duration import duration_iso_string, duration_string
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.engine.given_times import read_moment
 from django_wfe.forms import widgets
 from django_wfe.forms.fields import InputField
 from django_wfe.forms.values import MISSING
@@ -54,9 +55,8 @@ class DateTimeField(InputField):
         return initial.tzinfo is None if initial is not None else not settings.USE_TZ
 
     def parse(self, value: Any) -> Any:
-        try:
-            moment = datetime.datetime.fromisoformat(str(value).strip())
-        except ValueError:
+        moment = read_moment(str(value))
+        if moment is None:
             return value
         if moment.tzinfo is None and not self.is_naive:
             try:
