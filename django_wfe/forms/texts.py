@@ -51,11 +51,11 @@ class TextReader:
         Raises:
             django.core.exceptions.ValidationError: no value can be made of it.
         """
-        if self.declaration.facts.type is bool:
+        if self.declaration.facts.type is bool or isinstance(self.field, BooleanField):
             # A checkbox posts nothing of the kind: its words are those of JSON.
             return TRUTHS.get(text.strip().lower(), text)
         if isinstance(self.field, UploadField):
             return text  # what the file would hold
-        if isinstance(self.field, BooleanField):
-            return TRUTHS.get(text.strip().lower(), text)
-        return self.field.clean(text)
+        value = self.field.clean(text)
+        # A browser turns each line break into CRLF, and the form turns it back; here there is nothing to turn back.
+        return text if self.takes_text else value

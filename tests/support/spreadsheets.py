@@ -13,6 +13,11 @@ from pydantic import BaseModel
 from django_wfe.engine.lifecycle import StartRow
 from django_wfe.spreadsheets import Columns, ReadFile, read_file
 
+STRINGS = (
+    b'<Relationship Id="rIdS" Target="sharedStrings.xml" '
+    b'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"/>'
+)
+
 
 def open_file(name: str, content: str | bytes, schema: type[BaseModel] | None) -> ReadFile:
     """Read a file for a schema."""
@@ -43,7 +48,7 @@ def write_package(parts: Mapping[str, bytes], *, compression: int = zipfile.ZIP_
     with zipfile.ZipFile(stream, "w", compression) as package:
         for name in base.namelist():
             if name not in parts:
-                package.writestr(name, base.read(name))
+                package.writestr(name, base.read(name).replace(b"</Relationships>", STRINGS + b"</Relationships>"))
         for name, content in parts.items():
             package.writestr(name, content)
     return stream.getvalue()
