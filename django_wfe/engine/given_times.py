@@ -90,7 +90,7 @@ class _Walk:
         elif kind == "definition-ref":
             return self.settle(self._definitions[core["schema_ref"]], value, place, **state)
         elif kind == "default":
-            state = {**state, "naive": state.get("naive") or _holds_naive(core.get("default"))}
+            state = {**state, "naive": state.get("naive") or functools.partial(_has_naive_default, core)}
         elif kind in _LENIENT:
             state = {**state, "lenient": True}
         if kind in _OPAQUE or value is None:
@@ -180,8 +180,7 @@ class _Walk:
         moment = read_moment(value)
         if moment is None:
             return self._refuse_number(core, value, place, state)
-        is_wanted = constraint == "aware" or (constraint is None and django_settings.USE_TZ and not state.get("naive"))
-        if moment.tzinfo is None and is_wanted:
+        if moment.tzinfo is None and (constraint == "aware" or (constraint is None and _is_zoned(state))):
             localized = find_localized(moment)
             if localized is None:
                 message = _(
@@ -272,6 +271,21 @@ def _may_hold(core: Any, value: Any) -> bool:
     if isinstance(value, dict):
         return bool({"values_schema", "fields"} & core.keys()) or core.get("type") in ("model", "dataclass")
     return isinstance(value, list) and "items_schema" in core
+
+
+def _is_zoned(state: dict[str, Any]) -> bool:
+    has_naive_default = state.get("naive")
+    return django_settings.USE_TZ and not (has_naive_default is not None and has_naive_default())
+
+
+def _has_naive_default(core: Any) -> bool:
+    """Tell whether a field's default is a moment without an offset, or holds one."""
+    if "default_factory" not in core or core.get("default_factory_takes_data"):
+        return _holds_naive(core.get("default"))
+    try:
+        return _holds_naive(core["default_factory"]())
+    except Exception:
+        return False  # it is code of the project, and is not needed: a value is given
 
 
 def _holds_naive(value: Any, depth: int = 4) -> bool:

@@ -21,8 +21,8 @@ CHUNK = 65_536
 MAX_TOKEN = 1_000_000
 """How many bytes one tag of XML may take."""
 
-MAX_TAGS = 4_000_000
-"""How many tags are read of a workbook, which is a matter of seconds."""
+MAX_TAGS = 2_000_000
+"""How many tags are read of a workbook, each when it opens and when it closes: a matter of seconds."""
 
 MAX_NESTING = 50
 MAX_CELL_TEXT = 32_767

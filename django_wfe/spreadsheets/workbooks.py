@@ -200,6 +200,8 @@ class _SheetReader:
             self._lines.append(self._line)
 
     def _close_cell(self) -> None:
+        if self._value is None and not self._has_formula and not self._pieces:
+            return  # of these there may be millions, which only have a colour
         cell = self._build_cell(name_place(self._column, self._line.number))
         if cell is None:
             return

@@ -135,6 +135,15 @@ def test_a_field_without_offsets_stays_so() -> None:
         assert give(model, given) == model()
 
 
+def test_a_field_whose_factory_makes_moments_without_offsets_stays_so() -> None:
+    def fail() -> Moment:
+        raise RuntimeError("no clock")
+
+    for factory, is_naive in ((lambda: Moment(2026, 1, 1), True), (lambda: EPOCH, False), (fail, False)):
+        model = create_model("Made", value=(Moment, Field(default_factory=factory)))
+        assert (give(model, {"value": "2026-01-31T08:30"}).value.tzinfo is None) == is_naive
+
+
 def test_without_time_zones_a_moment_stays_as_it_was_given() -> None:
     with override_settings(USE_TZ=False):
         assert give(build(Moment), {"value": "2026-01-31T08:30"}).value == Moment(2026, 1, 31, 8, 30)
