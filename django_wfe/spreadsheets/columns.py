@@ -46,17 +46,16 @@ class Columns:
         """Look at the names of columns, by their number.
 
         Raises:
-            UnreadableFile: one is there twice, too long or too deep, or says again what another says.
+            UnreadableFile: one is there twice, is too long, or says again what another says.
         """
         seen: dict[Place, str] = {}
         for cell in names.values():
             if cell.refusal:
                 raise UnreadableFile(_("The name of a column, %(cell)s, cannot be read: %(reason)s.") % _describe(cell))
             name = cell.text.strip()
-            is_too_deep = name.count(".") > MAX_DEPTH and self._find(name) not in self._readers
-            if len(name) > MAX_NAME_LENGTH or is_too_deep:
+            if len(name) > MAX_NAME_LENGTH:
                 raise UnreadableFile(
-                    _("The name of a column, %(cell)s, is too long or has too many dots: “%(name)s…”.")
+                    _("The name of a column, %(cell)s, is too long: “%(name)s…”.")
                     % {"cell": cell.place, "name": name[:40]}
                 )
             found = self._find(name)
@@ -133,7 +132,9 @@ class Columns:
     def _find(self, name: str) -> Place:
         """Give the way into the values that a column's name means."""
         name = self._strip_prefix(name)
-        return (name,) if (name,) in self._readers else tuple(name.split("."))
+        # What is deeper than any field is one name, which no field has.
+        is_whole = (name,) in self._readers or name.count(".") > MAX_DEPTH
+        return (name,) if is_whole else tuple(name.split("."))
 
     def _strip_prefix(self, name: str) -> str:
         return name if (PREFIX.rstrip("."),) in self._readers else name.removeprefix(PREFIX)
