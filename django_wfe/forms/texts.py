@@ -12,7 +12,7 @@ from django_wfe.forms.declaration import Declaration, GroupDeclaration, ListDecl
 from django_wfe.forms.documents import JsonField, UploadField, is_secret
 from django_wfe.forms.factory import make_field
 from django_wfe.forms.fields import BooleanField, InputField, TextField
-from django_wfe.forms.temporal import DateTimeField
+from django_wfe.forms.temporal import DateField, DateTimeField, TimeField
 
 TRUTHS = {"true": True, "false": False}
 
@@ -55,8 +55,8 @@ class TextReader:
         if self.declaration.facts.type is bool or isinstance(self.field, BooleanField):
             # A checkbox posts nothing of the kind: its words are those of JSON.
             return TRUTHS.get(text.strip().lower(), text)
-        if isinstance(self.field, (UploadField, DateTimeField)):
-            return text  # what the file would hold; a moment whose time zone is settled for all doors in one place
+        if isinstance(self.field, (UploadField, DateField, DateTimeField, TimeField)):
+            return text  # what the file would hold; a time, whose meaning is settled for all doors in one place
         value = self.field.clean(text)
         # A browser turns each line break into CRLF, and the form turns it back; here there is nothing to turn back.
         return text if self.takes_text else value

@@ -286,6 +286,8 @@ MOMENT = datetime.datetime(2026, 7, 1, 12, 30, 15, tzinfo=datetime.UTC)
 SCALARS = [
     _field("text", str, "two words", 5),
     _field("long text", Annotated[str, Field(json_schema_extra={"format": "textarea"})], "one\ntwo", None),
+    _field("text of other line ends", str, "one\r\ntwo\rthree\n", 5),
+    _field("empty text", str | None, "", 5),
     _field("text or none", str | None, None, 5),
     _field("integer", int, 42, "forty"),
     _field("big integer", int, 2**70, "1.5"),
@@ -357,6 +359,7 @@ SECRETS = [
 COLLECTIONS = [
     _field("list", list[int], [3, 1, 3], ["x"]),
     _field("bare list", list, [1, "a", None], "x"),
+    _field("list of empty texts", list[str], ["", "a", ""], "x"),
     _field("list of lists", list[list[int]], [[1, 2], [], [3]], [["x"]]),
     _field("list or none", list[str] | None, None, "x"),
     _field("list of enums", list[Colour], [Colour.BLUE, Colour.RED, Colour.BLUE], ["green"]),
@@ -385,6 +388,7 @@ NESTED = [
     _field("model or none", Address | None, None, {"city": "Bonn"}),
     _field("deep model", Person, Person(name="A", home=Address(street="Side Street")), {"name": "A", "home": 5}),
     _field("list of models", list[Address], [Address(street="A"), Address(street="B")], [{}]),
+    _field("dict of aliased models", dict[str, Aliased], {"a": Aliased(theCount=5)}, {"a": {"theCount": "x"}}),
     _field("dict of models", dict[str, Address], {"a": Address(street="A")}, {"a": {}}),
     _field("dataclass", Plain, Plain("a", 2), {"count": 1}),
     _field("pydantic dataclass", Checked, Checked("a", 2), {"name": "a", "count": -1}),

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.duration import duration_iso_string
+from openpyxl.utils.escape import escape
 from pydantic import BaseModel
 
 from django_wfe.forms.declaration import GroupDeclaration, declare_form
@@ -66,8 +68,12 @@ def _write(group: GroupDeclaration, data: dict[str, Any], prefix: str, *, exactl
             yield from _write(child, value, f"{column}.", exactly=exactly)
             continue
         reader = TextReader(child)
-        is_text = isinstance(value, str) and not reader.takes_json
-        text = "" if value is None else value if is_text else json.dumps(value, ensure_ascii=False)
+        written = "" if value is None else json.dumps(value, ensure_ascii=False)
+        # Of a text, the one that is read as it: some columns take JSON.
+        texts = [value, written] if isinstance(value, str) else [written]
+        text = next((text for text in texts if text and _read(reader, text) == value), texts[0])
+        if child.facts.type is datetime.timedelta and not isinstance(value, str) and not exactly:
+            text = duration_iso_string(datetime.timedelta(seconds=value))
         if exactly and not _is_said(reader, text, value):
             raise NotSayableError
         yield column, text
@@ -77,13 +83,18 @@ def _write(group: GroupDeclaration, data: dict[str, Any], prefix: str, *, exactl
         yield f"{prefix}{name}", str(value)
 
 
+def _read(reader: TextReader, text: str) -> Any:
+    try:
+        return reader.read(text)
+    except ValidationError:
+        return MISSING
+
+
 def _is_said(reader: TextReader, text: str, value: Any) -> bool:
     if value is None:
         return reader.declaration.facts.nullable
-    try:
-        return type(reader.read(text)) is type(value)
-    except ValidationError:
-        return True  # refused where it is read, as it should be
+    read = _read(reader, text)
+    return read is MISSING or type(read) is type(value)  # refused where it is read, as it should be
 
 
 def _find_native(instance: BaseModel | None, name: str, text: str) -> Any:
@@ -96,4 +107,4 @@ def _find_native(instance: BaseModel | None, name: str, text: str) -> Any:
         and not getattr(value, "microsecond", 0) % 1000
     ):
         return value
-    return text or None
+    return escape(text) if text else None
