@@ -35,8 +35,9 @@ class Columns:
         self._readers: dict[Place, TextReader] = {}
         self._first_names: dict[Place, Place] = {}
         for place, first, found in _walk_names(self._root):
-            self._readers[place] = TextReader(found)
             self._first_names[place] = first
+            if place == first:
+                self._readers[place] = TextReader(found)
 
     def list_columns(self) -> list[Column]:
         """Give the columns of the fields, those of nested models included, lists as one column each."""
@@ -58,8 +59,7 @@ class Columns:
                     _("The name of a column, %(cell)s, is too long: “%(name)s…”.")
                     % {"cell": cell.place, "name": name[:40]}
                 )
-            found = self._find(name)
-            place = ("", KEY) if name == KEY else self._first_names.get(found, found)
+            place = ("", KEY) if name == KEY else self._find(name)
             for other, other_name in seen.items():
                 shorter = min(len(place), len(other))
                 if place[:shorter] == other[:shorter]:
@@ -83,9 +83,8 @@ class Columns:
         """Give what a row brings along as texts by name, with secrets covered."""
         described = []
         for place, value in _flatten(row.values):
-            reader = next(
-                (self._readers[place[:end]] for end in range(len(place), 0, -1) if place[:end] in self._readers), None
-            )
+            found = (self._first_names.get(place[:end]) for end in range(len(place), 0, -1))
+            reader = next((self._readers[first] for first in found if first is not None), None)
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             described.append((".".join(place), COVERED if reader is not None and reader.is_secret else text))
         return described
@@ -97,11 +96,11 @@ class Columns:
         key = None
         for number, cell in line.cells.items():
             try:
-                if cell.refusal:
-                    raise ValidationError(cell.refusal)
                 if number not in names:
-                    raise ValidationError(_("its column has no name in the first row"))
+                    raise ValidationError(cell.refusal or _("its column has no name in the first row"))
                 name = names[number].text.strip()
+                if cell.refusal:
+                    raise ValidationError(_("it cannot be read") if self._is_secret(name) else cell.refusal)
                 if name == KEY:
                     key = _take_text(cell)
                 else:
@@ -121,6 +120,10 @@ class Columns:
             return StartRow(number, None, values, (_("key: give a text."),))
         return StartRow(number, str(key), values)
 
+    def _is_secret(self, name: str) -> bool:
+        reader = self._readers.get(self._find(name))
+        return reader is not None and reader.is_secret
+
     def _put(self, values: dict[str, Any], name: str, cell: Cell) -> None:
         place = self._find(name)
         reader = self._readers.get(place)
@@ -130,14 +133,16 @@ class Columns:
         owner[place[-1]] = _take_text(cell) if reader is None else _read(reader, cell)
 
     def _find(self, name: str) -> Place:
-        """Give the way into the values that a column's name means."""
+        """Give the way into the values that a column's name means, by the first name of each field."""
         name = self._strip_prefix(name)
         # What is deeper than any field is one name, which no field has.
-        is_whole = (name,) in self._readers or name.count(".") > MAX_DEPTH
-        return (name,) if is_whole else tuple(name.split("."))
+        is_whole = (name,) in self._first_names or name.count(".") > MAX_DEPTH
+        place = (name,) if is_whole else tuple(name.split("."))
+        known = next((end for end in range(len(place), 0, -1) if place[:end] in self._first_names), 0)
+        return (*self._first_names.get(place[:known], ()), *place[known:])
 
     def _strip_prefix(self, name: str) -> str:
-        return name if (PREFIX.rstrip("."),) in self._readers else name.removeprefix(PREFIX)
+        return name if (PREFIX.rstrip("."),) in self._first_names else name.removeprefix(PREFIX)
 
 
 def _read(reader: TextReader, cell: Cell) -> Any:

@@ -231,11 +231,20 @@ def test_a_field_goes_by_its_alias_and_its_name() -> None:
         dotted: str = Field("", alias="a.b")
 
     rows = read("a.csv", "theCount,a.b\n5,x\n", Named) + read("a.csv", "count,dotted\n5,x\n", Named)
-    assert [row.values for row in rows] == [{"theCount": 5, "a.b": "x"}, {"count": 5, "dotted": "x"}]
+    assert [row.values for row in rows] == [{"theCount": 5, "a.b": "x"}] * 2
     assert Columns(Named).list_unknown(rows) == []
     assert [column.name for column in Columns(Named).list_columns()] == ["theCount", "a.b"]
     with pytest.raises(UnreadableFile, match="“count” is there twice"):
         read("a.csv", "theCount,count\n5,6\n", Named)
+
+
+def test_columns_of_one_group_go_together_by_whichever_name() -> None:
+    class Outer(BaseModel):
+        where: Where = Field(alias="place")
+
+    [row] = read("a.csv", "place.when,where.floor,where.flor\nnow,1,2\n", Outer)
+    assert row.values == {"place": {"when": "now", "floor": 1, "flor": "2"}}
+    assert Columns(Outer).list_unknown([row]) == ["place.flor"]
 
 
 def test_what_a_model_takes_besides_its_fields_is_text() -> None:

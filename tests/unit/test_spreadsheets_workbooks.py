@@ -175,6 +175,14 @@ def test_a_cell_that_does_not_show_what_it_holds_is_refused_by_its_name(
     assert row.values == {}
 
 
+def test_what_is_said_of_a_secret_does_not_quote_it() -> None:
+    def change(sheet: Any) -> None:
+        sheet["A2"].number_format = "0"
+
+    [row] = read("a.xlsx", write_workbook(["secret_code"], [1234.5], change=change), AskOrder.UserInputSchema)
+    assert row.errors == ("A2: it cannot be read.",)
+
+
 @pytest.mark.parametrize("column", ["day", "moment", "aware", "naive", "clock"])
 def test_the_serial_number_of_a_day_is_no_day(column: str) -> None:
     row = read_cell(column, 46053)
