@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,9 @@ from django.utils.translation import gettext as _
 
 from django_wfe.spreadsheets.bounds import MAX_CELLS, MAX_CELLS_OF_ROW, Meter, UnreadableFile
 from django_wfe.spreadsheets.columns import count_values
+
+SURE_LENGTH = 15
+"""So many digits are always kept."""
 
 
 def read_json(content: bytes) -> list[Mapping[str, Any]]:
@@ -64,7 +68,11 @@ def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read_float(text: str) -> float:
     number = float(text)
-    if len(text) > 15 and Decimal(repr(number)) != Decimal(text):  # so many digits are always kept
+    try:
+        is_kept = len(text) <= SURE_LENGTH or Decimal(repr(number)) == Decimal(text)
+    except ArithmeticError:  # an exponent that nobody can count with
+        is_kept = False
+    if not (is_kept and math.isfinite(number)):
         raise ValueError(_("%(number)s has more digits than a number keeps; write it as text") % {"number": text[:60]})
     return number
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -32,6 +33,12 @@ OPENED, CLOSED = "opened", "closed"
 Event = tuple[str, str, dict[str, str], str]
 """OPENED, a tag and its attributes; or CLOSED, a tag and the text since the last tag. Names without their namespace."""
 
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, expat.ExpatError),
+    *(EOFError, OSError, ValueError, LookupError, NotImplementedError, RuntimeError),
+)
+"""What the packages raise for damaged ZIP and XML."""
+
 
 class Package:
     """The parts of a workbook. All that is read of it counts against one bound."""
@@ -39,7 +46,7 @@ class Package:
     def __init__(self, content: bytes) -> None:
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(content))
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        except _DAMAGED as error:
             raise _build_unreadable(type(error).__name__) from None
         self._left = MAX_UNPACKED_BYTES
         self._tags_left = MAX_TAGS
@@ -72,7 +79,7 @@ class Package:
         try:
             with self._archive.open(entry) as stream:
                 yield from self._parse(stream)
-        except (zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, OSError, NotImplementedError) as error:
+        except _DAMAGED as error:
             raise _build_unreadable(type(error).__name__) from None
 
     def _parse(self, stream: IO[bytes]) -> Iterator[Event]:

@@ -99,6 +99,8 @@ def test_json_is_taken_as_it_is_whatever_the_order_of_its_names() -> None:
         ("a.json", '[{"a": NaN}]', "no JSON"),
         ("a.json", '[{"a": 1, "b": {"c": 1, "c": 2}}]', "“c” is there twice"),
         ("a.json", '[{"a": 12345678901234567890.25}]', "has more digits than a number keeps"),
+        ("a.json", '[{"a": 1e999}]', "has more digits than a number keeps"),
+        ("a.json", '[{"a": 0e99999999999999999999}]', "has more digits than a number keeps"),
         ("a.json", "[" * 100_000, "nested too deeply"),
         ("a.json", "[]", "no rows"),
         ("a.json", json.dumps([{"a": [0] * 10_001}]), "Object 1 holds more than 10,000 values"),
