@@ -48,13 +48,6 @@ def settle_times(schema: type[BaseModel], given: str) -> tuple[str, list[InitErr
     return dump(walk.settle(_get_core(schema), json.loads(given), ())), walk.errors
 
 
-def find_localized(moment: datetime) -> datetime | None:
-    """Give a moment without an offset in Django's current time zone, or None if it is there twice or not at all."""
-    zone = timezone.get_current_timezone()
-    earlier, later = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    return earlier if earlier.utcoffset() == later.utcoffset() else None
-
-
 def read_moment(value: Any) -> datetime | None:
     """Give the moment that a text shows, or None if it shows none, or just a number."""
     if not isinstance(value, str):
@@ -181,7 +174,7 @@ class _Walk:
         if moment is None:
             return self._refuse_number(core, value, place, state)
         if moment.tzinfo is None and (constraint == "aware" or (constraint is None and _is_zoned(state))):
-            localized = find_localized(moment)
+            localized = _find_localized(moment)
             if localized is None:
                 message = _(
                     "This time is there twice, or not at all, where clocks are changed. Add its offset from UTC."
@@ -245,6 +238,13 @@ def _has_times(schema: type[BaseModel]) -> bool:
 def _get_core(schema: type[BaseModel]) -> Any:
     schema.model_rebuild()  # does nothing where the model is complete
     return schema.__pydantic_core_schema__
+
+
+def _find_localized(moment: datetime) -> datetime | None:
+    """Give a moment without an offset in Django's current time zone, or None if it is there twice or not at all."""
+    zone = timezone.get_current_timezone()
+    earlier, later = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    return earlier if earlier.utcoffset() == later.utcoffset() else None
 
 
 def _list_paths(name: Any, alias: Any) -> Iterator[Place]:
