@@ -4,7 +4,7 @@ import datetime
 from datetime import timedelta
 from decimal import Decimal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, Field, SecretStr
 
 from django_wfe import steps, workflows
 from tests.workflows import Ask, Done
@@ -63,3 +63,20 @@ class Guarded(workflows.Workflow):
 
     groups = ("auditors",)
     DIGRAPH = {steps.__start__: [AskAtOnce], AskAtOnce: [Done]}
+
+
+class AskMoments(steps.Step):
+    """Asks when."""
+
+    class UserInputSchema(BaseModel):
+        at: datetime.datetime
+        aware: AwareDatetime
+
+    def execute(self, _input=None, external_input=None):
+        return external_input
+
+
+class Dating(workflows.Workflow):
+    """Asks for moments at once."""
+
+    DIGRAPH = {steps.__start__: [AskMoments]}

@@ -19,17 +19,24 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from django_wfe.admin.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.history import log_starts
-from django_wfe.admin.start_columns import Columns
-from django_wfe.admin.start_files import MAX_BYTES, UnreadableFile, list_formats, read_rows
 from django_wfe.admin.starting import explain_no_start, find_startable
-from django_wfe.engine.lifecycle import PlannedRow, Source, StartRow, get_first_node, plan_starts, start_many
+from django_wfe.engine.lifecycle import (
+    PlannedRow,
+    Source,
+    StartRow,
+    get_first_node,
+    get_first_schema,
+    plan_starts,
+    start_many,
+)
 from django_wfe.engine.rights import has_permission
 from django_wfe.engine.starting_many import MAX_ROWS
-from django_wfe.exceptions import PermissionRequired, WFEException
+from django_wfe.exceptions import CodeNotLoaded, PermissionRequired, WFEException
 from django_wfe.graph import Node
 from django_wfe.models import Workflow
 from django_wfe.sealing import seal_places, unseal
 from django_wfe.secret_places import SecretPlaces
+from django_wfe.spreadsheets import MAX_BYTES, Column, Columns, UnreadableFile, list_formats, read_file
 
 LISTED = 100
 SALT = "django_wfe.start_many"
@@ -97,15 +104,22 @@ def show_start_many(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflo
             raise PermissionDenied from error
         except (UnreadableFile, WFEException) as error:
             form.add_error("file", str(error))
-    return _render(admin, request, workflow, form, node=node, columns=Columns(node.input_schema).list_columns())
+    return _render(admin, request, workflow, form, node=node, columns=_list_columns(workflow))
+
+
+def _list_columns(workflow: Workflow) -> list[Column]:
+    try:
+        return Columns(get_first_schema(workflow)).list_columns()
+    except CodeNotLoaded:
+        return []  # said for the file: without the code nothing can be started from one
 
 
 def _preview(
     admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, node: Node, form: FileForm
 ) -> HttpResponseBase:
-    columns, upload = Columns(node.input_schema), form.cleaned_data["file"]
-    rows = read_rows(upload, columns)
-    plan = Preview.sort(plan_starts(workflow, rows, actor=request.user), columns.list_unknown(rows))
+    columns, upload = Columns(get_first_schema(workflow)), form.cleaned_data["file"]
+    found = read_file(upload, columns)
+    plan = Preview.sort(plan_starts(workflow, found.rows, actor=request.user), columns.list_unknown(found.rows))
     return _render(
         admin,
         request,
@@ -114,6 +128,7 @@ def _preview(
         node=node,
         preview=plan,
         file_name=upload.name,
+        sheet=found.sheet,
         listed=LISTED,
         listed_slice=f":{LISTED}",
         start_listed=[(item, columns.describe_values(item.row)) for item in plan.start[:LISTED]],

@@ -6,14 +6,16 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, RootModel, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticSerializationError
+from pydantic_core.core_schema import ErrorType
 
 from django_wfe.encoding import dump, encode
 from django_wfe.engine.database_trouble import explain_database_error
+from django_wfe.engine.given_times import settle_times
 from django_wfe.engine.invalid_input import hide_secrets
 from django_wfe.exceptions import InputCheckFailed, NotEncodable, WFEException
 from django_wfe.sealing import MARK, holds_mark, holds_sealed, seal_places, unseal
@@ -44,10 +46,31 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
             % {"what": what, "name": MARK}
         )
     with _telling_of_own_code(schema):
-        model = load_input(schema, given)
+        model, given = read_given(schema, given)
         kept = _choose_form(schema, model, given, what)
     places = find_secret_places(schema)
     return dump(seal_places(json.loads(kept), places)) if places else kept
+
+
+def read_given(schema: type[BaseModel], given: str) -> tuple[BaseModel, str]:
+    """Give the model of what was given as JSON, and that JSON with the meaning of its times settled.
+
+    Every door passes through here, the forms included: what is taken, and what it means, is the same at each.
+
+    Raises:
+        pydantic.ValidationError: where it does not fit, or a time in it would have to be guessed.
+    """
+    settled, guessed = settle_times(schema, given)
+    if not guessed:
+        return load_input(schema, settled), settled
+    try:
+        load_input(schema, settled)
+        others = []
+    except ValidationError as error:
+        places = [details["loc"] for details in guessed]
+        others = [details for details in error.errors(include_url=False) if details["loc"] not in places]
+    told = ValidationError.from_exception_data(schema.__name__, [*guessed, *map(_keep_error, others)], "json")
+    raise hide_secrets(told, schema, json.loads(given))
 
 
 def load_input(schema: type[BaseModel], stored: str) -> BaseModel:
@@ -104,3 +127,10 @@ def _telling_of_own_code(schema: type[BaseModel]) -> Iterator[None]:
             _("The input could not be checked: the code of %(schema)s raised %(error)s. The server's log has more.")
             % {"schema": dotted_path(schema), "error": type(error).__name__}
         ) from error
+
+
+def _keep_error(details: Any) -> InitErrorDetails:
+    kind, context = details["type"], details.get("ctx", {})
+    if kind not in get_args(ErrorType):  # a validator's own
+        kind = PydanticCustomError(kind, details["msg"])
+    return {"type": kind, "loc": details["loc"], "input": details["input"], "ctx": context}

@@ -25,7 +25,14 @@ from django_wfe.engine.inbox import (
 from django_wfe.engine.providing import OpenQuestion, get_open_question, provide_external_input
 from django_wfe.engine.rotating import Rotation, rotate_secrets
 from django_wfe.engine.starting import NOT_GIVEN, Started, find_workflow, run_job_here, start_job
-from django_wfe.engine.starting_many import PlannedRow, StartRow, get_first_node, plan_starts, start_many
+from django_wfe.engine.starting_many import (
+    PlannedRow,
+    StartRow,
+    get_first_node,
+    get_first_schema,
+    plan_starts,
+    start_many,
+)
 from django_wfe.engine.verbs import (
     UNCHANGED,
     VERBS,
@@ -69,6 +76,7 @@ __all__ = [
     "get_claim",
     "get_due",
     "get_first_node",
+    "get_first_schema",
     "get_open_question",
     "list_verbs",
     "list_waiting",

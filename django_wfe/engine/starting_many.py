@@ -38,11 +38,15 @@ Outcome = Literal["start", "known", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class StartRow:
-    """A Job to start. ``number`` says which row of the source it is; ``key`` is None where it has none."""
+    """A Job to start. ``number`` says which row of the source it is; ``key`` is None where it has none.
+
+    ``errors`` say why the source could not be read at this row: no Job is started then.
+    """
 
     number: int
     key: str | None
     values: dict[str, Any]
+    errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,17 @@ def get_first_node(workflow: Workflow) -> Node:
     return describe_today(node, step_class) if has_input(step_class) else node
 
 
+def get_first_schema(workflow: Workflow) -> type[BaseModel] | None:
+    """Give the model that a row's values are the input for, or None where the first step asks for nothing.
+
+    Raises:
+        CodeNotLoaded: this process lacks the first step's code.
+        WorkflowDeleted, InvalidWorkflow: no Job of it can start.
+    """
+    step_class = _load_asking(get_first_node(workflow))
+    return step_class.UserInputSchema if step_class is not None else None
+
+
 def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -> list[PlannedRow]:
     """Say of each row what would become of it. Changes nothing.
 
@@ -99,7 +114,9 @@ def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -
     planned = []
     for row in rows:
         first = seen.setdefault(row.key, row.number) if row.key else row.number
-        if first != row.number:
+        if row.errors:
+            planned.append(PlannedRow(row, "refused", errors=row.errors[:ERRORS_KEPT]))
+        elif first != row.number:
             planned.append(
                 PlannedRow(row, "refused", errors=(_("key: row %(row)s has the same key.") % {"row": first},))
             )
@@ -154,9 +171,14 @@ def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> type[S
         )
     require_permission(actor, START_JOBS)
     node = get_first_node(workflow)
+    if node.asks_input:
+        require_permission(actor, "django_wfe.provide_input_job")
+    return _load_asking(node)
+
+
+def _load_asking(node: Node) -> type[Step] | None:
     if not node.asks_input:
         return None
-    require_permission(actor, "django_wfe.provide_input_job")
     step_class = load_node(node.path)
     if not has_input(step_class):
         raise CodeNotLoaded(

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails, to_json
 
+from django_wfe.engine.inputs import read_given
 from django_wfe.engine.invalid_input import hide_secrets
 from django_wfe.engine.tracebacks import format_traceback, get_location, say_briefly
 from django_wfe.forms.builder import LayoutBuilder
@@ -161,8 +162,7 @@ class InputForm(forms.Form):
         data = self.layout.read(self.cleaned_data)
         try:
             # As JSON, because that is what is stored: a strict schema accepts an ISO date in JSON only.
-            # By name too, as the engine reads it: a JSON input shows a nested model by the names of its fields.
-            self.instance = self.schema.model_validate_json(to_json(data), by_alias=True, by_name=True)
+            self.instance, _settled = read_given(self.schema, to_json(data).decode())
         except pydantic.ValidationError as error:
             self._place_errors(hide_secrets(error, self.schema, data), own_errors)
         except (Exception, SystemExit) as error:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import TypeAdapter
 from pydantic import ValidationError as PydanticValidationError
 
+from django_wfe.engine.given_times import read_moment
 from django_wfe.forms import widgets
 from django_wfe.forms.fields import InputField
 from django_wfe.forms.values import MISSING
@@ -97,8 +98,7 @@ class DateTimeField(TemporalField):
         return initial.tzinfo is None if initial is not None else not settings.USE_TZ
 
     def write_iso(self, typed: str) -> str | None:
-        is_number = NUMBER.fullmatch(typed) and not BASIC_DATE.fullmatch(typed)
-        moment = None if is_number else _read_moment(typed)
+        moment = read_moment(typed)
         if moment is None:
             return None
         if moment.tzinfo is None and not self.is_naive:

@@ -1,5 +1,6 @@
 """Starting many jobs from a file: the upload, the preview, the confirmation."""
 
+import datetime
 import io
 import json
 from typing import Any
@@ -14,13 +15,14 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from django_wfe.admin import starting_many
 from django_wfe.engine.lifecycle import start_job
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.models import Job, JobEvent, StepRun, Workflow
 from tests.console import describe_database, list_messages, read_page, record, sign_in
-from tests.inbox_workflows import Guarded, Numbering, Ordering
+from tests.inbox_workflows import Dating, Guarded, Numbering, Ordering
 from tests.workflows import Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -116,6 +118,45 @@ def test_json_and_workbooks_are_read_too(ann: Client) -> None:
         ("Ada", "Uster", 1),
         ("Bob", "Bern", 0),
     ]
+
+
+def test_what_a_file_does_not_show_is_told_before_anything_is_started(ann: Client) -> None:
+    ordering, numbering = record(Ordering), record(Numbering)
+    preview = upload(ann, ordering, "customer,address.city,address.citty,lines\nAda,Uster,x,\nBob,Bern,y,[1\n")
+    page = read_page(preview)
+    assert read_rows(preview) == {2: "start", 3: "refused"}
+    assert "does not ask for these columns: address.citty" in page.text
+    assert "D3: This is not JSON" in page.text
+    book, stream = openpyxl.Workbook(), io.BytesIO()
+    book.active.append(["key", "some_data"])
+    book.active.append(["#N/A", 1])
+    book.active.append(["a", "=1+1"])
+    book.active.append(["b", 2, "more"])
+    book.active.append(["c", 3])
+    book.active.title = "Now"
+    book.create_sheet("Then")
+    book.save(stream)
+    preview = upload(ann, numbering, stream.getvalue(), "a.xlsx")
+    page = read_page(preview)
+    assert read_rows(preview) == {2: "refused", 3: "refused", 4: "refused", 5: "start"}
+    for told in ("a.xlsx, sheet “Now”", "A2: it is the error #N/A", "B3: its formula", "C4: its column has no name"):
+        assert told in page.text
+    confirm(ann, numbering, preview)
+    assert list(Job.objects.values_list("key", flat=True)) == ["c"]
+
+
+def test_a_moment_of_a_file_is_in_the_time_zone_of_the_person(ann: Client) -> None:
+    dating = record(Dating)
+    confirm(ann, dating, upload(ann, dating, "at,aware\n2026-01-31T08:30,20260131\n"))
+    refused = upload(ann, dating, "at,aware\n46053,2026-01-31\n2026-01-31,46053.5\n2026-01-31,2026-01-31\n")
+    assert read_rows(refused) == {2: "refused", 3: "refused", 4: "start"}
+    assert "at: A number is no moment: write it as 2026-01-31T08:30." in read_page(refused).text
+    [given] = StepRun.objects.filter(number=1).values_list("external_data", flat=True)
+    zone = timezone.get_current_timezone()
+    assert {name: datetime.datetime.fromisoformat(text) for name, text in given.items()} == {
+        "at": datetime.datetime(2026, 1, 31, 8, 30, tzinfo=zone),
+        "aware": datetime.datetime(2026, 1, 31, tzinfo=zone),
+    }
 
 
 def test_a_workflow_that_asks_nothing_at_first_starts_from_keys(ann: Client) -> None:

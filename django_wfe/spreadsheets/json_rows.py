@@ -1,0 +1,47 @@
+"""Reading JSON: a list of objects, one for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from django_wfe.decoding import decode
+from django_wfe.spreadsheets.bounds import MAX_CELLS, MAX_CELLS_OF_ROW, Meter, UnreadableFile
+from django_wfe.spreadsheets.columns import count_values
+
+
+def read_json(content: bytes) -> list[Mapping[str, Any]]:
+    """Give the objects of a JSON file.
+
+    Raises:
+        UnreadableFile: it is no list of objects, or too much of it.
+    """
+    try:
+        data = decode(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise UnreadableFile(_("This is no UTF-8 text.")) from None
+    except RecursionError:
+        raise UnreadableFile(_("This JSON is nested too deeply.")) from None
+    except ValueError as error:
+        raise UnreadableFile(_("This is no JSON: %(reason)s.") % {"reason": error}) from None
+    if not isinstance(data, list) or not all(isinstance(row, Mapping) for row in data):
+        raise UnreadableFile(_("This JSON is no list of objects: write [{…}, {…}], an object for each job."))
+    meter, total = Meter(), 0
+    for number, row in enumerate(data, start=1):
+        meter.count_row()
+        count = count_values(row, MAX_CELLS_OF_ROW)
+        total += count
+        if count > MAX_CELLS_OF_ROW:
+            raise UnreadableFile(
+                _("Object %(number)s holds more than %(limit)s values.")
+                % {"number": number, "limit": number_format(MAX_CELLS_OF_ROW, force_grouping=True)}
+            )
+    if total > MAX_CELLS:
+        raise UnreadableFile(
+            _("It holds more than %(limit)s values. Split it.")
+            % {"limit": number_format(MAX_CELLS, force_grouping=True)}
+        )
+    return data
