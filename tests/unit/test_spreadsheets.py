@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from django_wfe.engine.lifecycle import StartRow
+from django_wfe.secret_places import MASK
 from django_wfe.spreadsheets import Columns, UnreadableFile, list_formats, reading
 from tests.inbox_workflows import AskOrder
 from tests.support.spreadsheets import read, write_workbook
@@ -204,7 +205,7 @@ def test_columns_that_nobody_asks_for_are_found_and_secrets_are_covered() -> Non
     assert Columns(Order).list_unknown(rows) == ["address.street", "colour"]
     assert Columns(None).list_unknown(rows) == ["address", "colour", "customer", "secret_code"]
     described = dict(Columns(Order).describe_values(rows[0]))
-    assert described["secret_code"] == "••••••"
+    assert described["secret_code"] == MASK
     assert described["address.street"] == "Main"
 
 
