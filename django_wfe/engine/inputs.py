@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from django_wfe.encoding import dump, encode
+from django_wfe.encoding import begin_sentence, dump, encode
 from django_wfe.engine.invalid_input import hide_secrets
 from django_wfe.exceptions import NotEncodable
 from django_wfe.sealing import MARK, holds_mark, holds_sealed, seal_places, unseal
@@ -33,7 +33,7 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
     if holds_sealed(given) and holds_mark(json.loads(given)):
         raise NotEncodable(
             _("%(what)s holds the name “%(name)s”, which is kept for encrypted values. Use another name.")
-            % {"what": what, "name": MARK}
+            % {"what": begin_sentence(what), "name": MARK}
         )
     model = load_input(schema, given)
     kept = _choose_form(schema, model, given, what)
