@@ -129,4 +129,14 @@ def test_what_a_validator_quotes_of_a_secret_is_covered() -> None:
         raise ValueError(f"{value} is known to thieves")
 
     form = make_form(Annotated[Plain, AfterValidator(refuse)], data={"value": "canary"})
-    assert form.errors["value"] == ["Value error, ********** is known to thieves"]
+    assert form.errors["value"] == ["********** is known to thieves"]
+
+
+def test_so_is_what_a_defect_of_a_validator_quotes(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(value: str) -> str:
+        raise RuntimeError(f"{value} cannot be looked up")
+
+    form = make_form(Annotated[Plain, AfterValidator(fail)], data={"value": "canary"})
+    for text in (str(form), caplog.text):
+        assert "********** cannot be looked up" in text
+        assert "canary" not in text
