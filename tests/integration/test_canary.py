@@ -382,6 +382,16 @@ def test_stored_input_that_is_refused_stays_hidden(
     assert watch.find_leaks() == []
 
 
+def test_a_worker_without_the_package_leaves_the_job_to_others(
+    watch: Watch, signing_in: Workflow, request: pytest.FixtureRequest
+) -> None:
+    job_id = order_workflow_execution(signing_in, first_input=INPUT)
+    request.getfixturevalue("without_package")
+    job = run_ready(job_id)
+    assert (job.state, "pip install" in job.error) == (JobState.WAITING, True)
+    assert StepRun.objects.get(job_id=job_id, number=1).external_data["user"] == "ada", "nothing is asked for again"
+
+
 def test_input_that_no_key_decrypts_is_asked_for_again(watch: Watch, signing_in: Workflow, settings: Any) -> None:
     job_id = order_workflow_execution(signing_in, first_input=INPUT)
     settings.SECRET_KEY = "another"
