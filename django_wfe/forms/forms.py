@@ -16,13 +16,14 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails, to_json
 
 from django_wfe.engine.invalid_input import cover_quoted, hide_secrets
-from django_wfe.engine.tracebacks import format_traceback, get_location, say_briefly
+from django_wfe.engine.tracebacks import format_traceback, get_location, quotes_input, say_briefly
 from django_wfe.forms.builder import LayoutBuilder
 from django_wfe.forms.declaration import GroupDeclaration, declare_form, has_upload
 from django_wfe.forms.fields import InputField
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node, locate
 from django_wfe.forms.structure import StructureChange, read_structure_change
 from django_wfe.forms.values import EMPTY
+from django_wfe.secret_places import find_secret_places
 
 logger = logging.getLogger(__name__)
 
@@ -162,8 +163,7 @@ class InputForm(forms.Form):
             self._place_errors(hide_secrets(error, self.schema, data), own_errors)
         except (Exception, SystemExit) as error:
             # A validator is code of the project: its defect is told and logged, not a blank page.
-            told = cover_quoted(format_traceback(error, get_location(error)), self.schema, data)
-            logger.error("A validator of %s raised %s.\n%s", self.schema.__qualname__, type(error).__name__, told)
+            self._log_defect(error, data)
             self.add_error(
                 None,
                 _(
@@ -175,6 +175,18 @@ class InputForm(forms.Form):
         else:
             self._external_data = data
         return self.cleaned_data
+
+    def _log_defect(self, error: BaseException, data: Any) -> None:
+        """Logs what a validator raised; as text where the exception itself may quote what was typed."""
+        quotes = quotes_input(error) or bool(find_secret_places(self.schema))
+        told = f"\n{format_traceback(error, get_location(error)).rstrip()}" if quotes else ""
+        logger.error(
+            "A validator of %s raised %s.%s",
+            self.schema.__qualname__,
+            type(error).__name__,
+            cover_quoted(told, self.schema, data),
+            exc_info=None if quotes else error,
+        )
 
     def _check_structure(self) -> None:
         for node in self.layout.walk_given():
