@@ -60,14 +60,14 @@ def encode(value: Any, what: str | Callable[[], str]) -> str:
             value, refusal = _read_iterators(value)
     if refusal:
         raise NotEncodable(
-            _("%(what)s cannot be kept as JSON: %(reason)s") % {"what": _sentence(what), "reason": refusal}
+            _("%(what)s cannot be kept as JSON: %(reason)s") % {"what": begin_sentence(what), "reason": refusal}
         )
     try:
         jsonable = to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="utf8")
     except (PydanticSerializationError, ValueError, RecursionError) as error:  # includes UnicodeError
         raise NotEncodable(
             _("%(what)s (%(kind)s) cannot be kept as JSON: %(reason)s")
-            % {"what": _sentence(what), "kind": type(value).__name__, "reason": _explain(value, error)}
+            % {"what": begin_sentence(what), "kind": type(value).__name__, "reason": _explain(value, error)}
         ) from error
     try:
         text = dump(jsonable)
@@ -75,16 +75,16 @@ def encode(value: Any, what: str | Callable[[], str]) -> str:
     except ValueError as error:  # includes UnicodeEncodeError
         raise NotEncodable(
             _("%(what)s cannot be kept as JSON: %(reason)s")
-            % {"what": _sentence(what), "reason": _explain(jsonable, error)}
+            % {"what": begin_sentence(what), "reason": _explain(jsonable, error)}
         ) from error
     except RecursionError as error:
         raise NotEncodable(
-            _("%(what)s is nested too deeply to be kept as JSON.") % {"what": _sentence(what)}
+            _("%(what)s is nested too deeply to be kept as JSON.") % {"what": begin_sentence(what)}
         ) from error
     if "\\u0000" in text and _find(jsonable, _holds_nul):
         raise NotEncodable(
             _("%(what)s cannot be kept as JSON: %(reason)s")
-            % {"what": _sentence(what), "reason": _explain(jsonable, None)}
+            % {"what": begin_sentence(what), "reason": _explain(jsonable, None)}
         )
     if size > settings.max_result_bytes:
         raise NotEncodable(
@@ -92,7 +92,7 @@ def encode(value: Any, what: str | Callable[[], str]) -> str:
                 "%(what)s takes %(size)s bytes as JSON; WFE_MAX_RESULT_BYTES is %(most)s. "
                 "Keep it elsewhere and return a reference, or raise the setting."
             )
-            % {"what": _sentence(what), "size": f"{size:,}", "most": f"{settings.max_result_bytes:,}"}
+            % {"what": begin_sentence(what), "size": f"{size:,}", "most": f"{settings.max_result_bytes:,}"}
         )
     return text
 
@@ -304,6 +304,7 @@ def _find(value: Any, matches: Callable[[Any], bool], path: str = "value") -> st
     return None
 
 
-def _sentence(what: str | Callable[[], str]) -> str:
+def begin_sentence(what: str | Callable[[], str]) -> str:
+    """Give the words that name a value, or what gives them, as the beginning of a sentence."""
     text = what() if callable(what) else what
     return text[:1].upper() + text[1:]

@@ -59,7 +59,7 @@ def unseal(data: Any) -> Any:
 
 
 def unseal_readable(data: Any) -> Any:
-    """Return JSON data as ``unseal`` does, with None in the place of what no key decrypts."""
+    """Return JSON data as ``unseal`` does, with None in the place of what cannot be decrypted here."""
     return _change_sealed(data, _open_or_none)
 
 
@@ -94,15 +94,6 @@ def holds_mark(data: Any) -> bool:
     return isinstance(data, list) and any(holds_mark(part) for part in data)
 
 
-def is_available() -> bool:
-    """Tell whether secrets can be sealed here: whether the package cryptography is installed."""
-    try:
-        import cryptography.fernet  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 def _change_sealed(data: Any, change: Change) -> Any:
     token = _read_token(data)
     if token is not None:
@@ -118,10 +109,11 @@ def _read_token(data: Any) -> str | None:
 
 
 def _open(token: str) -> Any:
+    cipher = _load_cipher()
     from cryptography.fernet import InvalidToken
 
     try:
-        return json.loads(_load_cipher().decrypt(token.encode()))
+        return json.loads(cipher.decrypt(token.encode()))
     except InvalidToken:
         raise UnreadableSecret(
             _(
@@ -134,14 +126,14 @@ def _open(token: str) -> Any:
 def _open_or_none(token: str) -> Any:
     try:
         return _open(token)
-    except UnreadableSecret:
+    except (UnreadableSecret, CodeNotLoaded):
         return None
 
 
 def _renew(token: str) -> dict[str, str]:
+    _load_cipher()
     from cryptography.fernet import Fernet, InvalidToken
 
-    _load_cipher()
     try:
         Fernet(_list_keys()[0]).decrypt(token.encode())
     except InvalidToken:

@@ -101,6 +101,10 @@ class SecretMarkingJsonSchema(GenerateJsonSchema):
                     place["writeOnly"] = True
         return written
 
+    def encode_default(self, dft: Any) -> Any:
+        """Write a mask for a secret, also where pydantic knows no way."""
+        return MASK if isinstance(dft, SECRET_TYPES) else super().encode_default(dft)
+
 
 class _LenientJsonSchema(SecretMarkingJsonSchema):
     """Leaves out what JSON Schema cannot express, so that the secrets beside it are found."""

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,20 @@ def rabbitmq_url() -> Iterator[str]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         delete_queues(url, {"default", *dramatiq.get_broker().get_declared_queues()})
         yield url
+
+
+@pytest.fixture
+def without_package(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The package that encrypts secrets is not installed."""
+    from django_wfe import sealing
+
+    sealing._build_cipher.cache_clear()
+    sealing._derive.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    yield
+    sealing._build_cipher.cache_clear()
+    sealing._derive.cache_clear()
 
 
 @pytest.fixture(scope="session")

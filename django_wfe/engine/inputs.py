@@ -13,10 +13,11 @@ from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticSerializationError
 from pydantic_core.core_schema import ErrorType
 
-from django_wfe.encoding import dump, encode
+from django_wfe.encoding import begin_sentence, dump, encode
 from django_wfe.engine.database_trouble import explain_database_error
 from django_wfe.engine.given_times import settle_times
-from django_wfe.engine.invalid_input import hide_secrets
+from django_wfe.engine.invalid_input import cover_quoted, hide_secrets
+from django_wfe.engine.tracebacks import format_traceback, get_location, quotes_input
 from django_wfe.exceptions import InputCheckFailed, NotEncodable, WFEException
 from django_wfe.sealing import MARK, holds_mark, holds_sealed, seal_places, unseal
 from django_wfe.secret_places import find_secret_places
@@ -43,9 +44,9 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
     if holds_sealed(given) and holds_mark(json.loads(given)):
         raise NotEncodable(
             _("%(what)s holds the name “%(name)s”, which is kept for encrypted values. Use another name.")
-            % {"what": what, "name": MARK}
+            % {"what": begin_sentence(what), "name": MARK}
         )
-    with _telling_of_own_code(schema):
+    with _telling_of_own_code(schema, given):
         model, given = read_given(schema, given)
         kept = _choose_form(schema, model, given, what)
     places = find_secret_places(schema)
@@ -112,8 +113,21 @@ def list_values(model: BaseModel | None) -> Any:
     return model.model_dump(mode="python", warnings=False)
 
 
+def log_defect(schema: type[BaseModel], error: BaseException, data: Any) -> None:
+    """Log what the project's code raised that checks an input: as text if the exception itself may quote the input."""
+    quotes = quotes_input(error) or bool(find_secret_places(schema))
+    told = f"\n{format_traceback(error, get_location(error)).rstrip()}" if quotes else ""
+    logger.error(
+        "The code of %s, which checks an input, raised %s.%s",
+        dotted_path(schema),
+        type(error).__name__,
+        cover_quoted(told, schema, data),
+        exc_info=None if quotes else error,
+    )
+
+
 @contextmanager
-def _telling_of_own_code(schema: type[BaseModel]) -> Iterator[None]:
+def _telling_of_own_code(schema: type[BaseModel], given: str) -> Iterator[None]:
     try:
         yield
     except (ValidationError, WFEException):
@@ -121,7 +135,7 @@ def _telling_of_own_code(schema: type[BaseModel]) -> Iterator[None]:
     except Exception as error:  # a validator, a default_factory and a serializer may raise anything at all
         if explain_database_error(error) is not None:
             raise
-        logger.exception("The check of an input by %s failed", dotted_path(schema))
+        log_defect(schema, error, json.loads(given))
         # Not the error's own text: it may quote what the caller must not see.
         raise InputCheckFailed(
             _("The input could not be checked: the code of %(schema)s raised %(error)s. The server's log has more.")

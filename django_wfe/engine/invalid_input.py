@@ -34,24 +34,31 @@ def hide_secrets(error: ValidationError, schema: type[BaseModel], data: Any) -> 
 
     What a project's validator says is kept, with a mask in the place of each secret that it quotes.
     """
-    places = find_secret_places(schema)
-    if not places:
+    if not find_secret_places(schema):
         return error
-    secrets = list[str]()
-    places.change(data, lambda secret: secrets.extend(_list_texts(secret)))
     found = error.errors(include_url=False, include_input=False)
-    hidden = [_hide(details, sorted(secrets, key=len, reverse=True)) for details in found]
+    hidden = [_hide(details, schema, data) for details in found]
     return ValidationError.from_exception_data(error.title, hidden, "json", hide_input=True)
 
 
-def _hide(details: ErrorDetails, secrets: list[str]) -> InitErrorDetails:
-    message = details["msg"]
-    for secret in secrets:
-        message = message.replace(secret, MASK)
-    if details["type"] in _KNOWN and message == details["msg"]:
-        return {"type": details["type"], "loc": details["loc"], "input": MASK, "ctx": details.get("ctx", {})}
-    build: Any = PydanticCustomError  # its type is no literal here
-    return {"type": build(details["type"], message), "loc": details["loc"], "input": MASK}
+def cover_quoted(text: str, schema: type[BaseModel], data: Any) -> str:
+    """Return a text that came of ``data``, such as what a validator raised, with a mask for each secret it quotes."""
+    secrets = list[str]()
+    find_secret_places(schema).change(data, lambda secret: secrets.extend(_list_texts(secret)))
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return text
+
+
+def _hide(details: ErrorDetails, schema: type[BaseModel], data: Any) -> InitErrorDetails:
+    context = dict(details.get("ctx", {}))
+    message = cover_quoted(details["msg"], schema, data)
+    if isinstance(context.get("error"), Exception):  # what a validator raised
+        context["error"] = ValueError(cover_quoted(str(context["error"]), schema, data))
+    elif details["type"] not in _KNOWN or message != details["msg"]:
+        build: Any = PydanticCustomError  # its type is no literal here
+        return {"type": build(details["type"], message), "loc": details["loc"], "input": MASK}
+    return {"type": details["type"], "loc": details["loc"], "input": MASK, "ctx": context}
 
 
 def _list_texts(value: Any) -> list[str]:

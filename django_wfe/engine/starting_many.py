@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from django_wfe.engine.code import load_node
 from django_wfe.engine.failures import clean
 from django_wfe.engine.inputs import encode_input
+from django_wfe.engine.invalid_input import cover_quoted
 from django_wfe.engine.providing import describe_today
 from django_wfe.engine.rights import START_JOBS, renew_actor, require_permission
 from django_wfe.engine.start_rules import require_startable
@@ -211,7 +212,7 @@ def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
         # A validator is code of the project: its defect is told for the row that meets it.
         errors.append(
             _("a validator of %(schema)s raised %(error)s")
-            % {"schema": schema.__qualname__, "error": say_briefly(error)}
+            % {"schema": schema.__qualname__, "error": cover_quoted(say_briefly(error), schema, row.values)}
         )
     return errors
 

@@ -15,9 +15,9 @@ from django.utils.translation import ngettext
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails, to_json
 
-from django_wfe.engine.inputs import read_given
-from django_wfe.engine.invalid_input import hide_secrets
-from django_wfe.engine.tracebacks import format_traceback, get_location, say_briefly
+from django_wfe.engine.inputs import log_defect, read_given
+from django_wfe.engine.invalid_input import cover_quoted, hide_secrets
+from django_wfe.engine.tracebacks import say_briefly
 from django_wfe.forms.builder import LayoutBuilder
 from django_wfe.forms.declaration import GroupDeclaration, declare_form, has_upload
 from django_wfe.forms.fields import InputField
@@ -25,6 +25,7 @@ from django_wfe.forms.fitting import read_limit
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node, locate
 from django_wfe.forms.structure import StructureChange, read_structure_change
 from django_wfe.forms.values import EMPTY
+from django_wfe.secret_places import find_secret_places
 
 logger = logging.getLogger(__name__)
 
@@ -167,15 +168,14 @@ class InputForm(forms.Form):
             self._place_errors(hide_secrets(error, self.schema, data), own_errors)
         except (Exception, SystemExit) as error:
             # A validator is code of the project: its defect is told and logged, not a blank page.
-            told = format_traceback(error, get_location(error))
-            logger.error("A validator of %s raised %s.\n%s", self.schema.__qualname__, type(error).__name__, told)
+            log_defect(self.schema, error, data)
             self.add_error(
                 None,
                 _(
                     "The validation of this form failed with %(error)s. This is a defect in %(schema)s, not in your "
                     "input."
                 )
-                % {"error": say_briefly(error), "schema": self.schema.__qualname__},
+                % {"error": cover_quoted(say_briefly(error), self.schema, data), "schema": self.schema.__qualname__},
             )
         else:
             self._external_data = data

@@ -91,7 +91,7 @@ class Leaf(Node):
     @property
     def schema_text(self) -> str:
         """JSON Schema to show beside a JSON input, "" for any other."""
-        input_field = self.bound.field
+        input_field = getattr(self.bound.field, "inner", self.bound.field)
         return input_field.schema_text if isinstance(input_field, JsonField) and input_field.schema else ""
 
     @property

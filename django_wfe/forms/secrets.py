@@ -49,6 +49,9 @@ class SecretField(InputField):
             return MISSING if self.initial_is_default else _reveal(self.initial)
         return cleaned
 
+    def explain_format(self) -> str:
+        return self.inner.explain_format()
+
     def prepare_value(self, value: Any) -> None:
         return None
 

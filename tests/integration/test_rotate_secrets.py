@@ -171,11 +171,8 @@ def test_without_the_package_no_job_of_it_starts(monkeypatch: pytest.MonkeyPatch
         start_job(signing_in.pk)
 
 
-def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(keys: Any) -> None:
-        raise ImportError("No module named 'cryptography'")
-
+def test_without_the_package_it_says_what_to_install(request: pytest.FixtureRequest) -> None:
     store_in_clear()
-    monkeypatch.setattr("django_wfe.sealing._build_cipher", fail)
+    request.getfixturevalue("without_package")
     with pytest.raises(CommandError, match="pip install"):
         rotate()

@@ -155,7 +155,7 @@ def test_a_defect_in_a_validator_is_told_and_logged_instead_of_breaking_the_page
     form = build_input_form(Defective)({"name": "z"})
     assert not form.is_valid()
     assert "KeyError: 'z'" in form.non_field_errors()[0]
-    assert "in look_up\n" in caplog.records[0].getMessage()
+    assert caplog.records[0].exc_info is not None
 
 
 class TestAliases:

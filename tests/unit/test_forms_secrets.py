@@ -1,6 +1,7 @@
 """Secrets in forms: whatever their type, they are typed and never written into a page or a draft."""
 
 import json
+from datetime import timedelta
 from typing import Annotated, Any
 
 import pytest
@@ -124,9 +125,25 @@ def test_a_secret_of_many_lines_gets_a_textarea_that_is_drawn_empty() -> None:
     assert build_input_form(Schema)(QueryDict("key=a%0D%0Ab&other=1")).is_valid()
 
 
+def test_what_is_to_be_typed_is_told_as_without_a_secret() -> None:
+    page = str(make_form(dict[str, SecretStr]))
+    assert "additionalProperties" in page, "the JSON Schema of a JSON box"
+    assert "Days and hours:minutes:seconds" in str(make_form(Secret[timedelta]))
+
+
 def test_what_a_validator_quotes_of_a_secret_is_covered() -> None:
     def refuse(value: str) -> str:
         raise ValueError(f"{value} is known to thieves")
 
     form = make_form(Annotated[Plain, AfterValidator(refuse)], data={"value": "canary"})
-    assert form.errors["value"] == ["Value error, ********** is known to thieves"]
+    assert form.errors["value"] == ["********** is known to thieves"]
+
+
+def test_so_is_what_a_defect_of_a_validator_quotes(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(value: str) -> str:
+        raise RuntimeError(f"{value} cannot be looked up")
+
+    form = make_form(Annotated[Plain, AfterValidator(fail)], data={"value": "canary"})
+    for text in (str(form), caplog.text):
+        assert "********** cannot be looked up" in text
+        assert "canary" not in text

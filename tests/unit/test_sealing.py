@@ -103,13 +103,17 @@ def test_an_error_of_a_schema_without_secrets_is_pydantics_own() -> None:
         encode_input(create_model("Schema", value=(int, ...)), {"value": "abc"}, "the input")
 
 
-def test_without_the_package_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(keys: Any) -> None:
-        raise ImportError("No module named 'cryptography'")
-
-    monkeypatch.setattr("django_wfe.sealing._build_cipher", fail)
-    with pytest.raises(CodeNotLoaded, match=r"django-wfe\[secrets\]"):
-        encode_input(Login, {"password": "canary"}, "the input")
+def test_without_the_package_it_is_told_what_to_install(without_package: None) -> None:
+    sealed = {"password": {MARK: "token"}}
+    for call in (
+        lambda: encode_input(Login, {"password": "canary"}, "it"),
+        lambda: unseal(sealed),
+        lambda: reseal(sealed),
+    ):
+        with pytest.raises(CodeNotLoaded, match=r"django-wfe\[secrets\]"):
+            call()
+    assert cover_sealed(sealed) == {"password": MASK}, "to hide it needs nothing"
+    assert unseal_readable(sealed) == {"password": None}
 
 
 @pytest.mark.parametrize("keys", ["text", ["short"], [7], [OLD, ""], {OLD: 1}])
