@@ -149,6 +149,11 @@ def test_a_narrow_window_does_not_scroll_sideways(open_page: Callable[..., Page]
     page.get_by_role("button", name="Add Tax").click()
     page.get_by_role("button", name="Add Tags").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page = open_page("visit/", viewport={"width": 360, "height": 800}, color_scheme=scheme)
+    page.get_by_label("Amount").fill("12,50")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".errorlist")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 # What a person types, and what of it a control of a native type posts: "" for each of these.
@@ -243,7 +248,7 @@ def test_without_a_script_half_a_date_is_told(open_page: Callable[..., Page]) ->
 def test_a_list_that_no_request_could_hold_becomes_one_text_with_all_that_was_typed(
     open_page: Callable[..., Page], settings: Any, *, javascript: bool
 ) -> None:
-    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 40 + 11
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 40 + 12
     page = open_page("visit/", java_script_enabled=javascript)
     page.get_by_role("button", name="Add Days").click()
     page.get_by_label("Days 1").fill("2026-01-31")
