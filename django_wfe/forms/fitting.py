@@ -8,8 +8,7 @@ from django import forms
 from django.conf import settings
 
 from django_wfe.forms.choices import MultipleChoiceField
-from django_wfe.forms.documents import UploadField
-from django_wfe.forms.fields import SecretField
+from django_wfe.forms.documents import UploadField, is_secret
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node
 
 RESERVED = 40
@@ -63,7 +62,7 @@ def can_be_text(node: ItemList) -> bool:
     """Whether the list's items may be shown as one text."""
     items: list[Node] = [*node.children_nodes, *([] if node.blank is None else [node.blank])]
     leaves = [leaf for item in items for leaf in item.walk() if isinstance(leaf, Leaf)]
-    return not any(isinstance(leaf.bound.field, SecretField) for leaf in leaves)
+    return not any(is_secret(leaf.bound.field) for leaf in leaves)
 
 
 def _measure_field(field: forms.Field) -> Load:
