@@ -1,6 +1,6 @@
 """Random bodies for every form of the admin: none is a fault of the server, and what is refused leaves no trace.
 
-``WFE_JUNK_BODIES`` says how many each form gets (default: 20; the survey sends 2,000), ``WFE_JUNK_SEED`` where chance
+``WFE_JUNK_BODIES`` says how many each form gets (default: 10; the survey sends 2,000), ``WFE_JUNK_SEED`` where chance
 begins.
 """
 
@@ -35,7 +35,7 @@ from tests.engine_helpers import get_last_run, run_ready
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 SEED = int(os.environ.get("WFE_JUNK_SEED", "1"))
-FEW = int(os.environ.get("WFE_JUNK_BODIES", "20"))
+FEW = int(os.environ.get("WFE_JUNK_BODIES", "10"))
 MANY = int(os.environ.get("WFE_JUNK_BODIES", "2000"))
 
 
