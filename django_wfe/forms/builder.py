@@ -205,7 +205,9 @@ class LayoutBuilder:
     def _make_field(self, declaration: Declaration, *, must_choose: bool) -> InputField:
         facts = declaration.facts
         if isinstance(declaration, ExtrasDeclaration):
-            return ExtrasField(taken=declaration.taken, label=declaration.label, help_text=declaration.help_text)
+            texts = {"label": declaration.label, "help_text": declaration.help_text}
+            extras = ExtrasField(taken=declaration.taken, **texts)
+            return SecretField(inner=extras, **texts) if declaration.is_secret else extras
         if isinstance(declaration, MultipleDeclaration):
             item = read_annotation(facts.type.__args__[0])
             return MultipleChoiceField(

@@ -118,7 +118,10 @@ class ChoiceField(InputField):
 
 
 class MultipleChoiceField(InputField):
-    """Checkboxes for a list or set of choices. None ticked is the empty list, or None where the type allows None."""
+    """Checkboxes for a set of choices.
+
+    None ticked is the empty list, or None if the type allows None and the set was not empty before.
+    """
 
     def __init__(self, *, choices: Sequence[Choice], nullable: bool, **options: Any) -> None:
         shown = [(choice.key, choice.label) for choice in choices]
@@ -131,7 +134,8 @@ class MultipleChoiceField(InputField):
 
     def clean(self, value: Any) -> Any:
         if not value:
-            return EMPTY if self.nullable else []
+            was_empty = self.has_initial and not self.initial
+            return EMPTY if self.nullable and not was_empty else []
         posted = value if isinstance(value, (list, tuple)) else [value]
         return [next((choice.value for choice in self.choices if choice.key == key), key) for key in posted]
 

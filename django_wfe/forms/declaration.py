@@ -252,6 +252,7 @@ class _Declarer:
 
 def _declare_extras(schema: type[BaseModel], fields: list[Declaration]) -> ExtrasDeclaration:
     names = {location[0] for field in fields for location in field.locations if location}
+    value = {EXTRAS_PART: 0}
     return ExtrasDeclaration(
         facts=TypeFacts(type=dict[str, Any]),
         part=EXTRAS_PART,
@@ -260,6 +261,8 @@ def _declare_extras(schema: type[BaseModel], fields: list[Declaration]) -> Extra
         help_text=cast(str, _("Optional. A JSON object of values beyond the fields above, by their names.")),
         required=False,
         taken=frozenset({*schema.model_fields, *(name for name in names if isinstance(name, str))}),
+        # Beside a secret, what no field has is covered too.
+        is_secret=find_secret_places(schema).cover(value) != value,
     )
 
 

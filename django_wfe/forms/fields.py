@@ -137,7 +137,7 @@ class TextField(InputField):
         self.encoder = encoder
 
     def clean(self, value: Any) -> Any:
-        if value == "" and isinstance(self.initial, str) and self.initial == "":
+        if value == "" and isinstance(self.initial, (str, bytes)) and not self.initial:
             return ""  # an empty text that was there is no missing one
         return super().clean(value)
 

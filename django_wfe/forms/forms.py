@@ -25,7 +25,6 @@ from django_wfe.forms.fitting import read_limit
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node, locate
 from django_wfe.forms.structure import StructureChange, read_structure_change
 from django_wfe.forms.values import EMPTY
-from django_wfe.secret_places import find_secret_places
 
 logger = logging.getLogger(__name__)
 

@@ -60,7 +60,6 @@
         const error = document.createElement("ul");
         error.className = "errorlist";
         error.id = errorId(input);
-        error.setAttribute("role", "alert");
         const line = document.createElement("li");
         line.textContent = `${label}: ${form.dataset.wfeHalfTyped}`;
         error.append(line);

@@ -52,6 +52,7 @@ class Visit(BaseModel):
     amount: Decimal | None = None
     note: str = Field("", max_length=5)
     contact: HttpUrl | None = None
+    table: dict[str, int] = {}
     days: list[datetime.date] = []
 
 

@@ -81,6 +81,23 @@ def test_a_clerk_claims_saves_a_draft_comes_back_submits_and_goes_on(
     expect(page.get_by_label("Some data")).to_have_value("9")
 
 
+def test_no_draft_is_saved_with_half_a_date_in_it(clerk: User, open_as: Callable[..., Page]) -> None:
+    record(Ordering)
+    address = reverse("admin:django_wfe_job_input", args=[run_workflow(Ordering)])
+    page = open_as(clerk, address, locale="en-US")
+    page.get_by_label("Customer").fill("Ada")
+    page.get_by_label("Day").press_sequentially("1231")
+    for button in ("Save draft", "Claim"):
+        page.get_by_role("button", name=button, exact=True).click()
+        expect(page.locator(".errorlist")).to_contain_text("Day: This is not complete")
+    assert not InputClaim.objects.exists()
+    page.get_by_label("Day").fill("2026-12-31")
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.locator(".messagelist")).to_contain_text("Your draft for “Take the order”")
+    page.goto(page.url.partition("/admin/")[0] + address)
+    expect(page.get_by_label("Day")).to_have_value("2026-12-31")
+
+
 def test_a_clerk_starts_many_from_a_file(clerk: User, open_as: Callable[..., Page], tmp_path: Path) -> None:
     workflow = record(Numbering)
     file = tmp_path / "numbers.csv"

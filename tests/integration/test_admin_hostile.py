@@ -87,6 +87,12 @@ def test_a_reason_of_ten_thousand_characters_changes_nothing_and_is_told(address
     assert describe_database() == before
 
 
+@pytest.mark.parametrize("address", [post for post in POSTS if post.gets], ids=str)
+def test_no_input_cuts_what_is_pasted(address: Address, world: World) -> None:
+    # A browser takes the first characters and drops the rest, without a word.
+    assert b"maxlength" not in sign_in_superuser().get(address.build(world)).content
+
+
 @pytest.mark.parametrize("address", [page for page in LISTS if page.name.endswith(("_changelist", "_export"))], ids=str)
 def test_a_list_cannot_be_asked_for_what_is_in_a_column(address: Address, world: World) -> None:
     # By "?error__startswith=a", and so on, people could spell out what they may not see.

@@ -50,8 +50,12 @@ FORMER: dict[str, Any] = {
 
 @pytest.fixture
 def failed() -> int:
+    return fail_with(FORMER)
+
+
+def fail_with(former: dict[str, Any]) -> int:
     job_id = run_workflow(record(Delivering))
-    provide_external_input(job_id, FORMER)
+    provide_external_input(job_id, former)
     assert run_ready(job_id).state == "FAILED"
     return job_id
 
@@ -98,3 +102,11 @@ def test_an_item_removed_without_a_script_loses_nothing_else(failed: int) -> Non
     client.post(build(failed), {**data, "input-town": "Bern"}, follow=True)
     run = StepRun.objects.get(job_id=failed, number=1, attempt=2)
     assert run.external_data == {**FORMER, "town": "Bern", "articles": FORMER["articles"][1:]}
+
+
+def test_more_items_than_a_request_can_hold_stay_what_they_were() -> None:
+    former = {**FORMER, "articles": [f"article {number}" for number in range(600)]}
+    job_id, client = fail_with(former), sign_in_superuser()
+    assert list(read_data(client.get(build(job_id)))).count("input-articles-_text") == 1
+    retry(job_id, client, change_input="on", **{"input-town": "Bern"})
+    assert StepRun.objects.get(job_id=job_id, number=1, attempt=2).external_data == {**former, "town": "Bern"}

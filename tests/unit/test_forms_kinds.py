@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 
 # Wrong data that nobody can type: what is no text for a text, no list for a list, a text that is no text of JSON.
 UNTYPEABLE = {
-    *("text of other line ends", "empty text", "list of empty texts"),
+    *("text of other line ends", "empty text", "empty bytes", "list of empty texts"),
     *("text", "long text", "text or none", "upper text", "bytes", "path", "secret text", "secret bytes"),
     *("boolean", "strict integer", "strict text", "strict boolean", "strict"),
     *("list or none", "deep model", "recursive", "root list", "json"),

@@ -147,3 +147,16 @@ def test_so_is_what_a_defect_of_a_validator_quotes(caplog: pytest.LogCaptureFixt
     for text in (str(form), caplog.text):
         assert "********** cannot be looked up" in text
         assert "canary" not in text
+
+
+def test_further_values_beside_a_secret_or_of_secrets_are_not_drawn_either() -> None:
+    class Beside(BaseModel, extra="allow"):
+        code: SecretStr
+
+    class Kept(BaseModel, extra="allow"):
+        __pydantic_extra__: dict[str, SecretStr]
+
+    for schema in (Beside, Kept):
+        form = build_input_form(schema)(initial={"code": "canary", "another": "canary"})
+        assert isinstance(form.fields["_extra"], SecretField)
+        assert "canary" not in str(form)
