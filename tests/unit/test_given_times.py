@@ -1,5 +1,6 @@
 """Dates and times that are given: one meaning at every door, or refused alike."""
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Iterator
@@ -35,6 +36,18 @@ class Typed(TypedDict):
     at: Moment
 
 
+@dataclasses.dataclass
+class Plain:
+    at: Moment
+    count: int = 1
+
+
+@pydantic.dataclasses.dataclass
+class Checked:
+    at: Moment
+    then: list[Moment] = dataclasses.field(default_factory=list)
+
+
 class Stop(BaseModel):
     at: Moment
     kind: Literal["stop"] = "stop"
@@ -47,6 +60,10 @@ class Pause(BaseModel):
 class Route(BaseModel):
     stop: Stop
     then: "Route | None" = None
+
+
+class DatesByKey(pydantic.RootModel[dict[Moment, Stop]]):
+    pass
 
 
 def build(annotation: Any, **config: Any) -> type[BaseModel]:
@@ -118,6 +135,8 @@ def test_eight_digits_in_text_are_the_date_that_they_show() -> None:
 def test_a_model_that_says_the_unit_takes_numbers() -> None:
     if "val_temporal_unit" not in ConfigDict.__annotations__:
         pytest.skip("this pydantic has no val_temporal_unit")
+    nested = build(Stop, val_temporal_unit="seconds")
+    assert refuse(nested, {"value": {"at": 60}}), "a model within has its own unit"
     assert give(build(Moment, val_temporal_unit="seconds"), {"value": 60}).value == EPOCH + datetime.timedelta(
         minutes=1
     )
@@ -164,6 +183,9 @@ def test_without_time_zones_a_moment_stays_as_it_was_given() -> None:
         (Annotated[Stop | Pause, Field(discriminator="kind")], lambda value: {"kind": "stop", "at": value}),
         (Typed, lambda value: {"at": value}),
         (Spot, lambda value: [value]),
+        (Plain, lambda value: {"at": value}),
+        (list[Checked], lambda value: [{"at": value, "then": [value]}]),
+        (DatesByKey, lambda value: {value: {"at": value}}),
         (Route, lambda value: {"stop": {"at": value}, "then": {"stop": {"at": value}}}),
         (set[Moment], lambda value: [value]),
         (datetime.date | Moment, lambda value: value),
