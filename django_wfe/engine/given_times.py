@@ -23,6 +23,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from django_wfe.encoding import dump
 
 Place = tuple[str | int, ...]
+Fields = list[tuple[str, Any]]
 
 _TIMES = frozenset({"date", "datetime", "time"})
 _INNER = ("schema", "lax_schema", "json_schema", "arguments_schema")
@@ -88,15 +89,16 @@ class _Walk:
             state = {**state, "lenient": True}
         if kind in _OPAQUE or value is None:
             return value
-        if "unit" in str(core.get("config")):
-            state = {**state, "has_unit": core["config"].get("val_temporal_unit", "infer") != "infer"}
+        if "config" in core:  # each model has its own
+            state = {**state, "has_unit": (core["config"] or {}).get("val_temporal_unit", "infer") != "infer"}
         settler = self._settlers.get(str(kind))
         if settler is not None:
             return settler(core, value, place, state)
-        if "fields" in core and isinstance(value, dict):
-            return self._settle_fields(core["fields"], value, place, state)
-        if isinstance(core.get("fields", core.get("arguments_schema")), list) and isinstance(value, list):
-            return self._settle_named_tuple(core.get("fields", core.get("arguments_schema")), value, place, state)
+        fields = _list_fields(core)
+        if fields and isinstance(value, dict):
+            return self._settle_fields(fields, value, place, state)
+        if fields and isinstance(value, list):
+            return self._settle_named_tuple(fields, value, place, state)
         if "items_schema" in core and isinstance(value, list):
             return self._settle_items(core, value, place, state)
         if "values_schema" in core and isinstance(value, dict):
@@ -106,10 +108,8 @@ class _Walk:
             inner = core["steps"][0]
         return value if inner is None else self.settle(inner, value, place, **state)
 
-    def _settle_fields(self, fields: Any, value: dict[str, Any], place: Place, state: dict[str, Any]) -> Any:
-        for name, field in fields.items() if isinstance(fields, Mapping) else ((one["name"], one) for one in fields):
-            if not isinstance(field, Mapping) or "schema" not in field:
-                continue
+    def _settle_fields(self, fields: Fields, value: dict[str, Any], place: Place, state: dict[str, Any]) -> Any:
+        for name, field in fields:
             for path in _list_paths(name, field.get("validation_alias")):
                 owner = _find(value, path[:-1])
                 try:
@@ -118,8 +118,8 @@ class _Walk:
                     continue  # the field is not given by this name
         return value
 
-    def _settle_named_tuple(self, fields: list[Any], value: list[Any], place: Place, state: dict[str, Any]) -> Any:
-        for index, field in enumerate(fields[: len(value)]):
+    def _settle_named_tuple(self, fields: Fields, value: list[Any], place: Place, state: dict[str, Any]) -> Any:
+        for index, (_name, field) in enumerate(fields[: len(value)]):
             value[index] = self.settle(field["schema"], value[index], (*place, index), **state)
         return value
 
@@ -127,12 +127,10 @@ class _Walk:
         schemas = core["items_schema"]
         if isinstance(schemas, Mapping):
             return [self.settle(schemas, item, (*place, index), **state) for index, item in enumerate(value)]
-        variadic = core.get("variadic_item_index")
-        last = len(schemas) - 1
+        repeated = core.get("variadic_item_index", len(schemas))
         for index, item in enumerate(value):
-            # What stands after "..." is counted from the end.
-            number = index if variadic is None or index <= variadic else max(variadic, index - len(value) + last + 1)
-            if number <= last:
+            number = min(index, repeated)
+            if number < len(schemas):
                 value[index] = self.settle(schemas[number], item, (*place, index), **state)
         return value
 
@@ -245,6 +243,17 @@ def _find_localized(moment: datetime) -> datetime | None:
     zone = timezone.get_current_timezone()
     earlier, later = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     return earlier if earlier.utcoffset() == later.utcoffset() else None
+
+
+def _list_fields(core: Any) -> Fields:
+    """List the names and schemas of the fields that a core schema has: of a model, a dataclass, a named tuple."""
+    fields = core.get("fields", core.get("arguments_schema"))
+    if isinstance(fields, Mapping):
+        return [(name, field) for name, field in fields.items() if isinstance(field, Mapping) and "schema" in field]
+    if not isinstance(fields, list):
+        return []
+    # A dataclass lists its names first, and has its fields within.
+    return [(field["name"], field) for field in fields if isinstance(field, Mapping)]
 
 
 def _list_paths(name: Any, alias: Any) -> Iterator[Place]:

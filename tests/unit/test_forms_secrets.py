@@ -128,7 +128,7 @@ def test_a_secret_of_many_lines_gets_a_textarea_that_is_drawn_empty() -> None:
 def test_what_is_to_be_typed_is_told_as_without_a_secret() -> None:
     page = str(make_form(dict[str, SecretStr]))
     assert "additionalProperties" in page, "the JSON Schema of a JSON box"
-    assert "Days and hours:minutes:seconds" in str(make_form(Secret[timedelta]))
+    assert "Hours:minutes" in str(make_form(Secret[timedelta]))
 
 
 def test_what_a_validator_quotes_of_a_secret_is_covered() -> None:

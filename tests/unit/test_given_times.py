@@ -1,5 +1,6 @@
 """Dates and times that are given: one meaning at every door, or refused alike."""
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from django.utils import timezone
 from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from typing_extensions import TypedDict
 
+from django_wfe.engine.given_times import settle_times
 from django_wfe.engine.inputs import encode_input, load_input
 from django_wfe.forms import build_input_form
 
@@ -35,6 +37,18 @@ class Typed(TypedDict):
     at: Moment
 
 
+@dataclasses.dataclass
+class Plain:
+    at: Moment
+    count: int = 1
+
+
+@pydantic.dataclasses.dataclass
+class Checked:
+    at: Moment
+    then: list[Moment] = dataclasses.field(default_factory=list)
+
+
 class Stop(BaseModel):
     at: Moment
     kind: Literal["stop"] = "stop"
@@ -47,6 +61,32 @@ class Pause(BaseModel):
 class Route(BaseModel):
     stop: Stop
     then: "Route | None" = None
+
+
+class DatesByKey(pydantic.RootModel[dict[Moment, Stop]]):
+    pass
+
+
+PLACES = [
+    (list[Moment], lambda value: [value]),
+    (tuple[int, Moment], lambda value: [1, value]),
+    (tuple[Moment, ...], lambda value: [value, value]),
+    (dict[str, Moment], lambda value: {"a": value}),
+    (dict[Moment, int], lambda value: {value: 1}),
+    (Stop, lambda value: {"at": value}),
+    (list[Stop | None], lambda value: [None, {"at": value}]),
+    (Stop | int, lambda value: {"at": value}),
+    (Annotated[Stop | Pause, Field(discriminator="kind")], lambda value: {"kind": "stop", "at": value}),
+    (Typed, lambda value: {"at": value}),
+    (Spot, lambda value: [value]),
+    (Plain, lambda value: {"at": value}),
+    (list[Checked], lambda value: [{"at": value, "then": [value]}]),
+    (DatesByKey, lambda value: {value: {"at": value}}),
+    (Route, lambda value: {"stop": {"at": value}, "then": {"stop": {"at": value}}}),
+    (set[Moment], lambda value: [value]),
+    (datetime.date | Moment, lambda value: value),
+    (Annotated[Moment, Field(alias="other")], lambda value: value),
+]
 
 
 def build(annotation: Any, **config: Any) -> type[BaseModel]:
@@ -118,6 +158,8 @@ def test_eight_digits_in_text_are_the_date_that_they_show() -> None:
 def test_a_model_that_says_the_unit_takes_numbers() -> None:
     if "val_temporal_unit" not in ConfigDict.__annotations__:
         pytest.skip("this pydantic has no val_temporal_unit")
+    nested = build(Stop, val_temporal_unit="seconds")
+    assert refuse(nested, {"value": {"at": 60}}), "a model within has its own unit"
     assert give(build(Moment, val_temporal_unit="seconds"), {"value": 60}).value == EPOCH + datetime.timedelta(
         minutes=1
     )
@@ -150,32 +192,43 @@ def test_without_time_zones_a_moment_stays_as_it_was_given() -> None:
         assert give(build(pydantic.AwareDatetime), {"value": "2026-01-31T08:30"}).value.tzinfo is not None
 
 
-@pytest.mark.parametrize(
-    ("annotation", "wrap"),
-    [
-        (list[Moment], lambda value: [value]),
-        (tuple[int, Moment], lambda value: [1, value]),
-        (tuple[Moment, ...], lambda value: [value, value]),
-        (dict[str, Moment], lambda value: {"a": value}),
-        (dict[Moment, int], lambda value: {value: 1}),
-        (Stop, lambda value: {"at": value}),
-        (list[Stop | None], lambda value: [None, {"at": value}]),
-        (Stop | int, lambda value: {"at": value}),
-        (Annotated[Stop | Pause, Field(discriminator="kind")], lambda value: {"kind": "stop", "at": value}),
-        (Typed, lambda value: {"at": value}),
-        (Spot, lambda value: [value]),
-        (Route, lambda value: {"stop": {"at": value}, "then": {"stop": {"at": value}}}),
-        (set[Moment], lambda value: [value]),
-        (datetime.date | Moment, lambda value: value),
-        (Annotated[Moment, Field(alias="other")], lambda value: value),
-    ],
-)
+@pytest.mark.parametrize(("annotation", "wrap"), PLACES)
 def test_times_are_found_wherever_they_stand(annotation: Any, wrap: Any) -> None:
     model = build(annotation)
     written = model.model_dump_json(give(model, {"value": wrap("2026-01-31T08:30")}), by_alias=False)
     assert "+01:00" in written
     found = refuse(model, {"value": wrap("46053")})
     assert all(code.endswith("_number") for _place, code in found)
+
+
+JUNK = (
+    None,
+    True,
+    0,
+    -1.5,
+    10**30,
+    "",
+    "x",
+    "2026",
+    [],
+    [None],
+    [[]],
+    {},
+    {"": None},
+    {"at": {}},
+    {"kind": []},
+    ["x"] * 9,
+)
+
+
+@pytest.mark.parametrize(("annotation", "wrap"), PLACES)
+def test_junk_in_place_of_times_is_judged_by_pydantic_alone(annotation: Any, wrap: Any) -> None:
+    model = build(annotation)
+    for data in (*JUNK, *({"value": junk} for junk in JUNK)):
+        settle_times(model, json.dumps(data))
+    for junk in JUNK:
+        if not isinstance(junk, (list, dict)):
+            settle_times(model, json.dumps({"value": wrap(junk)}))
 
 
 def test_a_field_is_found_by_each_of_its_names() -> None:
