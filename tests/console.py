@@ -16,7 +16,19 @@ from django_wfe.engine.definitions import describe_workflow, record_workflow
 from django_wfe.engine.exports import record_export
 from django_wfe.engine.lifecycle import pause_job, run_workflow
 from django_wfe.engine.workflow_verbs import pause_workflow
-from django_wfe.models import BulkRun, Definition, Job, JobEvent, Step, StepRun, Worker, Workflow
+from django_wfe.models import (
+    BulkEvent,
+    BulkRun,
+    Definition,
+    InputClaim,
+    Job,
+    JobEvent,
+    Step,
+    StepRun,
+    Worker,
+    Workflow,
+    WorkflowEvent,
+)
 from tests.workflows import Asking, Failing, Linear, Looping
 
 _numbers = count(1)
@@ -288,5 +300,7 @@ def describe_database() -> Any:
         list(StepRun.objects.order_by("pk").values("pk", "state", "external_data", "superseded")),
         list(Workflow.objects.order_by("pk").values("pk", "paused", "pause_reason")),
         list(BulkRun.objects.order_by("pk").values("pk", "state", "total")),
+        list(InputClaim.objects.order_by("pk").values()),
+        (BulkEvent.objects.count(), WorkflowEvent.objects.count()),
         JobEvent.objects.count(),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -26,7 +26,7 @@ class RecordsExports:
 
     def _do_file_export(
         self, file_format: Any, request: HttpRequest, queryset: QuerySet[Any], export_form: Any = None
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         mixed_in: Any = self
         make_file: Any = super()._do_file_export  # type: ignore[misc]
         resource = mixed_in.choose_export_resource_class(export_form, request)
@@ -40,7 +40,7 @@ class RecordsExports:
                 query=request.GET.urlencode(),
             )
             log_action(request, line, describe_export(line))
-            response: HttpResponse = make_file(file_format, request, queryset, export_form=export_form)
+            response: HttpResponseBase = make_file(file_format, request, queryset, export_form=export_form)
         return response
 
 

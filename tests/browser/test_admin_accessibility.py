@@ -8,7 +8,8 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from django_wfe.engine.lifecycle import run_workflow
+from django_wfe.engine.lifecycle import run_workflow, start_bulk, stop_bulk
+from django_wfe.models import Job
 from tests.console import ADDRESSES, build_world, record
 from tests.inbox_workflows import Ordering
 
@@ -33,6 +34,9 @@ def test_no_page_has_a_serious_problem(open_view: Callable[..., Page], part: int
     order = run_workflow(Ordering)
     page = open_view("django_wfe_console", bypass_csp=True)
     paths = {address.build(world) for address in ADDRESSES if address.gets and address.is_page}
+    stopped = start_bulk("cancel", Job.objects.all())
+    stop_bulk(stopped.pk, reason="the wrong filter")
+    paths |= {reverse(f"admin:django_wfe_bulkrun_{name}", args=[stopped.pk]) for name in ("change", "history")}
     paths |= {reverse("admin:index"), reverse("admin:django_wfe_job_input", args=[order])}
     base = page.url.partition("/admin/")[0]
     found: dict[str, list[str]] = {}

@@ -1,15 +1,17 @@
 """Operator verbs on many jobs: previewed, checked per job, told per job."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from django_wfe.admin import bulk
-from django_wfe.engine.lifecycle import cancel_job, run_workflow
+from django_wfe.engine.lifecycle import VERBS, cancel_job, run_workflow
 from django_wfe.models import Job, JobEvent
 from tests.console import describe_database, list_messages, read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear
@@ -43,6 +45,23 @@ def test_the_preview_says_which_jobs_are_touched_and_changes_nothing() -> None:
     assert "1 is left alone." in text
     assert "The job has ended already." in text
     assert describe_database() == before
+
+
+def test_the_right_is_asked_for_each_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    record(Asking)
+    jobs = [run_workflow(Asking) for _ in range(3)]
+    client = sign_in("view_job", "cancel_job")
+    user = User.objects.latest("pk")
+
+    def cancel_and_lose(*args: Any, **options: Any) -> None:
+        cancel_job(*args, **options)
+        user.user_permissions.clear()
+
+    monkeypatch.setitem(VERBS, "cancel", replace(VERBS["cancel"], function=cancel_and_lose))
+    preview = choose(client, "cancel_selected", *jobs)
+    [form] = [form for form in read_page(preview).forms if form.identifier == "verb-form"]
+    client.post(form.action, {name: value for name, value in form.list_pairs(None) if isinstance(value, str)})
+    assert sorted(get_states(*jobs)) == ["CANCELED", "INPUT_REQUIRED", "INPUT_REQUIRED"]
 
 
 def test_each_verb_is_run_on_the_jobs_that_allow_it() -> None:

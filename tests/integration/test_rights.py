@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.core.files.base import ContentFile
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -26,6 +26,7 @@ from django_wfe.exceptions import PermissionRequired, UnknownJob, UnknownWorkflo
 from django_wfe.models import DefinitionModule, Job, JobState, Step, StepRun, Workflow
 from tests import workflows
 from tests.engine_helpers import run_ready
+from tests.hushed_workflows import HushedLinear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -169,6 +170,21 @@ def test_a_page_of_the_inbox_begins_after_no_step_run_for_others(client, guarded
     client.force_login(_make_user("clerk"))
     page = client.get(reverse("admin:django_wfe_inbox"), {"after": hidden.pk})
     assert [item.step_run.job_id for item in page.context["items"]] == waiting
+
+
+@pytest.mark.parametrize("name", ["HushedLinear", "tests.hushed_workflows.HushedLinear"])
+@pytest.mark.parametrize("action", ["start", "pause-workflow", "resume-workflow"])
+def test_a_command_knows_no_name_of_what_is_for_others(settings, name: str, action: str) -> None:
+    settings.WFE_WORKFLOWS = "tests.hushed_workflows"
+    clerk, told = _make_user("clerk", "clerks"), []
+    record_workflow(describe_workflow(workflows.Linear))
+    record_workflow(describe_workflow(HushedLinear))
+    for asked in (name, name.replace("Linear", "Unheard")):
+        with pytest.raises(CommandError) as raised:
+            call_command("wfe_job", action, asked, "--user", clerk.username)
+        assert raised.value.returncode == 1
+        told.append(str(raised.value).replace(asked, "NAME"))
+    assert told == ["There is no workflow NAME. There are: tests.workflows.Linear"] * 2
 
 
 def test_the_groups_follow_the_declaration(guarded: Job, monkeypatch: pytest.MonkeyPatch) -> None:

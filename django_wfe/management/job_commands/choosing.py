@@ -14,7 +14,7 @@ from django_wfe.engine import lifecycle as engine
 from django_wfe.engine.declared import explain_unknown, list_declared_as
 from django_wfe.engine.incidents import jobs_of_incident
 from django_wfe.engine.rights import list_visible_jobs, list_visible_workflows, list_workflows_in_sight
-from django_wfe.exceptions import WFEException
+from django_wfe.exceptions import UnknownWorkflow, WFEException
 from django_wfe.management.job_commands.output import REFUSED, refuse, reject
 from django_wfe.models import Job, Workflow
 
@@ -62,8 +62,11 @@ def find_startable_workflow(name: str, user: Any) -> Workflow:
         declared = list_declared_as(name) if error.returncode == REFUSED else []
         if len(declared) != 1:
             raise
+        unknown = error
     try:
         return engine.find_workflow(declared[0], user)
+    except UnknownWorkflow:  # out of the user's sight
+        raise unknown from None
     except WFEException as error:
         raise refuse(str(error)) from error
 
