@@ -17,6 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from django_wfe.admin.lists import ConsoleList
 from django_wfe.admin.live import (
     DIAGRAM_MEDIA,
     FRAGMENT_FRAME,
@@ -120,6 +121,9 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         """Raise PermissionDenied where the user may not see ``obj``, or any row where that is None."""
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ConsoleList]:
+        return ConsoleList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)

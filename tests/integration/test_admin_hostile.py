@@ -34,6 +34,11 @@ JUNK = [
     "%",
     "' OR 1=1 --",
     "<script>alert(1)</script>",
+    "9" * 5_000,
+    "\x1b[31m",
+    "\u202e",
+    "-1.2.0.99",
+    "1.-3",
 ]
 FILTERS = [
     "state",
@@ -48,7 +53,7 @@ FILTERS = [
     "before",
 ]
 OF_DJANGO = ["q", "p", "o", "e", "all", "_popup", "_to_field", "_changelist_filters"]
-OF_PAGES = ["before", "after", "run", "items", "left", "right"]
+OF_PAGES = ["before", "after", "run", "items", "left", "right", "newest", "node", "idle", "definition"]
 COLUMNS = [
     "error",
     "error__contains",
@@ -120,6 +125,14 @@ def test_junk_in_the_address_of_a_page_is_no_fault_of_the_server(address: Addres
         answer = client.get(f"{address.build(world)}?{query}", follow=True)
         assert answer.status_code in (200, 400, 404), (query, answer.status_code)
         assert b"<script>alert" not in answer.content, query
+
+
+@pytest.mark.parametrize("junk", ["9" * 5_000, "9" * 20, "٣"])
+def test_junk_in_what_a_live_page_asks_is_no_fault_of_the_server(junk: str, world: World) -> None:
+    client, live = sign_in_superuser(), {"HX-Request": "true", "HX-Trigger": "wfe-live"}
+    page, tail = (Address(name, arguments) for name, arguments in LIVE)
+    assert client.get(f"{page.build(world)}?newest={junk}", headers=live).status_code == 286 or POLLER == "wfe-live"
+    assert client.get(f"{tail.build(world)}?after={junk}", headers=live).status_code in (200, 286)
 
 
 @pytest.mark.survey
