@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
 from django_wfe.engine.lifecycle import VERBS
+from django_wfe.json_text import UnreadableJson
+from django_wfe.json_text import read_json as parse_json
 from django_wfe.management.job_commands.output import reject
 from django_wfe.models import JobState
 
@@ -62,12 +63,16 @@ def read_json(text: str, option: str, *, stdin: Any = None) -> Any:
             text = (stdin or sys.stdin).read()
         elif text.startswith("@"):
             text = Path(text[1:]).read_text(encoding="utf-8")
-        return json.loads(text)
+        return parse_json(text)
     except OSError as error:
         raise reject(
             _("%(option)s: the file cannot be read: %(error)s") % {"option": option, "error": error}
         ) from error
-    except (ValueError, RecursionError) as error:
+    except UnreadableJson as error:
+        if error.__cause__ is None:
+            raise reject(f"{option}: {error}") from error
+        raise reject(_("%(option)s is no JSON: %(error)s") % {"option": option, "error": error.__cause__}) from error
+    except ValueError as error:  # the file is no UTF-8, or its name none
         raise reject(_("%(option)s is no JSON: %(error)s") % {"option": option, "error": error}) from error
 
 
