@@ -15,7 +15,7 @@ TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _KEPT = "\t\n\r"
 _CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _IN_A_LINE = re.compile(f"[\0-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u061c\u200e\u200f\u2028\u2029{TURNS}]")
-_UNSEEN_IN_JSON = re.compile(f"[\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028\u2029{TURNS}]")
+_UNSEEN_IN_JSON = re.compile(f"[\x7f-\x9f\ud800-\udfff\ufffe\uffff\u061c\u200e\u200f\u2028\u2029{TURNS}]")
 _TURNED = re.compile(f"<(/?[a-zA-Z][a-zA-Z0-9]*)([^>]*)>([^<{TURNS}]*[{TURNS}][^<]*)")
 _TURNED_ATTRIBUTE = re.compile(f' ([a-z-]+)="([^"<>{TURNS}]*[{TURNS}][^"<>]*)"')
 _WITHOUT_ELEMENTS = frozenset({"title", "option", "text", "tspan", "desc"})
@@ -50,10 +50,12 @@ def show_on_page(html: str) -> str:
         return html
     parts = _TYPED.split(html)
     # What a person edits is posted back, and so stays as it is.
-    parts[::2] = [
-        _TURNED.sub(_isolate, _TURNED_ATTRIBUTE.sub(_end_in_attribute, show_controls(part))) for part in parts[::2]
-    ]
+    parts[::2] = map(_show_markup, parts[::2])
     return "".join(parts)
+
+
+def _show_markup(html: str) -> str:
+    return _TURNED.sub(_isolate, _TURNED_ATTRIBUTE.sub(_end_in_attribute, show_controls(html)))
 
 
 def _draw(match: re.Match[str]) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -31,16 +29,19 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
         InputCheckFailed: where the schema's own code, such as a validator, raised something else.
     """
     given = encode(external_data, what)
-    with _telling_of_own_code(schema):
-        model = load_input(schema, given)
-        try:
-            written = encode(model.model_dump(mode="json", by_alias=False, round_trip=True), what)
-            if load_input(schema, written) == model:
-                return written
-        except (ValidationError, PydanticSerializationError):
-            # The model does not read what it writes; the given form has just been read.
-            return given
-        return given
+    try:
+        return _check(schema, given, what)
+    except (ValidationError, WFEException):
+        raise
+    except Exception as error:  # a validator, a default_factory and a serializer may raise anything at all
+        if explain_database_error(error) is not None:
+            raise
+        logger.exception("The check of an input by %s failed", dotted_path(schema))
+        # Not the error's own text: it may quote what the caller must not see.
+        raise InputCheckFailed(
+            _("The input could not be checked: the code of %(schema)s raised %(error)s. The server's log has more.")
+            % {"schema": dotted_path(schema), "error": type(error).__name__}
+        ) from error
 
 
 def load_input(schema: type[BaseModel], stored: str) -> BaseModel:
@@ -63,18 +64,13 @@ def list_values(model: BaseModel | None) -> Any:
     return model.model_dump(mode="python", warnings=False)
 
 
-@contextmanager
-def _telling_of_own_code(schema: type[BaseModel]) -> Iterator[None]:
+def _check(schema: type[BaseModel], given: str, what: str) -> str:
+    model = load_input(schema, given)
     try:
-        yield
-    except (ValidationError, WFEException):
-        raise
-    except Exception as error:  # a validator, a default_factory and a serializer may raise anything at all
-        if explain_database_error(error) is not None:
-            raise
-        logger.exception("The check of an input by %s failed", dotted_path(schema))
-        # Not the error's own text: it may quote what the caller must not see.
-        raise InputCheckFailed(
-            _("The input could not be checked: the code of %(schema)s raised %(error)s. The server's log has more.")
-            % {"schema": dotted_path(schema), "error": type(error).__name__}
-        ) from error
+        written = encode(model.model_dump(mode="json", by_alias=False, round_trip=True), what)
+        if load_input(schema, written) == model:
+            return written
+    except (ValidationError, PydanticSerializationError):
+        # The model does not read what it writes; the given form has just been read.
+        return given
+    return given

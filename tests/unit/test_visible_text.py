@@ -15,7 +15,7 @@ from django_wfe.visible_text import (
 
 pytestmark = pytest.mark.unit
 
-ALL = "".join(map(chr, [*range(0xA1), 0x61C, 0x200E, 0x2028, 0xD800, 0xDFFF, 0xFFFE, 0xFFFF])) + TURNS
+ALL = "".join(map(chr, [*range(0xA1), 0x61C, 0x200E, 0x2028, 0xDFFF, 0xD800, 0xFFFE, 0xFFFF])) + TURNS
 
 
 def test_control_characters_become_their_pictures() -> None:
