@@ -16,6 +16,7 @@ from django_wfe.json_text import read_json as parse_json
 from django_wfe.management.job_commands.output import reject
 from django_wfe.models import JobState
 
+LARGEST_NUMBER = 2**31 - 1
 JSON_HELP = "JSON, or @FILE to read it from a file, or - to read it from the standard input."
 
 
@@ -91,6 +92,7 @@ def read_verb_options(options: dict[str, Any]) -> dict[str, Any]:
 
 def _add(actions: Any, name: str, text: str) -> CommandParser:
     parser: CommandParser = actions.add_parser(name, help=text, description=text)
+    parser.register("type", None, _read_text)  # of every argument that names no type of its own
     parser.add_argument("--json", action="store_true", dest="as_json", help=_("Print JSON."))
     parser.add_argument(
         "--user", metavar="USERNAME", help=_("Act as this user, whose permissions are asked. Default: no one's.")
@@ -126,6 +128,15 @@ def _add_verb(actions: Any, name: str) -> None:
 
 def _read_number(text: str) -> int:
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(_("%(number)s: give a number from 1.") % {"number": number})
+    if not 0 < number <= LARGEST_NUMBER:
+        raise argparse.ArgumentTypeError(
+            _("%(number)s: give a number from 1 to %(most)s.") % {"number": number, "most": LARGEST_NUMBER}
+        )
     return number
+
+
+def _read_text(text: str) -> str:
+    if "\0" in text or text != text.encode(errors="replace").decode():
+        sentence = _("%(text)s is no text: it holds NUL, or bytes that are no UTF-8.")
+        raise argparse.ArgumentTypeError(sentence % {"text": ascii(text[:100])})
+    return text

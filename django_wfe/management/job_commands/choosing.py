@@ -37,7 +37,7 @@ def find_workflow(name: str) -> Workflow:
 
     A name or label counts where only one workflow has it.
     """
-    if name.isascii() and name.isdecimal() and int(name) <= LARGEST_ID:
+    if name.isascii() and name.isdecimal() and len(name) <= len(str(LARGEST_ID)) and int(name) <= LARGEST_ID:
         found = list(Workflow.objects.filter(pk=int(name)))
     else:
         found = list(Workflow.objects.filter(path=name)) or list(Workflow.objects.filter(Q(name=name) | Q(label=name)))
