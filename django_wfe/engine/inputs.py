@@ -33,7 +33,10 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
         return _check(schema, given, what)
     except (ValidationError, WFEException):
         raise
-    except Exception as error:  # a validator, a default_factory and a serializer may raise anything at all
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # a validator or a default_factory may raise anything
         if explain_database_error(error) is not None:
             raise
         logger.exception("The check of an input by %s failed", dotted_path(schema))

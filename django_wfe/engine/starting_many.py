@@ -21,7 +21,7 @@ from django_wfe.engine.rights import START_JOBS, require_permission
 from django_wfe.engine.start_rules import require_startable
 from django_wfe.engine.starting import MAX_KEY_LENGTH, NOT_GIVEN, find_workflow, start_job
 from django_wfe.engine.tracebacks import say_briefly
-from django_wfe.exceptions import CodeNotLoaded, NotEncodable, WFEException
+from django_wfe.exceptions import CodeNotLoaded, InputCheckFailed, NotEncodable, WFEException
 from django_wfe.graph import Node, has_input
 from django_wfe.models import Job, JobEvent, Workflow
 from django_wfe.models.workflows import load_graph
@@ -183,11 +183,11 @@ def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
         errors += _describe(error)
     except NotEncodable as error:
         errors.append(str(error))
-    except (Exception, SystemExit) as error:
+    except InputCheckFailed as error:
         # A validator is code of the project: its defect is told for the row that meets it.
         errors.append(
             _("a validator of %(schema)s raised %(error)s")
-            % {"schema": schema.__qualname__, "error": say_briefly(error)}
+            % {"schema": schema.__qualname__, "error": say_briefly(error.__cause__ or error)}
         )
     return errors
 
