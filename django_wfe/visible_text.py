@@ -15,11 +15,13 @@ TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _KEPT = "\t\n\r"
 _CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _IN_A_LINE = re.compile(f"[\0-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u061c\u200e\u200f\u2028\u2029{TURNS}]")
-_UNSEEN_IN_JSON = re.compile(f"[\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028\u2029{TURNS}]")
+_UNSEEN_IN_JSON = re.compile(f"[\x7f-\x9f\ud800-\udfff\ufffe\uffff\u061c\u200e\u200f\u2028\u2029{TURNS}]")
 _TURNED = re.compile(f"<(/?[a-zA-Z][a-zA-Z0-9]*)([^>]*)>([^<{TURNS}]*[{TURNS}][^<]*)")
-_TURNED_ATTRIBUTE = re.compile(f' (?!value=)([a-z-]+)="([^"<>{TURNS}]*[{TURNS}][^"<>]*)"')
+_TURNED_ATTRIBUTE = re.compile(f' ([a-z-]+)="([^"<>{TURNS}]*[{TURNS}][^"<>]*)"')
 _WITHOUT_ELEMENTS = frozenset({"title", "option", "text", "tspan", "desc"})
-_AS_TYPED = frozenset({"textarea", "script", "style"})
+_AS_IT_IS = frozenset({"script", "style"})
+_ACTING = re.compile(f"{_CONTROLS.pattern}|[{TURNS}]")
+_TYPED = re.compile(r'(<textarea\b[^>]*>[^<]*|\svalue="[^"]*")')
 
 
 def show_controls(text: str) -> str:
@@ -44,10 +46,16 @@ def escape_unseen_in_json(text: str) -> str:
 
 def show_on_page(html: str) -> str:
     """Return a page on which control characters are seen, and each text that turns the direction is isolated."""
-    html = show_controls(html)
-    if not any(turn in html for turn in TURNS):
+    if not _ACTING.search(html):
         return html
-    return _TURNED.sub(_isolate, _TURNED_ATTRIBUTE.sub(_end_in_attribute, html))
+    parts = _TYPED.split(html)
+    # What a person edits is posted back, and so stays as it is.
+    parts[::2] = map(_show_markup, parts[::2])
+    return "".join(parts)
+
+
+def _show_markup(html: str) -> str:
+    return _TURNED.sub(_isolate, _TURNED_ATTRIBUTE.sub(_end_in_attribute, show_controls(html)))
 
 
 def _draw(match: re.Match[str]) -> str:
@@ -61,8 +69,8 @@ def _draw(match: re.Match[str]) -> str:
 
 def _isolate(match: re.Match[str]) -> str:
     name, attributes, text = match.groups()
-    if name in _AS_TYPED:
-        return match[0]  # what a person edits is posted as it is
+    if name in _AS_IT_IS:
+        return match[0]
     isolated = _end_turns(text) if name in _WITHOUT_ELEMENTS else f"<bdi>{_end_turns(text)}</bdi>"
     return f"<{name}{attributes}>{isolated}"
 

@@ -56,6 +56,20 @@ class ValidatorRaises(steps.Step):
         return external_input["number"]
 
 
+class ValidatorExits(steps.Step):
+    class UserInputSchema(BaseModel):
+        number: int = 0
+
+        @field_validator("number")
+        @classmethod
+        def leave(cls, number: int) -> int:
+            """End the process, if nobody sees to it."""
+            raise SystemExit(number)
+
+    def execute(self, _input: Any = None, external_input: Any = None) -> Any:
+        return external_input["number"]
+
+
 class BytesDefault(steps.Step):
     class UserInputSchema(BaseModel):
         data: bytes = b"\xff\xfe"
@@ -78,6 +92,10 @@ class DefaultRaisesFlow(workflows.Workflow):
 
 class ValidatorRaisesFlow(workflows.Workflow):
     DIGRAPH = {steps.__start__: [ValidatorRaises]}
+
+
+class ValidatorExitsFlow(workflows.Workflow):
+    DIGRAPH = {steps.__start__: [ValidatorExits]}
 
 
 class BytesDefaultFlow(workflows.Workflow):

@@ -19,6 +19,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
+from django_wfe.admin.lists import ConsoleList
 from django_wfe.admin.live import (
     DIAGRAM_MEDIA,
     FRAGMENT_FRAME,
@@ -31,7 +32,7 @@ from django_wfe.admin.live import (
     vary_on_fragments,
 )
 from django_wfe.admin.paginator import CappedPaginator
-from django_wfe.admin.responses import ConsoleResponse
+from django_wfe.admin.responses import ConsoleResponse, have_texts_only_show
 from django_wfe.admin.trouble import tell_database_trouble, warn_of_no_workflows
 from django_wfe.engine.rights import has_permission, list_visible
 
@@ -127,19 +128,31 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ConsoleList]:
+        return ConsoleList
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
         shown = getattr(response, "context_data", None) or {}
         if "cl" in shown and not shown["cl"].result_list:
             warn_of_no_workflows(request)
-        return response
+        return have_texts_only_show(response)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return have_texts_only_show(super().changeform_view(request, object_id, form_url, extra_context))
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         # Without the right no row is found, and Django would lead to the index with "it may have been deleted".
         self.require_view_permission(request)
-        return super().history_view(request, object_id, extra_context)
+        return have_texts_only_show(super().history_view(request, object_id, extra_context))
 
     def build_url(self, name: str, *args: Any) -> str:
         """Give the address of a page of the admin site that this admin belongs to."""

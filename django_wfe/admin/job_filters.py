@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe import states
+from django_wfe.admin.job_lookup import is_id
 from django_wfe.admin.labels import guess_label, load_step_labels
 from django_wfe.engine.incidents import jobs_of_incident
 from django_wfe.engine.rights import find_nodes_in_sight, list_visible_workflows
@@ -61,7 +62,7 @@ class WorkflowFilter(admin.SimpleListFilter):
         value = self.value()
         if not value:
             return queryset
-        return queryset.filter(workflow_id=int(value)) if value.isdecimal() else queryset.none()
+        return queryset.filter(workflow_id=int(value)) if is_id(value) else queryset.none()
 
 
 class NodeFilter(admin.SimpleListFilter):

@@ -14,6 +14,7 @@ from django_wfe import states
 from django_wfe.admin.base import ConsoleAdmin
 from django_wfe.admin.incidents import find_incident_of
 from django_wfe.admin.job_graph import draw_job_graph
+from django_wfe.admin.job_lookup import is_id
 from django_wfe.admin.job_window import Window, load_window
 from django_wfe.admin.labels import guess_label
 from django_wfe.admin.live import Live, is_fragment_request
@@ -166,7 +167,7 @@ def choose_pace(job: Job, window: Window) -> int:
 def list_asked_runs(request: HttpRequest, window: Window) -> list[StepRun]:
     """Give the step runs whose data the answer holds: all, or those that may be news to the page that asks."""
     known = request.GET.get("newest", "")
-    if not is_fragment_request(request) or not (known.isascii() and known.isdecimal()):
+    if not is_fragment_request(request) or not is_id(known):
         return window.runs
     return [run for run in window.runs if run.number >= int(known) or run.superseded]
 

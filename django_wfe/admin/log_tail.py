@@ -19,6 +19,7 @@ from django_wfe.admin.live import is_fragment_request
 from django_wfe.engine.rights import has_permission
 from django_wfe.models import Job, JobLog, StepRun
 from django_wfe.states import StepRunState
+from django_wfe.visible_text import show_on_page
 
 TAIL_CHARACTERS = 64_000
 """The most that one answer brings; what lies before is only in the whole log."""
@@ -71,7 +72,7 @@ def show_tail(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int, step_
         raise Http404(_("There is no step run with the id %(id)s.") % {"id": step_run_id})
     tail = read_tail(step_run_id, _read_after(request))
     text = f"\n[…]\n{tail.text}" if tail.is_cut else tail.text
-    response = HttpResponse(escape(text), headers={"Cache-Control": "no-store"})
+    response = HttpResponse(show_on_page(escape(text)), headers={"Cache-Control": "no-store"})
     if is_fragment_request(request):
         if state != StepRunState.RUNNING:
             response.status_code = HTMX_STOP_POLLING

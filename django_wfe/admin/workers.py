@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
@@ -18,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.base import ConsoleAdmin
 from django_wfe.admin.drawing import draw_json, draw_time
+from django_wfe.admin.lists import ConsoleList
 from django_wfe.conf import settings
 from django_wfe.engine.outdated import Outdated, list_outdated
 from django_wfe.engine.rights import find_nodes_in_sight, list_visible_workflows
@@ -63,7 +63,7 @@ class WorkerAdmin(ConsoleAdmin[Worker]):
         text, css_class = describe_worker(worker)
         return format_html('<span class="wfe-condition wfe-condition--{}">{}</span>', css_class, text)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ConsoleList]:
         return _WorkerList
 
     @admin.display(description=gettext_lazy("code"))
@@ -119,7 +119,7 @@ def annotate_silence(workers: QuerySet[Worker]) -> QuerySet[Any]:
     return workers.annotate(is_silent=ExpressionWrapper(Q(last_seen__lt=limit), output_field=BooleanField()))
 
 
-class _WorkerList(ChangeList):
+class _WorkerList(ConsoleList):
     """The list's page, with what is wrong with the code of its workers: one query for all of them."""
 
     def get_results(self, request: HttpRequest) -> None:

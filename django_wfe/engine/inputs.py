@@ -132,7 +132,7 @@ def _telling_of_own_code(schema: type[BaseModel], given: str) -> Iterator[None]:
         yield
     except (ValidationError, WFEException):
         raise
-    except Exception as error:  # a validator, a default_factory and a serializer may raise anything at all
+    except (Exception, SystemExit) as error:  # a validator, a default_factory and a serializer may raise anything
         if explain_database_error(error) is not None:
             raise
         log_defect(schema, error, json.loads(given))

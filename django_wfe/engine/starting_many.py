@@ -22,7 +22,7 @@ from django_wfe.engine.rights import START_JOBS, renew_actor, require_permission
 from django_wfe.engine.start_rules import require_startable
 from django_wfe.engine.starting import MAX_KEY_LENGTH, NOT_GIVEN, find_workflow, start_job
 from django_wfe.engine.tracebacks import say_briefly
-from django_wfe.exceptions import CodeNotLoaded, NotEncodable, WFEException
+from django_wfe.exceptions import CodeNotLoaded, InputCheckFailed, NotEncodable, WFEException
 from django_wfe.graph import Node, has_input
 from django_wfe.models import Job, JobEvent, Workflow
 from django_wfe.models.workflows import load_graph
@@ -208,11 +208,14 @@ def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
         errors += _describe(error)
     except NotEncodable as error:
         errors.append(str(error))
-    except (Exception, SystemExit) as error:
+    except InputCheckFailed as error:
         # A validator is code of the project: its defect is told for the row that meets it.
         errors.append(
             _("a validator of %(schema)s raised %(error)s")
-            % {"schema": schema.__qualname__, "error": cover_quoted(say_briefly(error), schema, row.values)}
+            % {
+                "schema": schema.__qualname__,
+                "error": cover_quoted(say_briefly(error.__cause__ or error), schema, row.values),
+            }
         )
     return errors
 

@@ -298,8 +298,9 @@ def _apply(
 
 
 def find_last_run(job: Job) -> StepRun | None:
-    """Give the step run that the Job is at, or was at last."""
-    return job.step_runs.filter(superseded=False).order_by("-number", "-attempt").first()
+    """Give the step run that the Job is at, or was at last. Its result and traceback are loaded when asked for."""
+    runs = job.step_runs.filter(superseded=False).defer("result", "traceback")
+    return runs.order_by("-number", "-attempt").first()
 
 
 VERBS: dict[str, Verb] = {

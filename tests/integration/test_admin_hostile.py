@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from django_wfe.admin.live import POLLER
 from tests.console import (
     ADDRESSES,
     Address,
@@ -34,6 +35,11 @@ JUNK = [
     "%",
     "' OR 1=1 --",
     "<script>alert(1)</script>",
+    "9" * 5_000,
+    "\x1b[31m",
+    "\u202e",
+    "-1.2.0.99",
+    "1.-3",
 ]
 FILTERS = [
     "state",
@@ -48,7 +54,7 @@ FILTERS = [
     "before",
 ]
 OF_DJANGO = ["q", "p", "o", "e", "all", "_popup", "_to_field", "_changelist_filters"]
-OF_PAGES = ["before", "after", "run", "items", "left", "right"]
+OF_PAGES = ["before", "after", "run", "items", "left", "right", "newest", "node", "idle", "definition"]
 COLUMNS = [
     "error",
     "error__contains",
@@ -126,6 +132,15 @@ def test_junk_in_the_address_of_a_page_is_no_fault_of_the_server(address: Addres
         answer = client.get(f"{address.build(world)}?{query}", follow=True)
         assert answer.status_code in (200, 400, 404), (query, answer.status_code)
         assert b"<script>alert" not in answer.content, query
+
+
+@pytest.mark.parametrize("junk", ["9" * 5_000, "9" * 20, "٣"])
+def test_junk_in_what_a_live_page_asks_is_no_fault_of_the_server(junk: str, world: World) -> None:
+    client, live = sign_in_superuser(), {"HX-Request": "true", "HX-Trigger": POLLER}
+    page = Address("django_wfe_job_change", ("waiting",)).build(world)
+    tail = Address("django_wfe_job_log", ("failed", "failed_run")).build(world)
+    assert client.get(page, {"newest": junk}, headers=live).status_code == 200
+    assert client.get(tail, {"after": junk}, headers=live).status_code == 286
 
 
 @pytest.mark.survey

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -49,6 +50,33 @@ def test_a_list_asks_as_many_queries_for_one_row_as_for_many_and_loads_no_payloa
     for sql in many:
         selected = sql.partition(" FROM ")[0]
         assert not any(column in selected for column in PAYLOADS), sql
+
+
+@pytest.mark.parametrize("address", [address for address in LISTS if address.name.endswith("changelist")], ids=str)
+def test_no_address_sorts_a_list_by_a_column_that_has_no_index(address: Any) -> None:
+    world = build_world()
+    client, path = sign_in_superuser(), address.build(world)
+
+    def read_order(query: str) -> Any:
+        response = client.get(f"{path}?{query}")
+        assert response.status_code == 200, query
+        return response.context["cl"].queryset.query.order_by
+
+    order = read_order("")
+    for position in range(12):
+        for query in (f"o={position}", f"o=-{position}", f"o=0.{position}", f"o={position}.x", f"o=9{position:04}"):
+            assert read_order(query) == order, query
+
+
+def test_a_project_may_let_people_sort_by_a_column_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = build_world()
+    monkeypatch.setattr(site._registry[StepRun], "sortable_by", ("error_type",))
+    client, path = sign_in_superuser(), reverse("admin:django_wfe_steprun_changelist")
+    columns = client.get(path).context["cl"].list_display
+    position = columns.index("error_type")
+    assert client.get(f"{path}?o=-{position}").context["cl"].queryset.query.order_by[0] == "-error_type"
+    assert client.get(f"{path}?o={position - 1}").context["cl"].queryset.query.order_by[0] == "-id"
+    assert world
 
 
 @pytest.mark.parametrize("name", ["django_wfe_job_change", "django_wfe_workflow_change"])

@@ -14,6 +14,7 @@ from tests.api_hostile_workflows import (
     BytesDefaultFlow,
     DefaultRaisesFlow,
     RowsFlow,
+    ValidatorExitsFlow,
     ValidatorRaisesFlow,
 )
 from tests.api_workflows import AskingFlow, BreakingFlow
@@ -118,13 +119,14 @@ def test_half_a_surrogate_pair_as_a_key_is_told(path: str) -> None:
     assert Job.objects.get().state == "INPUT_REQUIRED"
 
 
-@pytest.mark.parametrize("workflow", [DefaultRaisesFlow, ValidatorRaisesFlow])
+@pytest.mark.parametrize("workflow", [DefaultRaisesFlow, ValidatorRaisesFlow, ValidatorExitsFlow])
 def test_what_a_schemas_own_code_raises_is_told_and_nothing_is_done(workflow: Any) -> None:
     job_id = wait_in(workflow)
-    body = json.dumps({"number": 0} if workflow is ValidatorRaisesFlow else {})
+    body = json.dumps({} if workflow is DefaultRaisesFlow else {"number": 0})
     status, answer = post(f"/wfe/jobs/{job_id}/input/", body)
     assert status == 422
-    assert "raised ZeroDivisionError" in answer["detail"]
+    error = "SystemExit" if workflow is ValidatorExitsFlow else "ZeroDivisionError"
+    assert f"raised {error}" in answer["detail"]
     assert "secret-4711" not in json.dumps(answer)
     assert Job.objects.get().state == "INPUT_REQUIRED"
     start = json.dumps({"workflow_id": Job.objects.get().workflow_id, "first_input": json.loads(body)})

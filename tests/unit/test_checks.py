@@ -156,6 +156,8 @@ def test_middleware_that_harms_is_a_warning_as_text_and_as_object(settings):
         ("WFE_RECOVERY_INTERVAL", 0),
         ("WFE_DISCOVERY_TIMEOUT", -1),
         ("WFE_MAX_RESULT_BYTES", True),
+        ("WFE_MAX_ANSWER_BYTES", 0),
+        ("WFE_MAX_JSON_VALUES", "many"),
         ("WFE_WORKER_TIMEOUT", None),
     ],
 )

@@ -14,6 +14,7 @@ from django_wfe.engine.explain import explain_job
 from django_wfe.management.base import EngineCommand
 from django_wfe.management.health import examine
 from django_wfe.models import Job
+from django_wfe.visible_text import escape_unseen_in_json, show_in_terminal
 
 WRONG = frozenset(
     {
@@ -55,11 +56,11 @@ class Command(EngineCommand):
                 continue
             style = self.style.SUCCESS if finding.ok else self.style.ERROR
             verdict = _("ok") if finding.ok else _("WRONG")
-            self.stdout.write(f"{style(verdict.ljust(8))}{finding.name}: {finding.text}")
+            self.stdout.write(f"{style(verdict.ljust(8))}{show_in_terminal(f'{finding.name}: {finding.text}')}")
             if not finding.ok and finding.cure:
-                self.stdout.write(f"        {finding.cure}")
+                self.stdout.write(f"        {show_in_terminal(finding.cure)}")
         if as_json:
-            self.stdout.write(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+            self._write_json([asdict(finding) for finding in findings])
         wrong = sum(1 for finding in findings if not finding.ok)
         if wrong:
             message = ngettext("%(number)d thing is wrong.", "%(number)d things are wrong.", wrong)
@@ -72,10 +73,13 @@ class Command(EngineCommand):
         explanation = explain_job(job)
         if as_json:
             data = {"job": job.pk, "state": job.state, **asdict(explanation)}
-            self.stdout.write(json.dumps(data, ensure_ascii=False, indent=2))
+            self._write_json(data)
         else:
-            self.stdout.write(f"{job} {job.state}: {explanation.sentence}")
+            self.stdout.write(show_in_terminal(f"{job} {job.state}: {explanation.sentence}"))
             if explanation.way_out:
-                self.stdout.write(_("Way out: %(way_out)s") % {"way_out": explanation.way_out})
+                self.stdout.write(show_in_terminal(_("Way out: %(way_out)s") % {"way_out": explanation.way_out}))
         if explanation.code in WRONG:
             raise CommandError(_("Job %(id)s stands still.") % {"id": job.pk}, returncode=1)
+
+    def _write_json(self, value: Any) -> None:
+        self.stdout.write(escape_unseen_in_json(json.dumps(value, ensure_ascii=False, indent=2)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,12 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
 from django_wfe.engine.lifecycle import VERBS
+from django_wfe.json_text import UnreadableJson
+from django_wfe.json_text import read_json as parse_json
 from django_wfe.management.job_commands.output import reject
 from django_wfe.models import JobState
 
+LARGEST_NUMBER = 2**31 - 1
 JSON_HELP = "JSON, or @FILE to read it from a file, or - to read it from the standard input."
 
 
@@ -62,12 +64,16 @@ def read_json(text: str, option: str, *, stdin: Any = None) -> Any:
             text = (stdin or sys.stdin).read()
         elif text.startswith("@"):
             text = Path(text[1:]).read_text(encoding="utf-8")
-        return json.loads(text)
+        return parse_json(text)
     except OSError as error:
         raise reject(
             _("%(option)s: the file cannot be read: %(error)s") % {"option": option, "error": error}
         ) from error
-    except (ValueError, RecursionError) as error:
+    except UnreadableJson as error:
+        if error.__cause__ is None:
+            raise reject(f"{option}: {error}") from error
+        raise reject(_("%(option)s is no JSON: %(error)s") % {"option": option, "error": error.__cause__}) from error
+    except ValueError as error:  # the file is no UTF-8, or its name none
         raise reject(_("%(option)s is no JSON: %(error)s") % {"option": option, "error": error}) from error
 
 
@@ -86,6 +92,7 @@ def read_verb_options(options: dict[str, Any]) -> dict[str, Any]:
 
 def _add(actions: Any, name: str, text: str) -> CommandParser:
     parser: CommandParser = actions.add_parser(name, help=text, description=text)
+    parser.register("type", None, _read_text)  # of every argument that names no type of its own
     parser.add_argument("--json", action="store_true", dest="as_json", help=_("Print JSON."))
     parser.add_argument(
         "--user", metavar="USERNAME", help=_("Act as this user, whose permissions are asked. Default: no one's.")
@@ -121,6 +128,15 @@ def _add_verb(actions: Any, name: str) -> None:
 
 def _read_number(text: str) -> int:
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(_("%(number)s: give a number from 1.") % {"number": number})
+    if not 0 < number <= LARGEST_NUMBER:
+        raise argparse.ArgumentTypeError(
+            _("%(number)s: give a number from 1 to %(most)s.") % {"number": number, "most": LARGEST_NUMBER}
+        )
     return number
+
+
+def _read_text(text: str) -> str:
+    if "\0" in text or text != text.encode(errors="replace").decode():
+        sentence = _("%(text)s is no text: it holds NUL, or bytes that are no UTF-8.")
+        raise argparse.ArgumentTypeError(sentence % {"text": ascii(text[:100])})
+    return text

@@ -38,7 +38,7 @@ def find_workflow(name: str, user: Any) -> Workflow:
     A name or label counts where only one workflow has it.
     """
     known = list_workflows_in_sight(user)
-    if name.isascii() and name.isdecimal() and int(name) <= LARGEST_ID:
+    if name.isascii() and name.isdecimal() and len(name) <= len(str(LARGEST_ID)) and int(name) <= LARGEST_ID:
         found = list(known.filter(pk=int(name)))
     else:
         found = list(known.filter(path=name)) or list(known.filter(Q(name=name) | Q(label=name)))
