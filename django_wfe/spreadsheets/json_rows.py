@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from django_wfe.decoding import decode
+from django_wfe import json_text
 from django_wfe.spreadsheets.bounds import MAX_CELLS, MAX_CELLS_OF_ROW, Meter, UnreadableFile
 from django_wfe.spreadsheets.columns import count_values
 
@@ -20,13 +20,12 @@ def read_json(content: bytes) -> list[Mapping[str, Any]]:
         UnreadableFile: it is no list of objects, or too much of it.
     """
     try:
-        data = decode(content.decode("utf-8-sig"))
+        # Names are not counted there; those of the file's rows are, below.
+        data = json_text.read_json(content.decode("utf-8-sig"), most_values=MAX_CELLS)
     except UnicodeDecodeError:
         raise UnreadableFile(_("This is no UTF-8 text.")) from None
-    except RecursionError:
-        raise UnreadableFile(_("This JSON is nested too deeply.")) from None
-    except ValueError as error:
-        raise UnreadableFile(_("This is no JSON: %(reason)s.") % {"reason": error}) from None
+    except json_text.UnreadableJson as error:
+        raise UnreadableFile(str(error)) from None
     if not isinstance(data, list) or not all(isinstance(row, Mapping) for row in data):
         raise UnreadableFile(_("This JSON is no list of objects: write [{…}, {…}], an object for each job."))
     meter, total = Meter(), 0

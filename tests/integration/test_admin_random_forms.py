@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 SEED = int(os.environ.get("WFE_JUNK_SEED", "1"))
 FEW = int(os.environ.get("WFE_JUNK_BODIES", "10"))
-MANY = int(os.environ.get("WFE_JUNK_BODIES", "2000"))
+MANY = int(os.environ.get("WFE_JUNK_BODIES", "100"))
 
 
 class Colour(enum.Enum):

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 SEED = int(os.environ.get("WFE_JUNK_SEED", "1"))
 FEW = int(os.environ.get("WFE_JUNK_BODIES", "25"))
-MANY = int(os.environ.get("WFE_JUNK_BODIES", "2000"))
+MANY = int(os.environ.get("WFE_JUNK_BODIES", "200"))
 POSTS = [call for call in CALLS if call.method == "POST"]
 GETS = [call for call in CALLS if call.method == "GET"]
 FIELDS = [
@@ -222,11 +222,11 @@ def test_random_queries_are_no_fault_of_the_server(call: Call, names: dict[str, 
 
 @pytest.mark.survey
 @pytest.mark.parametrize("call", POSTS, ids=str)
-def test_thousands_of_random_bodies_save_nothing(call: Call, names: dict[str, int]) -> None:
+def test_many_random_bodies_save_nothing(call: Call, names: dict[str, int]) -> None:
     send_junk(call, names, MANY)
 
 
 @pytest.mark.survey
 @pytest.mark.parametrize("call", GETS, ids=str)
-def test_thousands_of_random_queries_are_no_fault_of_the_server(call: Call, names: dict[str, int]) -> None:
+def test_many_random_queries_are_no_fault_of_the_server(call: Call, names: dict[str, int]) -> None:
     ask_junk(call, names, MANY)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from django_wfe.decoding import decode
+from django_wfe.json_text import UnreadableJson, read_json
 
 pytestmark = pytest.mark.unit
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.unit
 )
 def test_json_is_given_exactly_or_refused(text: str, value: Any) -> None:
     if value is None:
-        with pytest.raises(ValueError, match=r"twice|digits|no JSON number|Expecting"):
-            decode(text)
+        with pytest.raises(UnreadableJson, match=r"twice|digits|no JSON number|Expecting"):
+            read_json(text)
     else:
-        assert decode(text) == value
+        assert read_json(text) == value
