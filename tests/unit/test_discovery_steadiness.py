@@ -85,7 +85,7 @@ def read_twice(tmp_path_factory) -> Iterator[dict[str, ModuleReading]]:
     [
         ("constant", "Ask", "default of the field at of its input is '"),
         ("helper", "Ask", "default of the field at of its input is '"),
-        ("hashed", "Ask", "examples.0 of the field way of its input is 'way "),
+        ("hashed", "Ask", " of the field way of its input is 'way "),
         ("address", "Ask", "description of the field any of its input is '<object object at 0x"),
         ("label", "Store", "its label is '"),
     ],
