@@ -24,7 +24,7 @@ BESIDE_A_FOUND_ROW = {
     "admin/labels.py": {"load_step_labels", "annotate_label"},
     "admin/log_tail.py": {"read_tail", "show_tail"},
     "admin/pausing.py": {"_show"},
-    "admin/payloads.py": {"load_json_previews", "load_text_previews", "load_log_previews"},
+    "admin/payloads.py": {"load_text_previews", "load_log_previews"},
     "admin/step_runs.py": {"show_data"},
     "admin/verb_forms.py": {"list_rerun_choices", "_load_former_input"},
     "admin/workflows.py": {"list_definitions"},
