@@ -199,7 +199,7 @@ def test_a_half_typed_date_in_an_item_that_was_added_is_stopped_too(open_page: C
         ("Qty", "12-5", "valid integer"),
         ("Qty", "5-", "valid integer"),
         ("Copies", "5-", "valid integer"),
-        ("Amount", "12,50", "has a comma"),
+        ("Amount", "12,50", "enthält ein Komma"),
         ("Note", "😀😀😀😀😀😀", "at most 5 characters"),
         ("Contact", "no address", "valid URL"),
     ],
