@@ -1,11 +1,10 @@
 """Retry with other input: what the operator leaves alone stays what it was."""
 
-import datetime
 from typing import Any
 
 import pytest
 from django.urls import reverse
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, NaiveDatetime, SecretStr
 
 from django_wfe import steps, workflows
 from django_wfe.engine.lifecycle import provide_external_input, run_workflow
@@ -21,7 +20,7 @@ class Parcel(BaseModel):
     town: str
     code: SecretStr
     letter: str = Field(json_schema_extra={"format": "file"})
-    packed: datetime.datetime
+    packed: NaiveDatetime
     articles: list[str] = []
 
 
