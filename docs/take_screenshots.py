@@ -160,7 +160,7 @@ def make_pages(page: Page, base: str, jobs: dict[str, int]) -> dict[str, str]:
     page.get_by_label("Reason").fill("The carrier says that it answers again.")
     page.locator("#verb-form input[type=submit]").click()
     expect(page.locator("#bulk-items tr[data-item='DONE']").first).to_be_visible()
-    expect(page.get_by_text("Still to come")).to_have_count(0)
+    expect(page.get_by_text("Still to come")).to_have_count(0, timeout=30_000)
     bulk_run = page.url
     page.goto(f"{home}workflow/")
     page.get_by_role("link", name="Purchase approval").click()
