@@ -116,6 +116,7 @@ class WorkerLifeMiddleware(Middleware):
             threading.Thread(
                 target=self._enlist_later, args=(worker.worker_threads, queues), name="django-wfe-enlist", daemon=True
             ).start()
+        _close_connection()
 
     def before_process_message(self, broker: dramatiq.Broker, message: Any) -> None:
         """Leave messages of another database alone.
@@ -141,10 +142,13 @@ class WorkerLifeMiddleware(Middleware):
         except (DatabaseError, InterfaceError) as error:
             trouble = explain_database_error(error)
             logger.warning("The worker could not say that it has stopped: %s", trouble or error)
+        finally:
+            _close_connection()
 
     def _enlist_later(self, threads: int, queues: list[str]) -> None:
         while not get_worker().stopping.wait(ENLIST_SECONDS) and not self._enlist(threads, queues):
             pass
+        _close_connection()
 
     @staticmethod
     def _enlist(threads: int, queues: list[str]) -> bool:
@@ -164,6 +168,12 @@ class WorkerLifeMiddleware(Middleware):
             connections[DATABASE].close()
             return False
         return True
+
+
+def _close_connection() -> None:
+    """Close this thread's connection, which it has no more use for: not if a test has it in a transaction."""
+    if not connections[DATABASE].in_atomic_block:
+        connections[DATABASE].close()
 
 
 # Dramatiq's command imports this module once the broker is set, as it does for every app's actors.
