@@ -48,7 +48,7 @@ def _start_held_job(gate: Path) -> tuple[int, int]:
     """Start a Job whose first step waits at the gate; give the Job's id and the process id that runs it."""
     job_id = order_workflow_execution(workflows.Gated)
     reached = gate / f"{job_id}.reached"
-    wait_until(reached.exists, timeout=20, message="no worker began the step")
+    wait_until(lambda: reached.exists() and reached.read_text(), timeout=20, message="no worker began the step")
     return job_id, int(reached.read_text())
 
 
