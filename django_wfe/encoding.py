@@ -305,6 +305,6 @@ def _find(value: Any, matches: Callable[[Any], bool], path: str = "value") -> st
 
 
 def begin_sentence(what: str | Callable[[], str]) -> str:
-    """Give the words that name a value, or what gives them, as the beginning of a sentence."""
+    """Return the words that name a value, or what gives them, as the beginning of a sentence."""
     text = what() if callable(what) else what
     return text[:1].upper() + text[1:]

@@ -190,7 +190,7 @@ def get_description(declared: type) -> str:
 
 
 def describe_schema(schema: type[BaseModel]) -> dict[str, Any]:
-    """Give a model's JSON Schema, with its secrets marked, and their defaults covered.
+    """Return a model's JSON Schema, with its secrets marked, and their defaults covered.
 
     A model with types that JSON Schema cannot express keeps its title and the reason.
     """

@@ -211,7 +211,7 @@ def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
 
 
 def list_events(bulk: BulkRun) -> list[BulkEvent]:
-    """Give the newest lines of a bulk run's history, the newest first."""
+    """Return the newest lines of a bulk run's history, the newest first."""
     return list(bulk.events.order_by("-pk")[:EVENTS_SHOWN])
 
 

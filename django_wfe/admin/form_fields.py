@@ -13,7 +13,7 @@ class UncutField(forms.CharField):
     """A text whose length is judged here: a browser cuts what is pasted to ``maxlength``, and sends the rest."""
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """Give the attributes of a CharField, without the lengths."""
+        """Return the attributes of a CharField, without the lengths."""
         lengths = ("maxlength", "minlength")
         return {name: value for name, value in super().widget_attrs(widget).items() if name not in lengths}
 

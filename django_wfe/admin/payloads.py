@@ -94,7 +94,7 @@ class _JoinPieces(Aggregate):
 
 
 def get_whole_size() -> int:
-    """Give how many characters of each payload the page of one step run shows."""
+    """Return how many characters of each payload the page of one step run shows."""
     return settings.max_answer_bytes // len(PAYLOAD_COLUMNS)
 
 
@@ -104,7 +104,7 @@ def choose_preview_size(runs: int) -> int:
 
 
 def load_json_previews(step_run_ids: Iterable[int], characters: int, order: KeyOrder) -> dict[int, dict[str, Preview]]:
-    """Give the previews of each step run's JSON columns, by id and column, in one query. Empty columns are left out.
+    """Return the previews of each step run's JSON columns, by id and column, in one query. Empty columns are left out.
 
     Short ones are indented. Each step run has its share of ``WFE_MAX_ANSWER_BYTES``: what is larger is not looked at.
     """

@@ -202,7 +202,7 @@ def show_log(admin_of: StepRunAdmin, request: HttpRequest, step_run_id: int) -> 
 
 
 def show_data(admin_of: StepRunAdmin, request: HttpRequest, step_run_id: int, column: str) -> HttpResponse:
-    """Give one input or result of a step run whole, as a file with the JSON that is stored, without its secrets."""
+    """Return one input or result of a step run whole, as a file with the JSON that is stored, without its secrets."""
     run = find_step_run(admin_of, request, step_run_id)
     if not has_permission(request.user, "django_wfe.view_job_data", run.job.workflow):
         raise PermissionDenied

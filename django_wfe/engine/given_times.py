@@ -35,7 +35,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 def settle_times(schema: type[BaseModel], given: str) -> tuple[str, list[InitErrorDetails]]:
-    """Give JSON text with its times written out, and an error for each that would have to be guessed.
+    """Return JSON text with its times written out, and an error for each that would have to be guessed.
 
     A moment without an offset is in Django's current time zone, if the project has ``USE_TZ`` on or the field asks for
     an aware one; a field whose default is without an offset, or that asks for that, is left alone. A local time that a
@@ -50,7 +50,7 @@ def settle_times(schema: type[BaseModel], given: str) -> tuple[str, list[InitErr
 
 
 def read_moment(value: Any) -> datetime | None:
-    """Give the moment that a text shows, or None if it shows none, or just a number."""
+    """Return the moment that a text shows, or None if it shows none, or just a number."""
     if not isinstance(value, str):
         return None
     text = value.strip()
@@ -77,7 +77,7 @@ class _Walk:
         }
 
     def settle(self, core: Any, value: Any, place: Place, **state: Any) -> Any:
-        """Give what ``value`` becomes. ``state`` is what the schemas around say: naive, lenient, has_unit."""
+        """Return what ``value`` becomes. ``state`` is what the schemas around say: naive, lenient, has_unit."""
         kind = core.get("type")
         if kind == "definitions":
             self._definitions.update({item["ref"]: item for item in core["definitions"]})
@@ -239,7 +239,7 @@ def _get_core(schema: type[BaseModel]) -> Any:
 
 
 def _find_localized(moment: datetime) -> datetime | None:
-    """Give a moment without an offset in Django's current time zone, or None if it is there twice or not at all."""
+    """Return a moment without an offset in Django's current time zone, or None if it is there twice or not at all."""
     zone = timezone.get_current_timezone()
     earlier, later = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     return earlier if earlier.utcoffset() == later.utcoffset() else None

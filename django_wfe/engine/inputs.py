@@ -6,17 +6,16 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, get_args
+from typing import Any
 
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticSerializationError
-from pydantic_core.core_schema import ErrorType
 
 from django_wfe.encoding import begin_sentence, dump, encode
 from django_wfe.engine.database_trouble import explain_database_error
 from django_wfe.engine.given_times import settle_times
-from django_wfe.engine.invalid_input import cover_quoted, hide_secrets
+from django_wfe.engine.invalid_input import PYDANTICS_OWN, cover_quoted, hide_secrets
 from django_wfe.engine.tracebacks import format_traceback, get_location, quotes_input
 from django_wfe.exceptions import InputCheckFailed, NotEncodable, WFEException
 from django_wfe.sealing import MARK, holds_mark, holds_sealed, seal_places, unseal
@@ -54,7 +53,7 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
 
 
 def read_given(schema: type[BaseModel], given: str) -> tuple[BaseModel, str]:
-    """Give the model of what was given as JSON, and that JSON with the meaning of its times settled.
+    """Return the model of what was given as JSON, and that JSON with the meaning of its times settled.
 
     Every door passes through here, the forms included: what is taken, and what it means, is the same at each.
 
@@ -93,7 +92,7 @@ def load_input(schema: type[BaseModel], stored: str) -> BaseModel:
 
 
 def _choose_form(schema: type[BaseModel], model: BaseModel, given: str, what: str) -> str:
-    """Give the JSON text to keep: what the model writes, if that reads back as an equal one."""
+    """Return the JSON text to keep: what the model writes, if that reads back as an equal one."""
     try:
         # Warnings would quote values.
         written = encode(model.model_dump(mode="json", by_alias=False, round_trip=True, warnings=False), what)
@@ -145,6 +144,6 @@ def _telling_of_own_code(schema: type[BaseModel], given: str) -> Iterator[None]:
 
 def _keep_error(details: Any) -> InitErrorDetails:
     kind, context = details["type"], details.get("ctx", {})
-    if kind not in get_args(ErrorType):  # a validator's own
+    if kind not in PYDANTICS_OWN:
         kind = PydanticCustomError(kind, details["msg"])
     return {"type": kind, "loc": details["loc"], "input": details["input"], "ctx": context}

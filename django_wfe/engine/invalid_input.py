@@ -16,7 +16,8 @@ from django_wfe.secret_places import MASK, find_secret_places
 SHORTEST = 3
 """How many characters of a secret are looked for in a validator's message: "a" is in each of them."""
 
-_KNOWN = frozenset(get_args(ErrorType))
+PYDANTICS_OWN = frozenset(get_args(ErrorType))
+"""The types of errors that pydantic finds by itself; others are those of a validator."""
 
 
 def say_invalid(error: ValidationError) -> str:
@@ -55,7 +56,7 @@ def _hide(details: ErrorDetails, schema: type[BaseModel], data: Any) -> InitErro
     message = cover_quoted(details["msg"], schema, data)
     if isinstance(context.get("error"), Exception):  # what a validator raised
         context["error"] = ValueError(cover_quoted(str(context["error"]), schema, data))
-    elif details["type"] not in _KNOWN or message != details["msg"]:
+    elif details["type"] not in PYDANTICS_OWN or message != details["msg"]:
         build: Any = PydanticCustomError  # its type is no literal here
         return {"type": build(details["type"], message), "loc": details["loc"], "input": MASK}
     return {"type": details["type"], "loc": details["loc"], "input": MASK, "ctx": context}

@@ -135,7 +135,7 @@ def _perform(
 
 
 def _refuse_input(claim: Claim, error: BaseException) -> Outcome | None:
-    """Give what comes of stored input that cannot be given to the step; None where the schema's own code failed."""
+    """Return what comes of stored input that cannot be given to the step; None where the schema's own code failed."""
     values = {"step": claim.step, "error": say(error)}
     if issubclass(type(error), ValidationError):
         detail = _("The input given to %(step)s no longer validates; it is asked for again. %(error)s") % values

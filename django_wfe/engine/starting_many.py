@@ -83,7 +83,7 @@ def get_first_node(workflow: Workflow) -> Node:
 
 
 def get_first_schema(workflow: Workflow) -> type[BaseModel] | None:
-    """Give the model that a row's values are the input for, or None where the first step asks for nothing.
+    """Return the model that a row's values are the input for, or None where the first step asks for nothing.
 
     Raises:
         CodeNotLoaded: this process lacks the first step's code.

@@ -298,7 +298,7 @@ def _apply(
 
 
 def find_last_run(job: Job) -> StepRun | None:
-    """Give the step run that the Job is at, or was at last. Its result and traceback are loaded when asked for."""
+    """Return the step run that the Job is at, or was at last. Its result and traceback are loaded when asked for."""
     runs = job.step_runs.filter(superseded=False).defer("result", "traceback")
     return runs.order_by("-number", "-attempt").first()
 

@@ -52,7 +52,7 @@ class TextReader:
         return isinstance(self.field, JsonField)
 
     def read(self, text: str) -> Any:
-        """Give the JSON value of a text that is not empty. Pydantic is to judge it, as it judges a form's.
+        """Return the JSON value of a text that is not empty. Pydantic is to judge it, as it judges a form's.
 
         Raises:
             django.core.exceptions.ValidationError: no value can be made of it.

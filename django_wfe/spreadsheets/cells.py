@@ -45,7 +45,7 @@ class Table:
 
 
 def name_column(number: int) -> str:
-    """Give the letters of a column: 1 is "A", 27 is "AA"."""
+    """Return the letters of a column: 1 is "A", 27 is "AA"."""
     letters = ""
     while number:
         number, rest = divmod(number - 1, 26)
@@ -54,12 +54,12 @@ def name_column(number: int) -> str:
 
 
 def name_place(column: int, row: int) -> str:
-    """Give a cell's name, such as "B2"."""
+    """Return a cell's name, such as "B2"."""
     return f"{name_column(column)}{row}"
 
 
 def number_column(letters: str) -> int:
-    """Give the number of a column: "A" is 1, "AA" is 27."""
+    """Return the number of a column: "A" is 1, "AA" is 27."""
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - ord("A") + 1

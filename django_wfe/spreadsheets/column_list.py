@@ -81,7 +81,7 @@ def _read_kinds(schema: Mapping[str, Any]) -> list[str]:
 
 
 def list_names(declaration: Declaration) -> list[str]:
-    """Give the names that a value goes by in the data: its alias and its own name."""
+    """Return the names that a value goes by in the data: its alias and its own name."""
     paths = [declaration.key, *declaration.locations]
     names = [str(path[0]) for path in paths if len(path) == 1 and isinstance(path[0], str)]
     return list(dict.fromkeys([*names, declaration.name]) if declaration.name else names)

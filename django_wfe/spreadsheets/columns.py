@@ -42,7 +42,7 @@ class Columns:
                 self._readers[place] = TextReader(found)
 
     def list_columns(self) -> list[Column]:
-        """Give the columns of the fields, those of nested models included, lists as one column each."""
+        """Return the columns of the fields, those of nested models included, lists as one column each."""
         return list(list_columns(self._root, "", required=True)) if self._root is not None else []
 
     def check_names(self, names: Mapping[int, Cell]) -> None:
@@ -74,7 +74,7 @@ class Columns:
             seen[place] = name
 
     def list_unknown(self, rows: list[StartRow]) -> list[str]:
-        """Give the names in ``rows`` that no field has, those of nested models included."""
+        """Return the names in ``rows`` that no field has, those of nested models included."""
         unknown: dict[str, None] = {}
         for row in rows:
             if isinstance(row.values, dict):
@@ -82,7 +82,7 @@ class Columns:
         return sorted(unknown)
 
     def describe_values(self, row: StartRow) -> list[tuple[str, str]]:
-        """Give what a row brings along as texts by name, with secrets covered."""
+        """Return what a row brings along as texts by name, with secrets covered."""
         return [
             (".".join(place), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
             for place, value in _flatten(self.secrets.cover(row.values))
@@ -131,7 +131,7 @@ class Columns:
         owner[place[-1]] = _take_text(cell) if reader is None else _read(reader, cell)
 
     def _find(self, name: str) -> Place:
-        """Give the way into the values that a column's name means, by the first name of each field."""
+        """Return the way into the values that a column's name means, by the first name of each field."""
         name = self._strip_prefix(name)
         # What is deeper than any field is one name, which no field has.
         is_whole = (name,) in self._first_names or name.count(".") > MAX_DEPTH

@@ -22,7 +22,7 @@ _LIMIT_LOCK = threading.Lock()
 
 
 def read_csv(content: bytes) -> Table:
-    """Give the rows of a CSV file.
+    """Return the rows of a CSV file.
 
     Raises:
         UnreadableFile: it is no CSV in UTF-8, or too much of it.
@@ -70,7 +70,7 @@ def _read_lines(text: str, delimiter: str) -> Iterator[Line]:
 
 
 def _find_delimiter(text: str) -> str:
-    """Give what parts the first row into most cells: spreadsheets write “;” where the comma is for decimals."""
+    """Return what parts the first row into most cells: spreadsheets write “;” where the comma is for decimals."""
     return max(DELIMITERS, key=lambda delimiter: _count_columns(text, delimiter))
 
 

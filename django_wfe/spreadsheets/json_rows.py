@@ -14,7 +14,7 @@ from django_wfe.spreadsheets.columns import count_values
 
 
 def read_json(content: bytes) -> list[Mapping[str, Any]]:
-    """Give the objects of a JSON file.
+    """Return the objects of a JSON file.
 
     Raises:
         UnreadableFile: it is no list of objects, or too much of it.

@@ -27,7 +27,7 @@ _FALSE_LEAP_DAY = 60
 
 
 def show_number(place: str, written: str, code: str, *, since_1904: bool) -> Cell:
-    """Give a cell that holds a number, as its format shows it.
+    """Return a cell that holds a number, as its format shows it.
 
     Args:
         written: the number as the file has it.
@@ -86,7 +86,7 @@ def round_half_up(number: Decimal, places: int) -> Decimal:
 
 
 def _choose_section(code: str, number: Decimal) -> tuple[str | None, bool]:
-    """Give the part of a format that is for this number, and whether it is for others than positive ones alone.
+    """Return the part of a format that is for this number, and whether it is for others than positive ones alone.
 
     None where the format has conditions of its own.
     """

@@ -52,7 +52,7 @@ class Package:
         self._tags_left = MAX_TAGS
 
     def find_related(self, part: str) -> dict[str, tuple[str, str]]:
-        """Give the parts that a part refers to: their kind and their name by the id that it uses for them."""
+        """Return the parts that a part refers to: their kind and their name by the id that it uses for them."""
         directory, name = posixpath.split(part)
         related = {}
         for event, tag, attributes, _text in self.read(f"{directory}/_rels/{name}.rels".lstrip("/")):

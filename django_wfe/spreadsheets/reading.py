@@ -30,12 +30,12 @@ class ReadFile:
 
 
 def list_formats() -> list[str]:
-    """Give the endings of the files that can be read. XLSX needs the package that knows its number formats."""
+    """Return the endings of the files that can be read. XLSX needs the package that knows its number formats."""
     return [CSV, XLSX, JSON] if importlib.util.find_spec("openpyxl") is not None else [CSV, JSON]
 
 
 def read_file(upload: UploadedFile[Any], columns: Columns) -> ReadFile:
-    """Give the rows of a file. A row that is empty is left out; the others keep their number in the file.
+    """Return the rows of a file. A row that is empty is left out; the others keep their number in the file.
 
     A row with a cell that cannot be taken as it shows has errors, and can be started by nobody.
 

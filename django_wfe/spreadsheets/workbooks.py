@@ -29,7 +29,7 @@ _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})", re.ASCII)
 
 
 def read_xlsx(content: bytes) -> Table:
-    """Give the rows of the active sheet, or of the first visible one where that is hidden.
+    """Return the rows of the active sheet, or of the first visible one where that is hidden.
 
     Raises:
         UnreadableFile: it is no workbook, or too much of it.
@@ -67,7 +67,7 @@ class _Workbook:
         return sum(sheet.is_visible for sheet in self.sheets)
 
     def choose_sheet(self, related: dict[str, tuple[str, str]]) -> _Sheet | None:
-        """Give the sheet that shows when the workbook opens; a sheet that is a chart holds no rows."""
+        """Return the sheet that shows when the workbook opens; a sheet that is a chart holds no rows."""
         ordered = [*self.sheets[self.active : self.active + 1], *self.sheets]
         for sheet in ordered:
             kind, part = related.get(sheet.relation, ("", ""))

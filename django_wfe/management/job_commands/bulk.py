@@ -82,7 +82,7 @@ def show(output: Output, user: Any, bulk: int, stop: bool, reason: str, wait: bo
 
 
 def find_bulk_run(bulk_run_id: int, user: Any) -> BulkRun:
-    """Give a bulk run that the user may see."""
+    """Return a bulk run that the user may see."""
     runs = list_visible_bulk_runs(user)
     run = runs.filter(pk=bulk_run_id).first() if is_id(bulk_run_id) else None
     if run is None:

@@ -33,7 +33,7 @@ def find_user(name: str | None) -> Any:
 
 
 def find_workflow(name: str, user: Any) -> Workflow:
-    """Give the workflow of this id, dotted path, name or label, among those in the user's sight.
+    """Return the workflow of this id, dotted path, name or label, among those in the user's sight.
 
     A name or label counts where only one workflow has it.
     """
