@@ -25,7 +25,7 @@ from benchmarks import handwritten_table
 from benchmarks.contenders import Contender, build_engine
 from benchmarks.counts import Counts
 from benchmarks.database import Parameters, build_environment, execute, open_database
-from django_wfe.demo.processes import ChildProcess
+from django_wfe.demo.servers.processes import ChildProcess
 
 PROCESSES = 2
 THREADS = 8

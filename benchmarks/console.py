@@ -94,8 +94,8 @@ def _list_pages(jobs: int, long_job: int) -> dict[str, str]:
     from django.db.models import Max
     from django.urls import reverse
 
-    from django_wfe.engine.executor import run_step_run
     from django_wfe.engine.lifecycle import rerun_job
+    from django_wfe.engine.worker.loop import run_step_run
     from django_wfe.models import Job, StepRun, Workflow
 
     workflow = Workflow.objects.get(name="Chain10").pk

@@ -28,7 +28,7 @@ def open_server(given: Parameters | None) -> Iterator[Parameters]:
     if given is not None:
         yield given
         return
-    from django_wfe.demo.servers import PostgresServer
+    from django_wfe.demo.servers.postgres_and_valkey import PostgresServer
 
     with (
         tempfile.TemporaryDirectory(prefix="wfe-bench-") as directory,

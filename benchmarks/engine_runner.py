@@ -76,7 +76,7 @@ def start(jobs: int) -> list[float]:
     """Start jobs without sending a message; give the milliseconds of each."""
     from benchmarks.workflows import CHAINS
     from django_wfe import order_workflow_execution
-    from django_wfe.engine.dispatcher import NullDispatcher, install_dispatcher
+    from django_wfe.engine.delivery.dispatcher import NullDispatcher, install_dispatcher
 
     install_dispatcher(NullDispatcher())
     milliseconds = []
@@ -90,7 +90,7 @@ def start(jobs: int) -> list[float]:
 
 def sweep(times: int) -> list[float]:
     """Sweep; give the milliseconds of each sweep, and fail where one found something to do."""
-    from django_wfe.engine.recovery import sweep as recover
+    from django_wfe.engine.recovery.sweeping import sweep as recover
 
     milliseconds = []
     for _ in range(times):

@@ -9,10 +9,10 @@ from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.utils.translation import gettext_lazy as _
 
-from django_wfe.broker_settings import require_buildable_broker
+from django_wfe.checks.broker_settings import require_buildable_broker
 
 if TYPE_CHECKING:
-    from django_wfe.engine.dispatcher import Dispatcher
+    from django_wfe.engine.delivery.dispatcher import Dispatcher
 
 
 class DjangoWFEConfig(AppConfig):
@@ -32,11 +32,11 @@ class DjangoWFEConfig(AppConfig):
         """Make the checks known, and let this process load definitions that it lacks."""
         from django.db.backends.signals import connection_created
 
-        from django_wfe.checks import register_checks
+        from django_wfe.checks.project_checks import register_checks
         from django_wfe.discovery import reload_if_changed
-        from django_wfe.engine.code import install_reloader
-        from django_wfe.engine.dispatcher import install_dispatcher_factory
-        from django_wfe.engine.sessions import note_connection
+        from django_wfe.engine.delivery.dispatcher import install_dispatcher_factory
+        from django_wfe.engine.isolation.sessions import note_connection
+        from django_wfe.engine.project_code.classes import install_reloader
 
         register_checks()
         connection_created.connect(note_connection, dispatch_uid="django_wfe")

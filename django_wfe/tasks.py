@@ -11,16 +11,16 @@ from django.db import DatabaseError, InterfaceError, connections
 from dramatiq.middleware import Middleware, SkipMessage
 
 from django_wfe.conf import DATABASE, settings
-from django_wfe.engine.bulk import work_on_bulk
-from django_wfe.engine.connections import is_connection_error, may_pass
-from django_wfe.engine.database_trouble import explain_database_error
-from django_wfe.engine.executor import run_step_run
-from django_wfe.engine.green_threads import refuse_green_threads
-from django_wfe.engine.heartbeat import get_worker, stop_worker
-from django_wfe.engine.sessions import check_sessions
-from django_wfe.engine.transactions import atomic
+from django_wfe.engine.bulk.runs import work_on_bulk
+from django_wfe.engine.errors.database_errors import is_connection_error, may_pass
+from django_wfe.engine.errors.database_trouble import explain_database_error
+from django_wfe.engine.isolation.green_threads import refuse_green_threads
+from django_wfe.engine.isolation.sessions import check_sessions
+from django_wfe.engine.store.transactions import atomic
+from django_wfe.engine.worker.foreign_messages import OPTION, ForeignMessages, name_own_database
+from django_wfe.engine.worker.heartbeat import get_worker, stop_worker
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.exceptions import GreenThreads
-from django_wfe.foreign_messages import OPTION, ForeignMessages, name_own_database
 from django_wfe.models import Worker
 
 EXIT_CONFIGURATION = 78

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, cast
 
+from django_wfe.definition.graph import Graph, build_graph
+from django_wfe.definition.problems import Problem, find_problems, find_workflow_problems
 from django_wfe.exceptions import InvalidWorkflow
-from django_wfe.graph import Graph, build_graph
-from django_wfe.problems import Problem, find_problems, find_workflow_problems
 from django_wfe.steps import Step, dotted_path
 
 __all__ = ["Workflow"]

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
 from django_wfe import workflows
-from django_wfe.engine.definitions import describe_workflow, record_workflow
+from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.models import Workflow
 
 PREFIX = "/wfe/"

@@ -14,12 +14,12 @@ from django.db.models.functions import Now
 
 from django_wfe import order_workflow_execution, provide_external_input, run_workflow, steps
 from django_wfe import workflows as wfe_workflows
-from django_wfe.engine import code
-from django_wfe.engine.claims import claim_step_run
-from django_wfe.engine.definitions import record_deleted
-from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.lifecycle import cancel_job, claim_input, pause_job, pause_workflow
-from django_wfe.engine.recovery import sweep
+from django_wfe.engine.project_code import classes
+from django_wfe.engine.project_code.recording import record_deleted
+from django_wfe.engine.recovery.sweeping import sweep
+from django_wfe.engine.store.claims import claim_step_run
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Definition, Job, JobEvent, StepRun, StepRunState, Worker, Workflow
 from django_wfe.retry import Retry
 from tests import workflows
@@ -128,7 +128,7 @@ def start(workflow: Any, **fields: Any) -> tuple[int, Worker]:
 def run_without_code(job_id: int) -> None:
     """Have a worker claim the first step, of a class that its process lacks."""
     delattr(sys.modules[__name__], Vanish.__name__)
-    code.clear()
+    classes.clear()
     run_step_run(get_run(job_id).pk)
 
 
@@ -141,7 +141,7 @@ def keeping_vanish() -> Iterator[None]:
         module: Any = sys.modules[__name__]
         module.Vanish, module.AskToVanish = VANISH, ASK_TO_VANISH
         ASK_TO_VANISH.UserInputSchema = workflows.Ask.UserInputSchema
-        code.clear()
+        classes.clear()
 
 
 class StricterInput(workflows.BaseModel):
@@ -234,7 +234,7 @@ def _delete_node(clerk: User) -> int:
 def _ask_without_code(clerk: User) -> int:
     job_id = run_workflow(AskingToVanish)
     delattr(sys.modules[__name__], AskToVanish.__name__)
-    code.clear()
+    classes.clear()
     return job_id
 
 
@@ -299,7 +299,7 @@ class Cause:
     ``stands_still`` where somebody has to see to it.
     """
 
-    code: str
+    classes: str
     make: Callable[[User], int]
     says: str
     way_out: str = ""

@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the embedded PostgreSQL in the controller of the run, where no server answers."""
     if hasattr(config, "workerinput") or config.option.collectonly or is_database_configured():
         return
-    from django_wfe.demo.servers import PostgresServer
+    from django_wfe.demo.servers.postgres_and_valkey import PostgresServer
 
     directory = tempfile.TemporaryDirectory(prefix="wfe-pg-")
     server = PostgresServer(Path(directory.name), durable=False)
@@ -70,7 +70,7 @@ def rabbitmq_url() -> Iterator[str]:
 @pytest.fixture
 def without_package(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The package that encrypts secrets is not installed."""
-    from django_wfe import sealing
+    from django_wfe.values import sealing
 
     sealing._build_cipher.cache_clear()
     sealing._derive.cache_clear()
@@ -97,7 +97,7 @@ def redis_url(broker_namespace: str) -> Iterator[str]:
         delete_keys(url, f"{broker_namespace}*")
         return
     _refuse_missing_broker("Redis", DEFAULT_REDIS_PORT)
-    from django_wfe.demo.servers import ValkeyServer
+    from django_wfe.demo.servers.postgres_and_valkey import ValkeyServer
 
     with tempfile.TemporaryDirectory(prefix="wfe-vk-") as directory:
         server = ValkeyServer(Path(directory))

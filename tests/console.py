@@ -9,13 +9,13 @@ from django.test import Client
 from django.urls import reverse
 
 from django_wfe import workflows
-from django_wfe.admin.bulk_filters import ChosenFilter
+from django_wfe.admin.bulk.filters import ChosenFilter
 from django_wfe.demo.pages import Page
-from django_wfe.engine.bulk import start_bulk
-from django_wfe.engine.definitions import describe_workflow, record_workflow
-from django_wfe.engine.exports import record_export
+from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import pause_job, run_workflow
-from django_wfe.engine.workflow_verbs import pause_workflow
+from django_wfe.engine.operations.recording_exports import record_export
+from django_wfe.engine.operations.workflow_verbs import pause_workflow
+from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.models import (
     BulkEvent,
     BulkRun,

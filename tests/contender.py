@@ -86,8 +86,8 @@ def _do(command: dict[str, Any]) -> Any:
     from django.contrib.auth.models import User
 
     from django_wfe import order_workflow_execution, provide_external_input
-    from django_wfe.engine.executor import run_step_run
     from django_wfe.engine.lifecycle import claim_input, save_draft
+    from django_wfe.engine.worker.loop import run_step_run
     from django_wfe.exceptions import WrongState
     from tests import workflows
 

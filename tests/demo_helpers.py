@@ -7,9 +7,9 @@ from pathlib import Path
 
 import redis
 
-from django_wfe.demo.accounts import Account, can_execute
-from django_wfe.demo.processes import is_alive
-from django_wfe.demo.servers import PostgresServer, ValkeyServer
+from django_wfe.demo.servers.accounts import Account, can_execute
+from django_wfe.demo.servers.postgres_and_valkey import PostgresServer, ValkeyServer
+from django_wfe.demo.servers.processes import is_alive
 from tests.driver import connect
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,7 +8,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from django_wfe.demo.processes import is_alive, list_descendants
+from django_wfe.demo.servers.processes import is_alive, list_descendants
 from tests.demo_helpers import ROOT, describe_processes
 from tests.waiting import wait_until
 

@@ -9,11 +9,11 @@ from typing import Any
 from django.contrib.auth.models import Permission, User
 from django.db.models.functions import Now
 
-from django_wfe.engine.bulk import work_on_bulk
-from django_wfe.engine.dispatcher import install_dispatcher
-from django_wfe.engine.executor import run_step_run
+from django_wfe.engine.bulk.runs import work_on_bulk
+from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS
+from django_wfe.engine.delivery.dispatcher import install_dispatcher
 from django_wfe.engine.lifecycle import run_workflow
-from django_wfe.engine.staging import LOOK_AGAIN_SECONDS
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState
 from tests.workflows import Asking
 

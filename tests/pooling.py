@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from django_wfe.demo.accounts import Account, give_to, make_private_folder
+from django_wfe.demo.servers.accounts import Account, give_to, make_private_folder
 from tests.servers import answers, are_brokers_required
 from tests.waiting import wait_until
 

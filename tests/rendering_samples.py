@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from django_wfe.graph import START, Edge, Graph, Node, NodeKind
+from django_wfe.definition.graph import START, Edge, Graph, Node, NodeKind
 from django_wfe.models import Definition
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -13,11 +13,11 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from django_wfe import order_workflow_execution, provide_external_input
-from django_wfe.admin.starting_many import SALT
-from django_wfe.engine.bulk import start_bulk
+from django_wfe.admin.starting.many import SALT
+from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import retry_job, start_job
 from django_wfe.models import BulkRun, InputClaim, Job, JobState, StepRun, Workflow
-from django_wfe.sealing import MARK
+from django_wfe.values.sealing import MARK
 from tests import secret_workflows as declared
 from tests.console import sign_in_superuser
 from tests.engine_helpers import run_ready, work_to_the_end

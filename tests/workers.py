@@ -16,7 +16,7 @@ from django.conf import settings
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
 
-from django_wfe.engine.dispatcher import install_dispatcher
+from django_wfe.engine.delivery.dispatcher import install_dispatcher
 from django_wfe.models import Worker
 from tests.waiting import wait_until
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from django_wfe.admin.bulk_runs import BulkRunAdmin
-from django_wfe.admin.definitions import DefinitionAdmin, StepAdmin
-from django_wfe.admin.events import JobEventAdmin
-from django_wfe.admin.export_history import ExportAdmin
-from django_wfe.admin.jobs import JobAdmin
-from django_wfe.admin.step_runs import StepRunAdmin
+from django_wfe.admin.bulk.runs import BulkRunAdmin
+from django_wfe.admin.exports.history import ExportAdmin
+from django_wfe.admin.jobs.events import JobEventAdmin
+from django_wfe.admin.jobs.model_admin import JobAdmin
+from django_wfe.admin.jobs.step_runs import StepRunAdmin
 from django_wfe.admin.workers import WorkerAdmin
-from django_wfe.admin.workflows import WorkflowAdmin
+from django_wfe.admin.workflows.definitions import DefinitionAdmin, StepAdmin
+from django_wfe.admin.workflows.model_admin import WorkflowAdmin
 from django_wfe.models import BulkRun, Definition, Export, Job, JobEvent, Step, StepRun, Worker, Workflow
 
 __all__ = [

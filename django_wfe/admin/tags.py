@@ -8,11 +8,11 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 
-from django_wfe.admin import drawing
-from django_wfe.admin.home import Attention, count_attention
-from django_wfe.admin.labels import read_annotated_label
-from django_wfe.admin.trouble import count_safely
-from django_wfe.engine.database_trouble import Trouble
+from django_wfe.admin.elements import drawing
+from django_wfe.admin.elements.labels import read_annotated_label
+from django_wfe.admin.frame.trouble import count_safely
+from django_wfe.admin.home.page import Attention, count_attention
+from django_wfe.engine.errors.database_trouble import Trouble
 
 
 def register_tags(register: template.Library) -> None:

@@ -15,12 +15,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_wfe.admin.base import ConsoleAdmin
-from django_wfe.admin.drawing import draw_json, draw_time
-from django_wfe.admin.lists import ConsoleList
+from django_wfe.admin.elements.drawing import draw_json, draw_time
+from django_wfe.admin.frame.base import ConsoleAdmin
+from django_wfe.admin.frame.lists import ConsoleList
 from django_wfe.conf import settings
-from django_wfe.engine.outdated import Outdated, list_outdated
-from django_wfe.engine.rights import find_nodes_in_sight, list_visible_workflows
+from django_wfe.engine.access import find_nodes_in_sight, list_visible_workflows
+from django_wfe.engine.project_code.outdated_workers import Outdated, list_outdated
 from django_wfe.models import Worker
 
 

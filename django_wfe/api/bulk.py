@@ -13,29 +13,29 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_wfe.api.base import WFEView, parse_row_id
-from django_wfe.api.bodies import ReasonBody
-from django_wfe.api.bulk_bodies import (
+from django_wfe.api.definitions import FORBIDDEN, NOT_FOUND
+from django_wfe.api.frame.base import WFEView, parse_row_id
+from django_wfe.api.frame.pagination import BulkPagination
+from django_wfe.api.frame.parsers import FORM_PARSERS
+from django_wfe.api.shapes.bodies import ReasonBody
+from django_wfe.api.shapes.bulk_bodies import (
     BulkBody,
     BulkPageSerializer,
     BulkPreviewSerializer,
     BulkResultSerializer,
     BulkRunSerializer,
 )
-from django_wfe.api.definitions import FORBIDDEN, NOT_FOUND
-from django_wfe.api.pagination import BulkPagination
-from django_wfe.api.parsers import FORM_PARSERS
-from django_wfe.api.schema import Answer, Parameter, describe
-from django_wfe.api.serializers import FieldProblemsSerializer, WrongStateSerializer
-from django_wfe.engine.bulk_progress import count_progress
-from django_wfe.engine.incidents import jobs_of_incident
-from django_wfe.engine.lifecycle import VERBS, Source, preview_bulk, start_bulk, stop_bulk
-from django_wfe.engine.rights import (
+from django_wfe.api.shapes.schema import Answer, Parameter, describe
+from django_wfe.api.shapes.serializers import FieldProblemsSerializer, WrongStateSerializer
+from django_wfe.engine.access import (
     list_visible_bulk_items,
     list_visible_bulk_runs,
     list_visible_jobs,
     require_permission,
 )
+from django_wfe.engine.bulk.progress import count_progress
+from django_wfe.engine.lifecycle import VERBS, Source, preview_bulk, start_bulk, stop_bulk
+from django_wfe.engine.queries.incidents import jobs_of_incident
 from django_wfe.exceptions import UnknownBulkRun
 from django_wfe.models import BulkRun, Job
 

@@ -7,10 +7,10 @@ from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_wfe.api.base import WFEView, parse_row_id
-from django_wfe.api.schema import Answer, Parameter, describe
-from django_wfe.api.serializers import ProblemSerializer, StepSerializer, WorkflowSerializer
-from django_wfe.engine.rights import list_visible_steps, list_visible_workflows
+from django_wfe.api.frame.base import WFEView, parse_row_id
+from django_wfe.api.shapes.schema import Answer, Parameter, describe
+from django_wfe.api.shapes.serializers import ProblemSerializer, StepSerializer, WorkflowSerializer
+from django_wfe.engine.access import list_visible_steps, list_visible_workflows
 from django_wfe.models import Step, Workflow
 
 FORBIDDEN = Answer("Not signed in, or without the permission.", ProblemSerializer)

@@ -7,17 +7,18 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_wfe.api.base import WFEView, parse_id, parse_job_id
 from django_wfe.api.definitions import FORBIDDEN
+from django_wfe.api.frame.base import WFEView, parse_id, parse_job_id
 from django_wfe.api.jobs import JOB_ID, NO_JOB
-from django_wfe.api.schema import Answer, Parameter, describe
-from django_wfe.api.serializers import (
+from django_wfe.api.shapes.schema import Answer, Parameter, describe
+from django_wfe.api.shapes.serializers import (
     FieldProblemsSerializer,
     JobStateSerializer,
     ProblemSerializer,
     QuestionSerializer,
     WrongStateSerializer,
 )
+from django_wfe.engine.access import PROVIDE_INPUT
 from django_wfe.engine.lifecycle import Source, get_open_question, provide_external_input
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job
@@ -29,7 +30,7 @@ NO_CODE = Answer("This server cannot import the step's code now; the job goes on
 class JobInputView(WFEView):
     """The input that a job waits for."""
 
-    permissions = {"GET": ("django_wfe.view_job",), "POST": ("django_wfe.provide_input_job",)}
+    permissions = {"GET": ("django_wfe.view_job",), "POST": (PROVIDE_INPUT,)}
 
     @describe(
         "get_job_input",

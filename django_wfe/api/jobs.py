@@ -13,31 +13,30 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_wfe.api.base import WFEView
-from django_wfe.api.bodies import StartBody
 from django_wfe.api.definitions import FORBIDDEN
-from django_wfe.api.filters import filter_jobs
-from django_wfe.api.pagination import JobPagination
-from django_wfe.api.parsers import FORM_PARSERS
-from django_wfe.api.renderers import PlainTextRenderer
-from django_wfe.api.schema import Answer, Parameter, describe
-from django_wfe.api.serializers import (
+from django_wfe.api.frame.base import WFEView
+from django_wfe.api.frame.filters import filter_jobs
+from django_wfe.api.frame.pagination import JobPagination
+from django_wfe.api.frame.parsers import FORM_PARSERS
+from django_wfe.api.frame.renderers import PlainTextRenderer
+from django_wfe.api.frame.storage import Place, Storage, load_storages
+from django_wfe.api.shapes.bodies import StartBody
+from django_wfe.api.shapes.schema import Answer, Parameter, describe
+from django_wfe.api.shapes.serializers import (
     FieldProblemsSerializer,
     JobPageSerializer,
     JobSerializer,
     JobStateSerializer,
     ProblemSerializer,
 )
-from django_wfe.api.storage import Place, Storage, load_storages
 from django_wfe.conf import settings
+from django_wfe.engine.access import START_JOBS, VIEW_DATA, has_permission, list_visible_jobs, require_permission
 from django_wfe.engine.lifecycle import NOT_GIVEN, Source, start_job
-from django_wfe.engine.output import read_log_part
-from django_wfe.engine.rights import START_JOBS, has_permission, list_visible_jobs, require_permission
+from django_wfe.engine.output.step_logs import read_log_part
 from django_wfe.models import Job, JobState
 
 JOB_ID = Parameter("job_id", "The job's id.", int, in_path=True)
 NO_JOB = Answer("There is no job of this id.", ProblemSerializer)
-VIEW_DATA = "django_wfe.view_job_data"
 AFTER = Parameter("after", "Where to begin, after the step run of this number and attempt: follow next, or Link.")
 
 _PLACE = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})", re.ASCII)

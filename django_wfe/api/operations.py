@@ -8,14 +8,14 @@ from typing import ClassVar
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_wfe.api.base import WFEView, parse_job_id
-from django_wfe.api.bodies import Body, OperatorBody, RerunBody, RetryBody, SkipBody
 from django_wfe.api.definitions import FORBIDDEN
+from django_wfe.api.frame.base import WFEView, parse_job_id
+from django_wfe.api.frame.parsers import FORM_PARSERS
 from django_wfe.api.inputs import NO_CODE
 from django_wfe.api.jobs import JOB_ID, NO_JOB
-from django_wfe.api.parsers import FORM_PARSERS
-from django_wfe.api.schema import Answer, Function, describe
-from django_wfe.api.serializers import (
+from django_wfe.api.shapes.bodies import Body, OperatorBody, RerunBody, RetryBody, SkipBody
+from django_wfe.api.shapes.schema import Answer, Function, describe
+from django_wfe.api.shapes.serializers import (
     FieldProblemsSerializer,
     JobStateSerializer,
     ProblemSerializer,

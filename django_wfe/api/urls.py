@@ -16,7 +16,7 @@ from django_wfe.api.workflow_operations import WorkflowPauseView, WorkflowResume
 if TYPE_CHECKING:
     from django.urls import URLPattern
 
-    from django_wfe.api.base import WFEView
+    from django_wfe.api.frame.base import WFEView
 
 
 def _route(path: str, view: type[WFEView], name: str) -> URLPattern:

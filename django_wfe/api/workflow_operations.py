@@ -6,12 +6,12 @@ from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from django_wfe.api.base import WFEView, parse_row_id
-from django_wfe.api.bodies import Body, ReasonBody
 from django_wfe.api.definitions import FORBIDDEN, NOT_FOUND, WORKFLOW_ID
-from django_wfe.api.parsers import FORM_PARSERS
-from django_wfe.api.schema import Answer, describe
-from django_wfe.api.serializers import FieldProblemsSerializer, ProblemSerializer, WorkflowStateSerializer
+from django_wfe.api.frame.base import WFEView, parse_row_id
+from django_wfe.api.frame.parsers import FORM_PARSERS
+from django_wfe.api.shapes.bodies import Body, ReasonBody
+from django_wfe.api.shapes.schema import Answer, describe
+from django_wfe.api.shapes.serializers import FieldProblemsSerializer, ProblemSerializer, WorkflowStateSerializer
 from django_wfe.engine.lifecycle import Source, pause_workflow, resume_workflow
 from django_wfe.exceptions import UnknownWorkflow
 from django_wfe.models import Workflow

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from django_wfe.demo.arguments import parse_arguments
-from django_wfe.demo.embedded import ServerError
-from django_wfe.demo.installation import DemoError, Installation
-from django_wfe.demo.supervisor import guard
+from django_wfe.demo.servers.embedded import ServerError
+from django_wfe.demo.servers.installation import DemoError, Installation
+from django_wfe.demo.servers.supervisor import guard
 
 
 def main() -> int:

@@ -7,8 +7,8 @@ from django.core.management import call_command
 def main() -> None:
     """Do it; running it again changes nothing."""
     django.setup()
-    from django_wfe.demo.earlier import record_definitions
     from django_wfe.demo.users import create_sample_users
+    from django_wfe.demo.workflows.earlier import record_definitions
 
     call_command("migrate", interactive=False)
     create_sample_users()

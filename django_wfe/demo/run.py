@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 from django_wfe.demo.arguments import Arguments, parse_arguments
-from django_wfe.demo.embedded import ServerError
-from django_wfe.demo.installation import DemoError, Installation
-from django_wfe.demo.supervisor import PartDied, StopRequested
+from django_wfe.demo.servers.embedded import ServerError
+from django_wfe.demo.servers.installation import DemoError, Installation
+from django_wfe.demo.servers.supervisor import PartDied, StopRequested
 from django_wfe.demo.users import ADMIN, CLERK, LEAD
 
 FAILED = 1

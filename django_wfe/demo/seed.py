@@ -51,7 +51,7 @@ class Seeding:
 
     def _hold_stock_counts(self) -> None:
         """PENDING and INPUT_RECEIVED: a Workflow that is paused as a whole takes Jobs and answers, and runs nothing."""
-        from django_wfe.demo.stock_count import EXPECTED, StockCount
+        from django_wfe.demo.workflows.stock_count import EXPECTED, StockCount
         from django_wfe.engine.lifecycle import pause_workflow
         from django_wfe.models import Job
 
@@ -69,7 +69,7 @@ class Seeding:
 
     def _order_reports(self) -> None:
         """ONGOING and WAITING: a step that works for half an hour, and one that tries again in a quarter of an hour."""
-        from django_wfe.demo.monthly_report import MonthlyReport
+        from django_wfe.demo.workflows.monthly_report import MonthlyReport
 
         ongoing = self._start(MonthlyReport, "report-long")
         self._answer(ongoing, "OrderReport", {"minutes": 30, "mail_server": "works"})
@@ -88,7 +88,7 @@ class Seeding:
         self._wanted[self._send_parcel("parcel-underway", "works", "H. Willems")] = "INPUT_REQUIRED"
 
     def _send_parcel(self, key: str, carrier: str, recipient: str) -> int:
-        from django_wfe.demo.flaky_delivery import FlakyDelivery
+        from django_wfe.demo.workflows.flaky_delivery import FlakyDelivery
 
         job = self._start(FlakyDelivery, key)
         self._answer(job, "PackParcel", {"weight": 1.5, "carrier": carrier})
@@ -121,7 +121,7 @@ class Seeding:
         self._wanted[canceled] = "CANCELED"
 
     def _purchase(self, key: str, requester: str, items: list[dict[str, Any]], note: str | None) -> int:
-        from django_wfe.demo.purchase_approval import PurchaseApproval
+        from django_wfe.demo.workflows.purchase_approval import PurchaseApproval
 
         job = self._start(PurchaseApproval, key)
         request = {
@@ -136,7 +136,7 @@ class Seeding:
 
     def _take_in_files(self) -> None:
         """INPUT_REQUIRED and FINISHED: a file with rows in doubt, and one without."""
-        from django_wfe.demo.file_intake import FileIntake
+        from django_wfe.demo.workflows.file_intake import FileIntake
 
         for key, sample, state in (
             ("file-offices", "offices.csv", "INPUT_REQUIRED"),

@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> None:
     try:
         django.setup()
     except BaseException as error:  # noqa: BLE001, RUF100  (whatever it is, the parent is to hear of it)
-        from django_wfe.engine.code import explain_import_error
+        from django_wfe.engine.project_code.classes import explain_import_error
 
         _report(descriptor, {"failed": f"Django cannot be set up: {explain_import_error(error)}"})
         _finish()
@@ -53,8 +53,8 @@ def main(arguments: list[str]) -> None:
 def read(name: str) -> dict[str, Any]:
     """Import a module and describe what it declares, whatever happens meanwhile."""
     from django_wfe.discovery import modules
-    from django_wfe.engine.code import explain_import_error, import_module
-    from django_wfe.engine.definitions import describe_workflow
+    from django_wfe.engine.project_code.classes import explain_import_error, import_module
+    from django_wfe.engine.project_code.recording import describe_workflow
     from django_wfe.exceptions import CodeNotLoaded
 
     workflows: list[dict[str, Any]] = []

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from django_wfe.engine.sources import Source, resolve_relative
+from django_wfe.engine.project_code.source_files import Source, resolve_relative
 
 _HARMLESS_MODULES = frozenset(
     {

@@ -10,7 +10,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 
-from django_wfe.engine.sources import FileState, is_project_file, is_project_module, look_at
+from django_wfe.engine.project_code.source_files import FileState, is_project_file, is_project_module, look_at
 
 __all__ = [
     "FileState",

@@ -11,14 +11,14 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from django_wfe.conf import settings
+from django_wfe.definition.near_misses import find_near_misses
+from django_wfe.definition.problems import Problem
 from django_wfe.discovery.files import is_project_file, is_project_module, list_candidates
-from django_wfe.engine.code import import_module
-from django_wfe.engine.module_names import is_missing_module, suggest_module
-from django_wfe.engine.sources import list_sources
-from django_wfe.engine.versions import list_nodes
+from django_wfe.engine.project_code.classes import import_module
+from django_wfe.engine.project_code.code_versions import list_nodes
+from django_wfe.engine.project_code.module_names import is_missing_module, suggest_module
+from django_wfe.engine.project_code.source_files import list_sources
 from django_wfe.exceptions import CodeNotLoaded
-from django_wfe.near_misses import find_near_misses
-from django_wfe.problems import Problem
 from django_wfe.steps import dotted_path
 from django_wfe.workflows import Workflow, is_abstract
 

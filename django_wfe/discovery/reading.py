@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_wfe.conf import settings
 from django_wfe.discovery.files import is_project_file, list_candidates
-from django_wfe.engine.definitions import DeclaredWorkflow
+from django_wfe.engine.project_code.recording import DeclaredWorkflow
 
 CHILD_MODULE = "django_wfe.discovery.child"
 

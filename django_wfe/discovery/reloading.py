@@ -22,8 +22,15 @@ from django_wfe.discovery.declaring import find_effect
 from django_wfe.discovery.files import FileState, fresh_sources, is_project_module, look_at
 from django_wfe.discovery.modules import list_failed_files
 from django_wfe.discovery.reading import read_modules
-from django_wfe.engine import code
-from django_wfe.engine.sources import Source, forget_loaded, is_changed, list_imports, list_sources, may_have_changed
+from django_wfe.engine.project_code import classes
+from django_wfe.engine.project_code.source_files import (
+    Source,
+    forget_loaded,
+    is_changed,
+    list_imports,
+    list_sources,
+    may_have_changed,
+)
 from django_wfe.exceptions import CodeNotLoaded
 
 RETRY_SECONDS = 30.0
@@ -45,7 +52,7 @@ def reload_if_changed(path: str = "") -> None:
         RestartNeeded: where a module has changed that cannot be imported anew.
         CodeNotLoaded: where one cannot be imported. Then everything is as before.
     """
-    with code.lock:
+    with classes.lock:
         if not may_have_changed():
             return
         sources = list_sources(_list_names(path))
@@ -54,7 +61,7 @@ def reload_if_changed(path: str = "") -> None:
         if failed is not None:
             since, seen, error = failed
             is_same = look_at(seen) == seen and states.items() <= seen.items()
-            if is_same and (isinstance(error, code.RestartNeeded) or time.monotonic() - since < RETRY_SECONDS):
+            if is_same and (isinstance(error, classes.RestartNeeded) or time.monotonic() - since < RETRY_SECONDS):
                 _failures[path] = failed
                 raise error.with_traceback(None)
         changed = [source for source in sources.values() if is_changed(source)]
@@ -77,7 +84,7 @@ def reload_definitions() -> None:
     Raises:
         RestartNeeded, CodeNotLoaded: as there.
     """
-    with code.lock:
+    with classes.lock:
         _failures.clear()
         reload_if_changed()
 
@@ -102,7 +109,7 @@ def _reload(path: str, changed: list[Source]) -> None:
     for source in importing:
         effect = find_effect(source)
         if effect is not None:
-            raise code.RestartNeeded(_explain(changed, source, effect.line, effect.text))
+            raise classes.RestartNeeded(_explain(changed, source, effect.line, effect.text))
     # Those that were loaded last first, as they import the others: where modules import each other, the order matters.
     order = {name: index for index, name in enumerate(list(sys.modules))}
     names = sorted((source.name for source in importing), key=lambda name: order.get(name, 0), reverse=True)
@@ -160,11 +167,11 @@ def _import_anew(names: Iterable[str]) -> None:
     try:
         with fresh_sources():
             for name in old:
-                code.import_module(name)
+                classes.import_module(name)
     except BaseException:
         _put_back(old, loaded_before)
         raise
-    code.clear()
+    classes.clear()
 
 
 def _put_back(old: Mapping[str, ModuleType], loaded_before: set[str]) -> None:

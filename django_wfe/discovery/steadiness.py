@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from django_wfe.changing_defaults import CURE
+from django_wfe.definition.changing_defaults import CURE
+from django_wfe.definition.graph import Graph
+from django_wfe.definition.problems import Problem
+from django_wfe.definition.texts import name_value
 from django_wfe.discovery.files import look_at
 from django_wfe.discovery.reading import ModuleReading, read_modules
-from django_wfe.engine.definitions import DeclaredWorkflow
-from django_wfe.graph import Graph
-from django_wfe.problems import Problem
-from django_wfe.texts import name_value
+from django_wfe.engine.project_code.recording import DeclaredWorkflow
 
 
 def read_steadily(names: Sequence[str]) -> list[ModuleReading]:

@@ -12,14 +12,14 @@ from django.db import DataError
 from django.db.models.functions import Now
 
 from django_wfe.conf import settings
+from django_wfe.definition.texts import make_storable
 from django_wfe.discovery.files import FileState, look_at
 from django_wfe.discovery.modules import explain_emptiness
 from django_wfe.discovery.reading import ModuleReading, read_modules
 from django_wfe.discovery.steadiness import confirm_readings, read_again
-from django_wfe.engine.definitions import DeclaredWorkflow, record_deleted, record_workflow
-from django_wfe.engine.transactions import atomic
+from django_wfe.engine.project_code.recording import DeclaredWorkflow, record_deleted, record_workflow
+from django_wfe.engine.store.transactions import atomic
 from django_wfe.models import DefinitionModule, Workflow
-from django_wfe.texts import make_storable
 
 LONGEST_ERROR = 4_000
 """How many characters of an error are kept."""

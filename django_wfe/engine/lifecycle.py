@@ -7,25 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from django_wfe.engine.bulk import BulkPreview, preview_bulk, start_bulk, stop_bulk
-from django_wfe.engine.database_trouble import noting_database_trouble
-from django_wfe.engine.explain import explain_job
-from django_wfe.engine.explanations import Explanation
-from django_wfe.engine.inbox import (
+from django_wfe.engine.bulk.runs import BulkPreview, preview_bulk, start_bulk, stop_bulk
+from django_wfe.engine.errors.database_trouble import noting_database_trouble
+from django_wfe.engine.operations.answering import OpenQuestion, get_open_question, provide_external_input
+from django_wfe.engine.operations.assigning import (
     Draft,
     claim_input,
-    find_next,
     get_claim,
-    get_due,
-    list_waiting,
     load_draft,
     release_input,
     save_draft,
 )
-from django_wfe.engine.providing import OpenQuestion, get_open_question, provide_external_input
-from django_wfe.engine.rotating import Rotation, rotate_secrets
-from django_wfe.engine.starting import NOT_GIVEN, Started, find_workflow, run_job_here, start_job
-from django_wfe.engine.starting_many import (
+from django_wfe.engine.operations.rotating_secrets import Rotation, rotate_secrets
+from django_wfe.engine.operations.starting import NOT_GIVEN, Started, find_workflow, run_job_here, start_job
+from django_wfe.engine.operations.starting_many import (
     PlannedRow,
     StartRow,
     get_first_node,
@@ -33,7 +28,7 @@ from django_wfe.engine.starting_many import (
     plan_starts,
     start_many,
 )
-from django_wfe.engine.verbs import (
+from django_wfe.engine.operations.verbs import (
     UNCHANGED,
     VERBS,
     Verb,
@@ -47,7 +42,10 @@ from django_wfe.engine.verbs import (
     retry_job,
     skip_step,
 )
-from django_wfe.engine.workflow_verbs import pause_workflow, resume_workflow
+from django_wfe.engine.operations.workflow_verbs import pause_workflow, resume_workflow
+from django_wfe.engine.queries.inbox import find_next, get_due, list_waiting
+from django_wfe.engine.queries.situation import explain_job
+from django_wfe.engine.rules.explanations import Explanation
 from django_wfe.models import JobEvent
 
 __all__ = [

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, cast
 
+from django.forms import BaseForm
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, RootModel
 
-from django_wfe.forms.annotations import read_annotation
-from django_wfe.forms.choices import MultipleChoiceField, read_choices
-from django_wfe.forms.declaration import (
+from django_wfe.forms.declarations.declaration import (
     Declaration,
     ExtrasDeclaration,
     FieldDeclaration,
@@ -18,20 +17,35 @@ from django_wfe.forms.declaration import (
     ListDeclaration,
     MultipleDeclaration,
 )
-from django_wfe.forms.documents import ExtrasField, JsonField
-from django_wfe.forms.factory import make_field
-from django_wfe.forms.fields import InputBoundField, InputField, StructureField
+from django_wfe.forms.declarations.factory import make_field
+from django_wfe.forms.fields.annotations import read_annotation
+from django_wfe.forms.fields.choices import MultipleChoiceField, read_choices
+from django_wfe.forms.fields.documents import ExtrasField, JsonField
+from django_wfe.forms.fields.scalars import InputBoundField, InputField, StructureField
+from django_wfe.forms.fields.secrets import SecretField
+from django_wfe.forms.fields.values import MISSING, DefaultDefect
+from django_wfe.forms.fields.widgets import Structure
 from django_wfe.forms.fitting import find_longest, measure
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node, renumber, replace_node
-from django_wfe.forms.secrets import SecretField
-from django_wfe.forms.values import MISSING, DefaultDefect
-from django_wfe.forms.widgets import Structure
-
-if TYPE_CHECKING:
-    from django_wfe.forms.forms import InputForm
 
 MAX_BLANK_ITEMS = 20
 SEPARATOR = "-"
+
+
+class FormOfInputs(Protocol):
+    """What the builder needs of a form: a Django form, with the bounds and the defects of an input form."""
+
+    fields: dict[str, Any]
+    data: Any
+    defects: dict[str, str]
+    is_bound: bool
+    max_list_items: int
+    max_upload_bytes: int
+
+    def __getitem__(self, name: str) -> Any: ...
+
+    def add_prefix(self, field_name: str) -> str:
+        """Return the name under which the input of a field is posted."""
 
 
 class LayoutBuilder:
@@ -41,7 +55,7 @@ class LayoutBuilder:
     inputs are those of a template for JavaScript to copy: they are drawn, but are no fields of the form.
     """
 
-    def __init__(self, form: InputForm) -> None:
+    def __init__(self, form: FormOfInputs) -> None:
         self.form = form
 
     def build_form(self, declaration: GroupDeclaration, initial: Any) -> Group:
@@ -229,7 +243,7 @@ class LayoutBuilder:
     def _add(self, path: str, field: InputField, *, fresh: bool, blank: bool) -> InputBoundField:
         field.fresh = fresh
         if blank:
-            return field.get_bound_field(self.form, path)
+            return field.get_bound_field(cast("BaseForm", self.form), path)
         self.form.fields[path] = field
         bound = self.form[path]
         if not isinstance(bound, InputBoundField):

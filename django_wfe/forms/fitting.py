@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from django import forms
 from django.conf import settings
 
-from django_wfe.forms.choices import MultipleChoiceField
-from django_wfe.forms.documents import UploadField
-from django_wfe.forms.fields import InputField
+from django_wfe.forms.fields.choices import MultipleChoiceField
+from django_wfe.forms.fields.documents import UploadField
+from django_wfe.forms.fields.scalars import InputField
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node
 
 RESERVED = 40

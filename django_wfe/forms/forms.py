@@ -15,16 +15,16 @@ from django.utils.translation import ngettext
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails, to_json
 
-from django_wfe.engine.inputs import log_defect, read_given
-from django_wfe.engine.invalid_input import cover_quoted, hide_secrets
-from django_wfe.engine.tracebacks import say_briefly
+from django_wfe.engine.errors.invalid_input import cover_quoted, hide_secrets
+from django_wfe.engine.errors.tracebacks import say_briefly
+from django_wfe.engine.inputs.validation import log_defect, read_given
 from django_wfe.forms.builder import LayoutBuilder
-from django_wfe.forms.declaration import GroupDeclaration, declare_form, has_upload
-from django_wfe.forms.fields import InputField
+from django_wfe.forms.declarations.declaration import GroupDeclaration, declare_form, has_upload
+from django_wfe.forms.fields.scalars import InputField
+from django_wfe.forms.fields.values import EMPTY
 from django_wfe.forms.fitting import read_limit
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node, locate
 from django_wfe.forms.structure import StructureChange, read_structure_change
-from django_wfe.forms.values import EMPTY
 
 logger = logging.getLogger(__name__)
 

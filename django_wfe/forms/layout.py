@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from django_wfe.forms.declaration import Declaration, ExtrasDeclaration, GroupDeclaration, ListDeclaration, Location
-from django_wfe.forms.documents import JsonField
-from django_wfe.forms.fields import InputBoundField
-from django_wfe.forms.values import EMPTY, MISSING
+from django_wfe.forms.declarations.declaration import (
+    Declaration,
+    ExtrasDeclaration,
+    GroupDeclaration,
+    ListDeclaration,
+    Location,
+)
+from django_wfe.forms.fields.documents import JsonField
+from django_wfe.forms.fields.scalars import InputBoundField
+from django_wfe.forms.fields.values import EMPTY, MISSING
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString

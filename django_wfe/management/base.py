@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
-from django_wfe.engine.database_trouble import explain_database_error
+from django_wfe.engine.errors.database_trouble import explain_database_error
 
 
 class EngineCommand(BaseCommand):

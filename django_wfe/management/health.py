@@ -15,22 +15,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_wfe.conf import DATABASE, settings
-from django_wfe.engine.database_trouble import (
+from django_wfe.engine.errors.database_trouble import (
     explain_connection_error,
     explain_unapplied,
     list_unapplied_migrations,
 )
-from django_wfe.engine.explain import list_live_workers
-from django_wfe.engine.incidents import SHOWN, list_incidents
-from django_wfe.engine.needed_code import list_needed_code, say_cure, say_needed_code
-from django_wfe.engine.outdated import list_outdated
-from django_wfe.engine.start_rules import say_how_to_read, was_never_read
-from django_wfe.leadership import find_leader
+from django_wfe.engine.project_code.needed_code import list_needed_code, say_cure, say_needed_code
+from django_wfe.engine.project_code.outdated_workers import list_outdated
+from django_wfe.engine.queries.incidents import SHOWN, list_incidents
+from django_wfe.engine.queries.situation import list_live_workers
+from django_wfe.engine.rules.start_rules import say_how_to_read, was_never_read
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
 from django_wfe.models.moments import MomentField
-from django_wfe.moments import count_seconds, localize
 from django_wfe.rendering.durations import describe_duration
 from django_wfe.states import RUNNABLE_JOB_STATES
+from django_wfe.values.moments import count_seconds, localize
+from django_wfe.watchdog.leadership import find_leader
 
 LONGEST_READY_SECONDS = 300.0
 """For how long a step run may be ready before that counts as wrong: busy workers are not."""

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import django_wfe.identifiers
+import django_wfe.values.identifiers
 import django_wfe.states
 import uuid
 from django.conf import settings
@@ -117,7 +117,7 @@ class Migration(migrations.Migration):
             name='Job',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=django_wfe.identifiers.make_uuid, editable=False, unique=True, verbose_name='UUID')),
+                ('uuid', models.UUIDField(default=django_wfe.values.identifiers.make_uuid, editable=False, unique=True, verbose_name='UUID')),
                 ('state', models.CharField(choices=[('PENDING', 'pending'), ('ONGOING', 'ongoing'), ('INPUT_REQUIRED', 'input required'), ('INPUT_RECEIVED', 'input received'), ('WAITING', 'waiting'), ('PAUSED', 'paused'), ('FAILED', 'failed'), ('FINISHED', 'finished'), ('CANCELED', 'canceled')], default='PENDING', max_length=16, verbose_name='state')),
                 ('current_step', models.CharField(default='django_wfe.steps.__start__', help_text='The dotted path of the node it is at.', max_length=255, verbose_name='current step')),
                 ('current_step_number', models.IntegerField(default=0, verbose_name='current step number')),

@@ -14,13 +14,13 @@ from django.utils.translation import gettext_lazy as _
 
 from django_wfe import states
 from django_wfe.conf import settings
-from django_wfe.graph import START
-from django_wfe.identifiers import make_uuid
+from django_wfe.definition.graph import START
 from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.moments import MomentField
 from django_wfe.models.workers import Worker
 from django_wfe.models.workflows import Definition, Workflow
-from django_wfe.sealing import cover_sealed
+from django_wfe.values.identifiers import make_uuid
+from django_wfe.values.sealing import cover_sealed
 
 JOB_STATE_CHOICES = [
     (states.JobState.PENDING.value, _("pending")),

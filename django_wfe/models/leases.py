@@ -13,7 +13,7 @@ from django_wfe.models.moments import MomentField
 
 
 class Lease(EngineModel):
-    """The right to lead in one role, for a time. Only ``django_wfe.leadership`` writes it.
+    """The right to lead in one role, for a time. Only ``django_wfe.watchdog.leadership`` writes it.
 
     ``term`` comes from a sequence: also when the row was deleted by hand no number is given out twice.
     """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings as django_settings
 from django.db import models
 
-from django_wfe.moments import build_moment
+from django_wfe.values.moments import build_moment
 
 if TYPE_CHECKING or django_settings.USE_TZ:
     MomentField = models.DateTimeField

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from django_wfe.graph import Graph
+from django_wfe.definition.graph import Graph
 from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.moments import MomentField
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from django_wfe.moments import count_seconds
+from django_wfe.values.moments import count_seconds
 
 SECONDS_A_MINUTE = 60
 SECONDS_AN_HOUR = 3600

@@ -6,7 +6,7 @@ import unicodedata
 
 from django.utils.translation import gettext as _
 
-from django_wfe.graph import START, Node
+from django_wfe.definition.graph import START, Node
 
 _NARROW = frozenset("iljItf.,:;'|!()[]{}` ")
 _WIDE = frozenset("mwMW@%&QOGD")

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
-from django_wfe.forms.declaration import Declaration, GroupDeclaration
+from django_wfe.forms.declarations.declaration import Declaration, GroupDeclaration
 
 KEY = "key"
 PREFIX = "input."

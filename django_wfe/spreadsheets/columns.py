@@ -12,10 +12,10 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
+from django_wfe.definition.secret_places import SecretPlaces, find_secret_places
 from django_wfe.engine.lifecycle import StartRow
-from django_wfe.forms.declaration import Declaration, GroupDeclaration, ListDeclaration, declare_form
-from django_wfe.forms.texts import TextReader
-from django_wfe.secret_places import SecretPlaces, find_secret_places
+from django_wfe.forms.declarations.declaration import Declaration, GroupDeclaration, ListDeclaration, declare_form
+from django_wfe.forms.declarations.texts import TextReader
 from django_wfe.spreadsheets.bounds import MAX_CELLS_OF_ROW, MAX_DEPTH, MAX_NAME_LENGTH, UnreadableFile
 from django_wfe.spreadsheets.cells import Cell, Line
 from django_wfe.spreadsheets.column_list import KEY, PREFIX, Column, list_columns, list_names

@@ -8,9 +8,9 @@ from typing import Any
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from django_wfe import json_text
 from django_wfe.spreadsheets.bounds import MAX_CELLS, MAX_CELLS_OF_ROW, Meter, UnreadableFile
 from django_wfe.spreadsheets.columns import count_values
+from django_wfe.values import json_text
 
 
 def read_json(content: bytes) -> list[Mapping[str, Any]]:

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.db.models import F
 
 from django_wfe.conf import DATABASE
-from django_wfe.engine.dispatcher import get_dispatcher
-from django_wfe.engine.heartbeat import install_worker
+from django_wfe.engine.delivery.dispatcher import get_dispatcher
+from django_wfe.engine.worker.heartbeat import install_worker
 from django_wfe.models import Job, StepRun, Worker
 from django_wfe.states import LIVE_STEP_RUN_STATES
 from django_wfe.testing.dispatchers import RecordingDispatcher

@@ -13,11 +13,11 @@ from typing import Any
 from django.db import connections
 
 from django_wfe.conf import DATABASE, settings
-from django_wfe.engine.boundaries import Death, watch_boundaries
-from django_wfe.engine.dispatcher import install_dispatcher
-from django_wfe.engine.heartbeat import install_worker
+from django_wfe.engine.delivery.dispatcher import install_dispatcher
 from django_wfe.engine.lifecycle import order_workflow_execution
-from django_wfe.engine.recovery import LONGEST_REDISPATCH_FACTOR, sweep
+from django_wfe.engine.recovery.sweeping import LONGEST_REDISPATCH_FACTOR, sweep
+from django_wfe.engine.store.crash_points import Death, watch_boundaries
+from django_wfe.engine.worker.heartbeat import install_worker
 from django_wfe.models import Job, StepRunState
 from django_wfe.testing.answers import Answers, Inputs
 from django_wfe.testing.clock import advance_time

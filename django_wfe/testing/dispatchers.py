@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
-from django_wfe.engine.bulk import work_on_bulk
-from django_wfe.engine.dispatcher import Dispatcher, install_dispatcher
-from django_wfe.engine.executor import run_step_run
+from django_wfe.engine.bulk.runs import work_on_bulk
+from django_wfe.engine.delivery.dispatcher import Dispatcher, install_dispatcher
+from django_wfe.engine.worker.loop import run_step_run
 
 
 @dataclass(slots=True)

@@ -8,10 +8,10 @@ from django.db import connections
 from django.db.models.functions import Now
 
 from django_wfe.conf import DATABASE
-from django_wfe.engine.claims import claim_step_run
 from django_wfe.engine.clock import read_clock
-from django_wfe.engine.executor import run_slice, run_step_run
 from django_wfe.engine.lifecycle import order_workflow_execution, provide_external_input
+from django_wfe.engine.store.claims import claim_step_run
+from django_wfe.engine.worker.loop import run_slice, run_step_run
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.models import Job, StepRun, StepRunState
 from django_wfe.testing.answers import NOTHING, Answers, Inputs

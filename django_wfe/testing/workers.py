@@ -10,11 +10,11 @@ from django.db import connections
 from django.db.models.functions import Now
 
 from django_wfe.conf import DATABASE, settings
-from django_wfe.engine.capture import Capture
-from django_wfe.engine.claims import Claim
-from django_wfe.engine.dispatcher import install_dispatcher
-from django_wfe.engine.heartbeat import WorkerProcess, install_worker, stop_worker
-from django_wfe.engine.interrupts import ActiveRun
+from django_wfe.engine.delivery.dispatcher import install_dispatcher
+from django_wfe.engine.isolation.interrupts import ActiveRun
+from django_wfe.engine.output.capture import Capture
+from django_wfe.engine.store.claims import Claim
+from django_wfe.engine.worker.heartbeat import WorkerProcess, install_worker, stop_worker
 from django_wfe.models import Worker
 from django_wfe.testing.dispatchers import RecordingDispatcher
 

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
-from django_wfe.engine.bulk import start_bulk
+from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import provide_external_input, retry_job, run_workflow
 from django_wfe.models import BulkRun, Job, JobLog, StepRun
 from tests.browser.live_pages import A_MINUTE, Asked, look, set_hidden, start_waiting, stop_clock

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from django_wfe.engine.bulk import work_on_bulk
+from django_wfe.engine.bulk.runs import work_on_bulk
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import BulkRun, Job, StepRun
 from tests.console import record

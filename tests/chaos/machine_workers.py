@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from django.db import connections
 
-from django_wfe.engine.boundaries import Death, watch_boundaries
-from django_wfe.engine.claims import Claim
-from django_wfe.engine.heartbeat import install_worker
+from django_wfe.engine.store.claims import Claim
+from django_wfe.engine.store.crash_points import Death, watch_boundaries
+from django_wfe.engine.worker.heartbeat import install_worker
 from django_wfe.testing.workers import SimulatedWorker
 
 PATIENCE = 30

@@ -10,9 +10,9 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_wfe.demo.servers import PostgresServer
-from django_wfe.engine import connections as engine_connections
-from django_wfe.engine.connections import is_connection_broken, is_connection_error
+from django_wfe.demo.servers.postgres_and_valkey import PostgresServer
+from django_wfe.engine.errors import database_errors as engine_connections
+from django_wfe.engine.errors.database_errors import is_connection_broken, is_connection_error
 
 pytestmark = [pytest.mark.chaos, pytest.mark.django_db]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from django_wfe.demo.processes import list_descendants
+from django_wfe.demo.servers.processes import list_descendants
 from django_wfe.demo.visits import Visit
 from tests.demo_helpers import ROOT
 from tests.demo_runs import DemoRun, delete_demo_directory, make_demo_directory, wait_until_gone

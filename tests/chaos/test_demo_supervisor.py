@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 
-from django_wfe.demo.processes import is_alive
-from django_wfe.demo.servers import PostgresServer, ValkeyServer
-from django_wfe.demo.supervisor import RESTARTS
+from django_wfe.demo.servers.postgres_and_valkey import PostgresServer, ValkeyServer
+from django_wfe.demo.servers.processes import is_alive
+from django_wfe.demo.servers.supervisor import RESTARTS
 from tests.demo_helpers import ROOT, count_up, describe_processes, find_processes, query
 from tests.waiting import wait_until
 
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.chaos
 SCRIPT = """
 import subprocess, sys
 from pathlib import Path
-from django_wfe.demo import supervisor
-from django_wfe.demo.processes import is_alive, ChildProcess
+from django_wfe.demo.servers.postgres_and_valkey import supervisor
+from django_wfe.demo.servers.processes import is_alive, ChildProcess
 
 PART = '''
 import signal, subprocess, sys
@@ -177,7 +177,7 @@ def test_kill_9_of_their_starter_stops_the_servers_and_keeps_their_data(tmp_path
     script = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from django_wfe.demo.servers import PostgresServer, ValkeyServer\n"
+        "from django_wfe.demo.servers.postgres_and_valkey import PostgresServer, ValkeyServer\n"
         "postgres, valkey = PostgresServer(Path(sys.argv[1]) / 'pg'), ValkeyServer(Path(sys.argv[1]) / 'vk')\n"
         "postgres.start(), valkey.start()\n"
         "servers = (postgres, valkey)\n"

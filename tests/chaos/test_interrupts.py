@@ -22,11 +22,11 @@ from django.contrib.auth.models import Group
 from django.db import connection, connections
 
 from django_wfe import order_workflow_execution
-from django_wfe.engine import heartbeat
-from django_wfe.engine.dispatcher import NullDispatcher, install_dispatcher
-from django_wfe.engine.executor import run_step_run
-from django_wfe.engine.heartbeat import WorkerProcess, install_worker
+from django_wfe.engine.delivery.dispatcher import NullDispatcher, install_dispatcher
 from django_wfe.engine.lifecycle import cancel_job
+from django_wfe.engine.worker import heartbeat
+from django_wfe.engine.worker.heartbeat import WorkerProcess, install_worker
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job, JobState, StepRun, StepRunState
 from tests.chaos import interrupt_workflows as stage

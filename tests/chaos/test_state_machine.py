@@ -23,10 +23,10 @@ from hypothesis.stateful import (
 from pydantic import ValidationError
 
 from django_wfe import order_workflow_execution, provide_external_input
-from django_wfe.engine.claims import Claim
-from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.lifecycle import VERBS, get_open_question, list_verbs, pause_workflow, resume_workflow
-from django_wfe.engine.recovery import sweep
+from django_wfe.engine.recovery.sweeping import sweep
+from django_wfe.engine.store.claims import Claim
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.exceptions import WFEException, WrongState
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState, Workflow
 from django_wfe.testing import RecordingDispatcher, advance_time

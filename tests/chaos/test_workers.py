@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from django_wfe import order_workflow_execution
 from django_wfe.engine.lifecycle import cancel_job
-from django_wfe.engine.recovery import sweep
+from django_wfe.engine.recovery.sweeping import sweep
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState, Worker
 from tests import workflows
 from tests.waiting import wait_until
@@ -172,7 +172,7 @@ def test_canceling_interrupts_a_running_step_which_cleans_up(
 
 @pytest.mark.usefixtures("sweeping")
 def test_the_log_of_a_running_step_can_be_followed(environment: dict[str, str], redis_url: str, gate: Path) -> None:
-    from django_wfe.engine.output import read_log
+    from django_wfe.engine.output.step_logs import read_log
 
     with running_workers(environment, redis_url, WFE_WORKER_TIMEOUT=TIMEOUT):
         job_id, _ = _start_held_job(gate)

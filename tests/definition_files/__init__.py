@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from django_wfe.discovery import child, reading
 from django_wfe.discovery.files import fresh_sources
-from django_wfe.engine import code
+from django_wfe.engine.project_code import classes
 
 TWO_STEPS = """
 from django_wfe.steps import *
@@ -82,7 +82,7 @@ class Project:
         for name in list(sys.modules):
             if name.partition(".")[0] == self.package:
                 del sys.modules[name]
-        code.clear()
+        classes.clear()
 
     def path(self, module: str) -> Path:
         """Give the file of ``<package>.<module>``."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from django_wfe.engine.heartbeat import stop_worker
+from django_wfe.engine.worker.heartbeat import stop_worker
 from tests import input_workflows as asking
 from tests import interface_workflows as declared
 from tests import workflows

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from django_wfe.admin import bulk
+from django_wfe.admin.bulk import actions
 from django_wfe.engine.lifecycle import VERBS, cancel_job, run_workflow
 from django_wfe.models import Job, JobEvent
 from tests.console import describe_database, list_messages, read_page, record, sign_in, sign_in_superuser
@@ -107,7 +107,7 @@ def test_an_action_without_its_permission_is_not_offered_and_not_taken() -> None
 
 
 def test_too_many_jobs_are_politely_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "BULK_LIMIT", 1)
+    monkeypatch.setattr(actions, "BULK_LIMIT", 1)
     record(Asking)
     jobs = [run_workflow(Asking) for _ in range(2)]
     client, before = sign_in_superuser(), describe_database()

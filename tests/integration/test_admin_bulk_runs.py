@@ -11,11 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from django_wfe.admin import bulk, bulk_runs
-from django_wfe.admin.bulk_filters import SALT, ChosenFilter
-from django_wfe.engine.bulk import start_bulk, stop_bulk, work_on_bulk
+from django_wfe.admin.bulk import actions, runs
+from django_wfe.admin.bulk.filters import SALT, ChosenFilter
+from django_wfe.engine.access import count_seen
+from django_wfe.engine.bulk.runs import start_bulk, stop_bulk, work_on_bulk
 from django_wfe.engine.lifecycle import run_workflow
-from django_wfe.engine.rights import count_seen
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, Job, JobEvent, Workflow
 from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear
@@ -180,7 +180,7 @@ def test_a_filter_takes_only_what_the_user_may_see() -> None:
 def test_more_than_a_hundred_ticked_jobs_become_a_bulk_run_of_those_that_stand_as_they_were_seen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bulk, "IMMEDIATE_LIMIT", 2)
+    monkeypatch.setattr(actions, "IMMEDIATE_LIMIT", 2)
     record(Failing)
     jobs = [run_workflow(Failing) for _ in range(4)]
     client = sign_in_superuser()
@@ -221,7 +221,7 @@ def test_the_page_shows_progress_and_what_came_of_each_job() -> None:
 
 
 def test_results_come_a_window_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk_runs, "ITEMS_SHOWN", 2)
+    monkeypatch.setattr(runs, "ITEMS_SHOWN", 2)
     run = make_bulk(3)
     client, address = sign_in_superuser(), build("django_wfe_bulkrun_change", run.pk)
     page = read_page(client.get(address))

@@ -10,7 +10,7 @@ import pytest
 from django.test import override_settings
 from openpyxl import load_workbook
 
-from django_wfe.admin import export_files
+from django_wfe.admin.exports import files
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import Job, StepRun
 from tests.console import record, sign_in, sign_in_superuser
@@ -115,7 +115,7 @@ def test_a_cell_that_is_too_long_for_a_sheet_says_how_long_it_was() -> None:
 
 def test_more_rows_than_a_sheet_holds_go_on_in_another(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = {run_with_key(f"order {number}") for number in range(5)}
-    monkeypatch.setattr(export_files, "ROWS_OF_A_SHEET", 3)
+    monkeypatch.setattr(files, "ROWS_OF_A_SHEET", 3)
     sheets = read_export("xlsx").worksheets
     assert [sheet.max_row for sheet in sheets] == [3, 3, 2]
     assert {row[0].value for sheet in sheets for row in sheet.iter_rows(min_row=2)} == jobs

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from django_wfe.admin.live import POLLER
+from django_wfe.admin.frame.live import POLLER
 from tests.console import (
     ADDRESSES,
     Address,

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from django_wfe.admin import inbox
+from django_wfe.admin.inbox import page as inbox
 from django_wfe.engine.lifecycle import claim_input, get_claim, load_draft, run_workflow, save_draft
 from django_wfe.models import InputClaim, JobEvent, StepRun, Workflow
 from tests.console import describe_database, list_messages, read_page, record, sign_in

@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_wfe import workflows
-from django_wfe.admin import incidents
-from django_wfe.admin.incidents import count_failures
-from django_wfe.engine.bulk import work_on_bulk
+from django_wfe.admin.incidents import page as incidents
+from django_wfe.admin.incidents.page import count_failures
+from django_wfe.engine.bulk.runs import work_on_bulk
 from django_wfe.engine.lifecycle import cancel_job, run_workflow
 from django_wfe.models import BulkItem, BulkRun, Job, StepRun
 from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
@@ -71,7 +71,7 @@ def test_the_incident_tells_what_failed_how_often_and_which_jobs_stand_at_it() -
 
 
 def test_only_the_newest_hundred_jobs_are_shown_and_the_rest_is_a_filter_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("django_wfe.admin.incidents.JOBS_SHOWN", 2)
+    monkeypatch.setattr("django_wfe.admin.incidents.page.JOBS_SHOWN", 2)
     jobs, fingerprint = fail(3)
     page = read_page(sign_in_superuser().get(build("django_wfe_incident", fingerprint)))
     assert [int(row.facts["job"]) for row in page.rows if "job" in row.facts] == jobs[:0:-1]

@@ -13,13 +13,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from django_wfe.admin import job_window, log_tail
-from django_wfe.admin.job_graph import load_groups, load_visits
-from django_wfe.engine.bulk import start_bulk
+from django_wfe.admin.jobs import log_tail
+from django_wfe.admin.jobs import window as job_window
+from django_wfe.admin.jobs.graph import load_groups, load_visits
+from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import cancel_job, rerun_job, retry_job, run_workflow
 from django_wfe.models import BulkRun, Job, JobLog, StepRun
-from django_wfe.rendering.diagram import RUN_FIELDS
-from django_wfe.rendering.overlay import build_grouped_overlay, build_job_overlay
+from django_wfe.rendering.diagram.overlay import build_grouped_overlay, build_job_overlay
+from django_wfe.rendering.diagram.picture import RUN_FIELDS
 from tests.console import build_world, read_page, record, sign_in, sign_in_superuser
 from tests.engine_helpers import run_ready
 from tests.long_jobs import lengthen

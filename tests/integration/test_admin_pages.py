@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_wfe import steps, workflows
-from django_wfe.admin import job_window, payloads
+from django_wfe.admin.elements import payloads
+from django_wfe.admin.jobs import window
 from django_wfe.demo.pages import Page
-from django_wfe.engine.bulk import start_bulk
+from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import (
     claim_input,
     order_workflow_execution,
@@ -22,7 +23,7 @@ from django_wfe.engine.lifecycle import (
     run_workflow,
 )
 from django_wfe.models import BulkItem, BulkRun, DefinitionModule, Job, JobEvent, Step, StepRun, Worker, Workflow
-from django_wfe.rendering import layout
+from django_wfe.rendering.diagram import layout
 from tests.console import ADDRESSES, build_world, read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear, Looping
 
@@ -124,7 +125,7 @@ def test_long_results_and_logs_are_cut_and_the_step_runs_page_has_the_whole(monk
 
 
 def test_a_long_history_comes_a_window_at_a_time_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_window, "RUNS_SHOWN", 10)
+    monkeypatch.setattr(window, "RUNS_SHOWN", 10)
     job_id = run_workflow(record(Looping))
     page = read_page(open_job(job_id))
     numbers = [int(row.facts["number"]) for row in page.rows if "attempt" in row.facts]

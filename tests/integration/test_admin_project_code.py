@@ -99,7 +99,9 @@ def test_a_validator_that_raises_is_told_and_what_was_typed_is_kept(name: str, t
 
 def test_a_form_that_cannot_be_drawn_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     _job_id, address = open_form(CheckedAsking)
-    monkeypatch.setattr("django_wfe.admin.inputs.build_input_form", lambda schema: lambda *_a, **_o: find_tariff())
+    monkeypatch.setattr(
+        "django_wfe.admin.inbox.answering.build_input_form", lambda schema: lambda *_a, **_o: find_tariff()
+    )
     assert (
         "No input can be given now: LookupError: no such tariff \\ud800"
         in read_page(sign_in_superuser().get(address)).text

@@ -11,9 +11,9 @@ from django.test import Client
 from django.urls import reverse
 
 from django_wfe import provide_external_input, run_workflow
-from django_wfe.admin.payloads import PREVIEW_CHARACTERS
-from django_wfe.demo.purchase_approval import PurchaseApproval
-from django_wfe.engine.executor import run_step_run
+from django_wfe.admin.elements.payloads import PREVIEW_CHARACTERS
+from django_wfe.demo.workflows.purchase_approval import PurchaseApproval
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, StepRun, StepRunState
 from tests.console import read_page, sign_in_superuser
 

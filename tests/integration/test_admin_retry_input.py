@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, NaiveDatetime, SecretStr
 from django_wfe import steps, workflows
 from django_wfe.engine.lifecycle import provide_external_input, run_workflow
 from django_wfe.models import Job, StepRun
-from django_wfe.sealing import unseal
+from django_wfe.values.sealing import unseal
 from tests.console import read_page, record, sign_in, sign_in_superuser
 from tests.engine_helpers import run_ready
 

@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from django_wfe.admin import starting_many
+from django_wfe.admin.starting import many
 from django_wfe.engine.lifecycle import start_job
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.models import Job, JobEvent, StepRun, Workflow
@@ -207,8 +207,8 @@ def test_whatever_stands_in_a_file_is_text(ann: Client) -> None:
     [
         lambda packed, user, workflow: packed[:-1],
         lambda packed, user, workflow: "",
-        lambda packed, user, workflow: signing.dumps({"user": user + 1, "workflow": workflow}, salt=starting_many.SALT),
-        lambda packed, user, workflow: signing.dumps({"user": user, "workflow": workflow + 1}, salt=starting_many.SALT),
+        lambda packed, user, workflow: signing.dumps({"user": user + 1, "workflow": workflow}, salt=many.SALT),
+        lambda packed, user, workflow: signing.dumps({"user": user, "workflow": workflow + 1}, salt=many.SALT),
         lambda packed, user, workflow: signing.dumps({"user": user, "workflow": workflow}, salt="another"),
     ],
 )
@@ -262,7 +262,7 @@ def test_a_workflow_that_cannot_start_says_why_and_takes_no_file(
     def refuse(path: str) -> None:
         raise CodeNotLoaded(f"{path} cannot be imported: it is gone.")
 
-    monkeypatch.setattr("django_wfe.engine.starting_many.load_node", refuse)
+    monkeypatch.setattr("django_wfe.engine.operations.starting_many.load_node", refuse)
     assert "it is gone" in read_page(upload(ann, numbering, "some_data\n1\n")).text
     assert "it is gone" in list_messages(confirm(ann, numbering, preview, follow=True))[-1]
     assert not Job.objects.exists()

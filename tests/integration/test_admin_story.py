@@ -160,7 +160,7 @@ def test_without_the_steps_code_the_page_says_so_and_shows_what_is_asked(
     def refuse(path: str) -> None:
         raise CodeNotLoaded(f"{path} cannot be imported: it is gone.")
 
-    monkeypatch.setattr("django_wfe.engine.obstacles.load_node", refuse)
+    monkeypatch.setattr("django_wfe.engine.rules.obstacles.load_node", refuse)
     page = read_page(sign_in_superuser().get(build("django_wfe_job_input", job_id)))
     assert "No input can be given now" in page.text
     assert "tests.workflows.Ask cannot be imported: it is gone." in page.text

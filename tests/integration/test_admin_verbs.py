@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from django_wfe import steps, workflows
-from django_wfe.demo.flaky_delivery import FlakyDelivery
+from django_wfe.demo.workflows.flaky_delivery import FlakyDelivery
 from django_wfe.engine.lifecycle import VERBS, pause_job, provide_external_input, run_workflow
 from django_wfe.models import Job, JobEvent, StepRun
 from tests.console import describe_database, list_messages, read_page, record, sign_in, sign_in_superuser

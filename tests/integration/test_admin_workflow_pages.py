@@ -9,11 +9,11 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
 from django_wfe import steps
-from django_wfe.engine.definitions import describe_workflow, record_workflow
+from django_wfe.definition.graph import build_graph
 from django_wfe.engine.lifecycle import order_workflow_execution, pause_job, pause_workflow, run_workflow
-from django_wfe.graph import build_graph
+from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.models import Definition, Job, Step, Workflow, WorkflowEvent
-from django_wfe.rendering import dot, layout
+from django_wfe.rendering.diagram import dot, layout
 from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
 from tests.engine_helpers import run_ready
 from tests.workflows import Asking, Done, Double, Failing, Fetch, Linear
@@ -247,7 +247,7 @@ def test_without_graphviz_a_message_says_so_and_dot_is_still_there(kind: str, mo
 
 def test_a_dot_that_writes_no_png_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     workflow = record(Linear)
-    monkeypatch.setattr("django_wfe.rendering.graph_files.run_dot", lambda source, kind: b"<svg/>")
+    monkeypatch.setattr("django_wfe.rendering.diagram.graph_files.run_dot", lambda source, kind: b"<svg/>")
     response = sign_in_superuser().get(build("django_wfe_workflow_graph", workflow.pk, "png"), follow=True)
     assert "writes no PNG" in list_messages(response)[0]
 

@@ -10,7 +10,7 @@ from django.test import override_settings
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.test import APIClient
 
-from django_wfe.api.permissions import HoldsPermission
+from django_wfe.api.frame.permissions import HoldsPermission
 from django_wfe.api.urls import urlpatterns
 from django_wfe.engine.lifecycle import pause_job, pause_workflow, run_workflow, start_bulk
 from django_wfe.models import BulkRun, Job, JobEvent, Step, Workflow

@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import Group, User
 from rest_framework.test import APIClient
 
-from django_wfe.engine.bulk import work_on_bulk
-from django_wfe.engine.dispatcher import install_dispatcher
+from django_wfe.engine.bulk.runs import work_on_bulk
+from django_wfe.engine.delivery.dispatcher import install_dispatcher
 from django_wfe.engine.lifecycle import run_workflow, start_bulk
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, StepRun, Workflow, WorkflowEvent
 from tests.api_calls import create_user, record, sign_in

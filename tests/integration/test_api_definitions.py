@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from django_wfe.graph import START
+from django_wfe.definition.graph import START
 from django_wfe.models import Step, Workflow
 from django_wfe.workflows import compile_graph
 from tests.api_calls import record, sign_in

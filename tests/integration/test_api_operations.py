@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.lifecycle import VERBS, pause_job, provide_external_input, run_workflow
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, JobEvent, StepRun
 from tests.api_calls import create_user, record, sign_in
 from tests.api_workflows import AskingAndBreakingFlow, AskingFlow, BreakingFlow, ChoosingFlow, PlainFlow

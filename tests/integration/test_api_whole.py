@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from django_wfe.engine.executor import run_step_run
 from django_wfe.engine.lifecycle import pause_job, pause_workflow, run_workflow, start_bulk
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, Step, StepRun
 from tests.api_calls import CALLS, PREFIX, Call, record, sign_in, sign_in_superuser
 from tests.api_workflows import AskingFlow, BreakingFlow, PlainFlow

@@ -8,11 +8,11 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from django_wfe import order_workflow_execution, run_workflow
-from django_wfe.engine.bulk import preview_bulk, resume_bulk, start_bulk, stop_bulk, work_on_bulk
-from django_wfe.engine.dispatcher import install_dispatcher
-from django_wfe.engine.executor import run_step_run
+from django_wfe.engine.bulk.runs import preview_bulk, resume_bulk, start_bulk, stop_bulk, work_on_bulk
+from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS
+from django_wfe.engine.delivery.dispatcher import install_dispatcher
 from django_wfe.engine.lifecycle import VERBS, cancel_job
-from django_wfe.engine.staging import LOOK_AGAIN_SECONDS
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.exceptions import PermissionRequired, WrongState
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState, Workflow
 from tests import workflows
@@ -172,7 +172,7 @@ def test_each_end_before_the_last_job_leaves_a_line_in_its_history(monkeypatch: 
 
 @pytest.mark.usefixtures("jobs")
 def test_a_slice_ends_by_time_and_hands_the_rest_on(settings, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("django_wfe.engine.bulk.BATCH", 2)
+    monkeypatch.setattr("django_wfe.engine.bulk.runs.BATCH", 2)
     settings.WFE_SLICE_SECONDS = 0.000001
     bulk = start_bulk("cancel", Job.objects.all())
     assert sent.bulk == [bulk.pk]

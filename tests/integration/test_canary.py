@@ -15,10 +15,10 @@ from django.views.debug import ExceptionReporter
 from pydantic import ValidationError
 
 from django_wfe import order_workflow_execution, provide_external_input
-from django_wfe.engine.heartbeat import stop_worker
+from django_wfe.definition.secret_places import MASK
 from django_wfe.engine.lifecycle import start_job
+from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.models import Job, JobEvent, JobState, StepRun, Workflow
-from django_wfe.secret_places import MASK
 from tests import secret_workflows as declared
 from tests.console import record
 from tests.engine_helpers import recording_dispatcher, run_ready
@@ -174,7 +174,7 @@ def test_a_report_of_an_error_in_a_page_leaves_out_what_was_typed(
     def report(request: Any, **options: Any) -> None:
         watch.see("the report", ExceptionReporter(request, *sys.exc_info()).get_traceback_text())
 
-    monkeypatch.setattr("django_wfe.admin.inputs.provide_external_input", fail)
+    monkeypatch.setattr("django_wfe.admin.inbox.answering.provide_external_input", fail)
     job_id = start_job(signing_in).job_id
     run = StepRun.objects.get(job_id=job_id, state="INPUT_REQUIRED")
     watch.client.raise_request_exception = False

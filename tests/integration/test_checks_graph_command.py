@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_wfe.discovery import steadiness, sync, sync_definitions
-from django_wfe.rendering import dot, layout
+from django_wfe.rendering.diagram import dot, layout
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, UNREACHABLE, Project, open_project
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -70,7 +70,7 @@ def test_without_a_dot_the_command_says_what_to_install(ending, project, tmp_pat
 
 
 def test_a_dot_that_cannot_make_png_is_told(project, tmp_path, monkeypatch):
-    monkeypatch.setattr("django_wfe.rendering.graph_files.run_dot", lambda source, output_format: b"<svg/>")
+    monkeypatch.setattr("django_wfe.rendering.diagram.graph_files.run_dot", lambda source, output_format: b"<svg/>")
     file = tmp_path / "graph.png"
     with pytest.raises(CommandError, match=r"This dot writes no PNG\. Install the system’s package graphviz"):
         draw("Flow", "--png", str(file))

@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 
 from django_wfe import steps
-from django_wfe.engine.code import load_workflow
-from django_wfe.engine.definitions import DeclaredWorkflow, describe_workflow, record_deleted, record_workflow
+from django_wfe.engine.project_code.classes import load_workflow
+from django_wfe.engine.project_code.recording import (
+    DeclaredWorkflow,
+    describe_workflow,
+    record_deleted,
+    record_workflow,
+)
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.workflows import Workflow as WorkflowClass
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, UNREACHABLE, Project, open_project

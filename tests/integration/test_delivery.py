@@ -3,7 +3,7 @@
 import pytest
 
 from django_wfe import order_workflow_execution
-from django_wfe.engine.output import read_step_run_log
+from django_wfe.engine.output.step_logs import read_step_run_log
 from django_wfe.models import Job, JobLog, JobState, StepRun, StepRunState
 from tests import workflows
 from tests.waiting import wait_until

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from django_wfe.demo.earlier import record_definitions
-from django_wfe.demo.purchase_approval import PurchaseApproval
+from django_wfe.demo.workflows.earlier import record_definitions
+from django_wfe.demo.workflows.purchase_approval import PurchaseApproval
 from django_wfe.discovery import sync_definitions
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.workflows import compile_graph

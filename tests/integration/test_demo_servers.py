@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from django_wfe.demo import servers
-from django_wfe.demo.accounts import Account
-from django_wfe.demo.embedded import EmbeddedServer, ServerAlreadyRunning, ServerError, find_package
-from django_wfe.demo.processes import is_alive
-from django_wfe.demo.servers import PostgresServer, ValkeyServer
+from django_wfe.demo.servers import postgres_and_valkey
+from django_wfe.demo.servers.accounts import Account
+from django_wfe.demo.servers.embedded import EmbeddedServer, ServerAlreadyRunning, ServerError, find_package
+from django_wfe.demo.servers.postgres_and_valkey import PostgresServer, ValkeyServer
+from django_wfe.demo.servers.processes import is_alive
 from tests.demo_helpers import ROOT, count_up, find_python_for, query
 from tests.driver import connect
 
@@ -189,7 +189,7 @@ def test_binaries_that_nobody_cannot_read_are_copied_beside_the_data(
         assert spec.origin is not None
         source = Path(spec.origin).parent.with_name(name)
         shutil.copytree(source, private / name, copy_function=_link_or_copy)
-    monkeypatch.setattr(servers, "find_package", lambda module, _distribution: private / module)
+    monkeypatch.setattr(postgres_and_valkey, "find_package", lambda module, _distribution: private / module)
     with make_postgres() as postgres, valkey:
         assert query(postgres, "SELECT 1") == [(1,)]
         assert count_up(valkey, "starts") == 1
@@ -212,7 +212,7 @@ def test_an_ordinary_user_without_a_home_runs_both_servers(tmp_path: Path) -> No
     script = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from django_wfe.demo.servers import PostgresServer, ValkeyServer\n"
+        "from django_wfe.demo.servers.postgres_and_valkey import PostgresServer, ValkeyServer\n"
         "directory = Path(sys.argv[1])\n"
         "for start in range(2):\n"
         "    with PostgresServer(directory / 'pg') as postgres, ValkeyServer(directory / 'vk') as valkey:\n"

@@ -17,14 +17,15 @@ from django.core.management import load_command_class
 from django.test import override_settings
 
 from django_wfe import provide_external_input, run_workflow
-from django_wfe.engine import code, lifecycle
+from django_wfe.definition.secret_places import MASK
+from django_wfe.engine import lifecycle
 from django_wfe.engine.lifecycle import VERBS
-from django_wfe.engine.output import read_log
+from django_wfe.engine.output.step_logs import read_log
+from django_wfe.engine.project_code import classes
 from django_wfe.models import Job, JobState, StepRunState
 from django_wfe.retry import Retry
-from django_wfe.sealing import seal, unseal
-from django_wfe.secret_places import MASK
 from django_wfe.steps import Step
+from django_wfe.values.sealing import seal, unseal
 from django_wfe.workflows import Workflow, list_problems
 from tests.distribution import ROOT
 from tests.readme_blocks import Block, read_blocks, read_commands
@@ -45,7 +46,7 @@ def documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modu
     monkeypatch.syspath_prepend(tmp_path)
     yield __import__(MODULE)
     del sys.modules[MODULE]
-    code.clear()
+    classes.clear()
 
 
 def test_the_documented_workflows_have_no_problems(documented: ModuleType) -> None:
@@ -93,7 +94,7 @@ def test_the_documented_secrets_are_kept_from_all_but_the_step(tmp_path: Path, m
     assert "canary" not in kept
     assert "7351" not in kept
     del sys.modules["wfe_documented_secrets"]
-    code.clear()
+    classes.clear()
     settings: dict[str, Any] = {}
     monkeypatch.setenv("WFE_SECRET_KEYS", Fernet.generate_key().decode())
     exec(blocks[1].text, settings)

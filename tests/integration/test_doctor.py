@@ -18,10 +18,10 @@ from dramatiq.brokers.redis import RedisBroker
 
 from django_wfe import run_workflow
 from django_wfe.engine.lifecycle import order_workflow_execution, pause_workflow
-from django_wfe.leadership import Leadership
 from django_wfe.management import health
 from django_wfe.models import DefinitionModule, StepRun, Worker, Workflow
 from django_wfe.tasks import run_step
+from django_wfe.watchdog.leadership import Leadership
 from tests import workflows
 from tests.engine_helpers import recording_dispatcher
 

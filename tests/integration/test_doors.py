@@ -10,7 +10,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 from rest_framework.test import APIClient
 
-from django_wfe.engine.inputs import load_input
+from django_wfe.engine.inputs.validation import load_input
 from django_wfe.engine.lifecycle import start_job, start_many
 from django_wfe.forms import build_input_form
 from django_wfe.models import StepRun, Workflow

@@ -12,15 +12,15 @@ from django.db import DatabaseError, connection, connections, transaction
 from django.db.models.functions import Now
 
 from django_wfe import order_workflow_execution, provide_external_input, run_workflow, steps
-from django_wfe.engine import statements
-from django_wfe.engine.bulk import start_bulk, work_on_bulk
-from django_wfe.engine.claims import RUNNABLE
-from django_wfe.engine.connections import get_sqlstate, is_connection_error
-from django_wfe.engine.heartbeat import get_worker
-from django_wfe.engine.incidents import list_incidents
-from django_wfe.engine.output import read_log
-from django_wfe.engine.prepared import fetch_row
-from django_wfe.engine.recovery import sweep
+from django_wfe.engine.bulk.runs import start_bulk, work_on_bulk
+from django_wfe.engine.errors.database_errors import get_sqlstate, is_connection_error
+from django_wfe.engine.output.step_logs import read_log
+from django_wfe.engine.queries.incidents import list_incidents
+from django_wfe.engine.recovery.sweeping import sweep
+from django_wfe.engine.store import statements
+from django_wfe.engine.store.claims import RUNNABLE
+from django_wfe.engine.store.prepared import fetch_row
+from django_wfe.engine.worker.heartbeat import get_worker
 from django_wfe.models import Job, JobState, StepRun, Worker
 from django_wfe.workflows import Workflow
 from tests import workflows

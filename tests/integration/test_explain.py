@@ -18,16 +18,17 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from django_wfe import provide_external_input, run_workflow
-from django_wfe.engine import code, explanations, obstacles
-from django_wfe.engine import explain as explain_module
-from django_wfe.engine.claims import claim_step_run
-from django_wfe.engine.definitions import record_deleted
-from django_wfe.engine.executor import run_step_run
-from django_wfe.engine.explain import explain_job
-from django_wfe.engine.explanations import Explanation
-from django_wfe.engine.heartbeat import get_worker, stop_worker
 from django_wfe.engine.lifecycle import list_verbs, pause_job, pause_workflow, resume_job, retry_job
-from django_wfe.engine.recovery import sweep
+from django_wfe.engine.project_code import classes
+from django_wfe.engine.project_code.recording import record_deleted
+from django_wfe.engine.queries import situation as explain_module
+from django_wfe.engine.queries.situation import explain_job
+from django_wfe.engine.recovery.sweeping import sweep
+from django_wfe.engine.rules import explanations, obstacles
+from django_wfe.engine.rules.explanations import Explanation
+from django_wfe.engine.store.claims import claim_step_run
+from django_wfe.engine.worker.heartbeat import get_worker, stop_worker
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, JobState, StepRun, Worker, Workflow
 from tests import causes, workflows
 from tests.causes import (
@@ -231,7 +232,7 @@ def test_code_that_one_worker_lacks_is_named_with_the_worker_and_the_definition(
     worker, fingerprint = Worker.objects.get(), Job.objects.get(pk=job_id).definition.fingerprint[:12]
     assert f"Worker {worker} lacks “tests.causes.Vanish” of definition {fingerprint}" in explanation.sentence
     assert "Deploy" in explanation.way_out
-    code.clear()
+    classes.clear()
     set_back(job_id, 60)
     assert explain(job_id).code == "code_lacking", "until a worker has it"
     causes.Vanish = causes.VANISH  # type: ignore[misc]

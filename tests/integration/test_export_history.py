@@ -8,11 +8,11 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 from import_export.admin import ExportMixin
 
-from django_wfe.admin.export_files import StreamedCSV
-from django_wfe.admin.export_history import RecordsExports
-from django_wfe.engine.exports import record_export
+from django_wfe.admin.exports.files import StreamedCSV
+from django_wfe.admin.exports.history import RecordsExports
+from django_wfe.engine.access import count_seen, list_visible_exports
 from django_wfe.engine.lifecycle import run_workflow
-from django_wfe.engine.rights import count_seen, list_visible_exports
+from django_wfe.engine.operations.recording_exports import record_export
 from django_wfe.models import Export, Job, StepRun, Workflow
 from tests.console import read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear

@@ -10,11 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from pydantic import ValidationError
 
 from django_wfe import order_workflow_execution, provide_external_input, run_workflow, signals
-from django_wfe.engine import starting
-from django_wfe.engine.definitions import describe_workflow, record_workflow
-from django_wfe.engine.explain import explain_job
-from django_wfe.engine.heartbeat import stop_worker
 from django_wfe.engine.lifecycle import list_waiting, start_job
+from django_wfe.engine.operations import starting
+from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
+from django_wfe.engine.queries.situation import explain_job
+from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.exceptions import CodeNotLoaded, InputNotAsked, NotEncodable, PermissionRequired, UnknownWorkflow
 from django_wfe.models import InputClaim, Job, JobEvent, JobState, StepRun, StepRunState, Workflow
 from tests import workflows

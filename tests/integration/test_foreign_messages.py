@@ -12,9 +12,9 @@ from dramatiq.middleware import SkipMessage
 
 from django_wfe import order_workflow_execution
 from django_wfe.conf import Settings
-from django_wfe.engine import database_identity
-from django_wfe.engine.database_identity import forget_database_identity, get_database_identity
-from django_wfe.foreign_messages import OPTION
+from django_wfe.engine.store import database_identity
+from django_wfe.engine.store.database_identity import forget_database_identity, get_database_identity
+from django_wfe.engine.worker.foreign_messages import OPTION
 from django_wfe.models import Job, StepRun, Worker
 from django_wfe.tasks import DramatiqDispatcher, WorkerLifeMiddleware, run_step
 from tests.waiting import wait_until

@@ -7,7 +7,7 @@ import sys
 import pytest
 from django.conf import settings
 
-from django_wfe.engine.green_threads import refuse_green_threads
+from django_wfe.engine.isolation.green_threads import refuse_green_threads
 from django_wfe.exceptions import GreenThreads
 from django_wfe.models import Job, StepRun, Worker
 
@@ -71,7 +71,7 @@ def test_a_process_on_gevent_starts_jobs_and_runs_none(child_environment):
 def test_gevent_without_its_threads_is_no_trouble():
     code = (
         "from gevent import monkey; monkey.patch_all(thread=False); import gevent\n"
-        "from django_wfe.engine.green_threads import refuse_green_threads; refuse_green_threads()"
+        "from django_wfe.engine.isolation.green_threads import refuse_green_threads; refuse_green_threads()"
     )
     done = run_with(None, "-c", code)
     assert done.returncode == 0, done.stderr

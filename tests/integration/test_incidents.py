@@ -11,14 +11,14 @@ from django.utils import timezone
 
 from django_wfe import run_workflow, steps
 from django_wfe import workflows as wfe_workflows
-from django_wfe.engine import incidents
-from django_wfe.engine.bulk import preview_bulk, start_bulk
-from django_wfe.engine.claims import claim_step_run
-from django_wfe.engine.definitions import describe_workflow, record_workflow
-from django_wfe.engine.incidents import jobs_of_incident, list_incidents
+from django_wfe.engine.access import list_visible_jobs
+from django_wfe.engine.bulk.runs import preview_bulk, start_bulk
 from django_wfe.engine.lifecycle import cancel_job, order_workflow_execution, rerun_job, retry_job, skip_step
-from django_wfe.engine.recovery import sweep
-from django_wfe.engine.rights import list_visible_jobs
+from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
+from django_wfe.engine.queries import incidents
+from django_wfe.engine.queries.incidents import jobs_of_incident, list_incidents
+from django_wfe.engine.recovery.sweeping import sweep
+from django_wfe.engine.store.claims import claim_step_run
 from django_wfe.models import Job, JobState, StepRun, StepRunState, Worker, Workflow
 from django_wfe.retry import Retry
 from tests import workflows

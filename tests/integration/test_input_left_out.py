@@ -13,12 +13,12 @@ from django.urls import reverse
 from pydantic import AfterValidator, BaseModel, ValidationError, create_model
 
 from django_wfe import order_workflow_execution, provide_external_input, signals
-from django_wfe.engine.claims import claim_step_run
-from django_wfe.engine.failures import describe_failure
-from django_wfe.engine.heartbeat import get_worker
+from django_wfe.engine.errors.failures import describe_failure
+from django_wfe.engine.errors.tracebacks import say, say_briefly
 from django_wfe.engine.lifecycle import cancel_job, explain_job
-from django_wfe.engine.settling import settle_lost
-from django_wfe.engine.tracebacks import say, say_briefly
+from django_wfe.engine.runs.committing import settle_lost
+from django_wfe.engine.store.claims import claim_step_run
+from django_wfe.engine.worker.heartbeat import get_worker
 from django_wfe.forms import build_input_form
 from django_wfe.models import Job, JobEvent, JobState, StepRun, Workflow
 from tests import causes, workflows

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from django.db import DataError, connection, transaction
 
 from django_wfe import run_workflow
-from django_wfe.engine.output import read_log, read_step_run_log
+from django_wfe.engine.output.step_logs import read_log, read_step_run_log
 from django_wfe.models import Job, JobState
 from django_wfe.retry import Retry
 from tests import interface_workflows as declared

@@ -11,11 +11,11 @@ from hypothesis import settings as hypothesis_settings
 
 import django_wfe
 from django_wfe import exceptions, order_workflow_execution, provide_external_input, run_workflow
-from django_wfe.encoding import encode
-from django_wfe.engine.output import read_log
+from django_wfe.definition.graph import START
+from django_wfe.engine.output.step_logs import read_log
 from django_wfe.exceptions import WrongState
-from django_wfe.graph import START
 from django_wfe.models import Job, JobState
+from django_wfe.values.encoding import encode
 from tests import interface_workflows as declared
 from tests import workflows
 from tests.engine_helpers import get_job, run_ready, start_asking

@@ -8,8 +8,8 @@ import pytest
 from django.db import connections
 
 from django_wfe import run_workflow
-from django_wfe.engine import capture as capturing
-from django_wfe.engine.output import capture_output, flush_capture, read_log, read_step_run_log
+from django_wfe.engine.output import capture as capturing
+from django_wfe.engine.output.step_logs import capture_output, flush_capture, read_log, read_step_run_log
 from django_wfe.models import Job, JobState, StepRun
 from tests import interface_workflows as declared
 from tests import workflows

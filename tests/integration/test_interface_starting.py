@@ -5,9 +5,9 @@ from django.db import transaction
 from django.utils import translation
 
 from django_wfe import exceptions, order_workflow_execution, run_workflow, signals
-from django_wfe.engine.code import clear as forget_loaded_code
-from django_wfe.engine.code import hold_definition
-from django_wfe.engine.definitions import describe_workflow, record_workflow
+from django_wfe.engine.project_code.classes import clear as forget_loaded_code
+from django_wfe.engine.project_code.classes import hold_definition
+from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
 from django_wfe.models import Job, JobState, StepRun, Workflow
 from django_wfe.workflows import Workflow as WorkflowClass

@@ -3,7 +3,7 @@
 import pytest
 
 from django_wfe import provide_external_input, run_workflow
-from django_wfe.engine.output import read_log
+from django_wfe.engine.output.step_logs import read_log
 from django_wfe.models import Job, JobState
 from tests import interface_workflows as declared
 from tests.engine_helpers import get_last_run, run, run_ready

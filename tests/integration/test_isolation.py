@@ -9,10 +9,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from django_wfe.engine.bulk import start_bulk
-from django_wfe.engine.heartbeat import WorkerProcess
+from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import claim_input, pause_job, pause_workflow, provide_external_input, run_workflow
-from django_wfe.engine.transactions import atomic
+from django_wfe.engine.store.transactions import atomic
+from django_wfe.engine.worker.heartbeat import WorkerProcess
 from django_wfe.models import BulkItem, Job, StepRun, Worker
 from tests.waiting import wait_until
 from tests.workflows import Asking

@@ -13,10 +13,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_wfe import run_workflow
-from django_wfe.engine.bulk import start_bulk, work_on_bulk
-from django_wfe.engine.definitions import describe_workflow, record_workflow
-from django_wfe.engine.dispatcher import install_dispatcher
+from django_wfe.engine.bulk.runs import start_bulk, work_on_bulk
+from django_wfe.engine.delivery.dispatcher import install_dispatcher
 from django_wfe.engine.lifecycle import VERBS, order_workflow_execution, pause_job
+from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState, Worker, Workflow
 from tests import workflows
 from tests.engine_helpers import create_user, get_last_event, get_last_run, run_ready

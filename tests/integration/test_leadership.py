@@ -9,8 +9,8 @@ from django.db import OperationalError, connection, connections, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from django_wfe.leadership import Leadership, find_leader
 from django_wfe.models import Lease
+from django_wfe.watchdog.leadership import Leadership, find_leader
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

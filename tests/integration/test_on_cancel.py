@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from django_wfe import order_workflow_execution, run_workflow, signals, steps, workflows
-from django_wfe.engine.heartbeat import stop_worker
 from django_wfe.engine.lifecycle import cancel_job, pause_job
+from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.models import Job, JobState
 from tests import causes
 from tests.engine_helpers import get_job, recording_dispatcher, run_ready

@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from django_wfe import order_workflow_execution, provide_external_input, run_workflow
-from django_wfe.engine.heartbeat import stop_worker
 from django_wfe.engine.lifecycle import rerun_job, resume_job, retry_job, skip_step
+from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.exceptions import InvalidTransition, NotEncodable, WrongState
 from django_wfe.models import JobEvent, JobState, StepRun
 from tests import input_workflows as asking

@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from django_wfe import provide_external_input, run_workflow
-from django_wfe.engine.heartbeat import stop_worker
 from django_wfe.engine.lifecycle import VERBS, cancel_job, list_verbs, pause_job, resume_job
+from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.exceptions import FinishedWorkflow, PermissionRequired, UnknownJob, WrongState
 from django_wfe.models import JobEvent, JobState
 from django_wfe.models.jobs import name_job_state

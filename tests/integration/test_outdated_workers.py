@@ -14,10 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from django_wfe.engine.code import load_workflow
-from django_wfe.engine.definitions import describe_workflow, record_workflow
-from django_wfe.engine.outdated import list_outdated
-from django_wfe.engine.versions import CodeNote, hash_code, hash_held_code
+from django_wfe.engine.project_code.classes import load_workflow
+from django_wfe.engine.project_code.code_versions import CodeNote, hash_code, hash_held_code
+from django_wfe.engine.project_code.outdated_workers import list_outdated
+from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.models import Definition, Worker, Workflow
 from tests import workflows
 from tests.console import read_page, record, sign_in, sign_in_superuser

@@ -14,8 +14,8 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from django_wfe import order_workflow_execution, provide_external_input, run_workflow, signals
-from django_wfe.engine.executor import run_step_run
-from django_wfe.engine.output import read_log, read_step_run_log
+from django_wfe.engine.output.step_logs import read_log, read_step_run_log
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, JobLog, JobState
 from tests import interface_workflows as declared
 from tests import workflows
@@ -160,7 +160,7 @@ def test_a_child_that_writes_too_much_fills_no_memory(monkeypatch, settings):
         return os.fstat(capture_of_step()._spool._file).st_size
 
     def capture_of_step():
-        from django_wfe.engine.capture import current
+        from django_wfe.engine.output.capture import current
 
         return current.get()
 

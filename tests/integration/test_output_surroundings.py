@@ -15,9 +15,10 @@ from django.contrib.auth.models import Group
 from django.db import connection, connections
 
 from django_wfe import run_workflow
-from django_wfe.engine import capture as capturing
-from django_wfe.engine import code, output
-from django_wfe.engine.output import capture_output, flush_capture, read_log
+from django_wfe.engine.output import capture as capturing
+from django_wfe.engine.output import step_logs
+from django_wfe.engine.output.step_logs import capture_output, flush_capture, read_log
+from django_wfe.engine.project_code import classes
 from django_wfe.exceptions import InvalidWorkflow
 from django_wfe.models import JobState
 from django_wfe.steps import Step
@@ -275,7 +276,7 @@ def test_a_flush_that_fails_after_its_step_is_over_is_made_up_for(monkeypatch):
     assert read_log(job) == "two\n"
     may_fail.set()
     flushers[0].join(30)
-    assert len(output._left_over) == 1
+    assert len(step_logs._left_over) == 1
     run(declared.Speaking)
     assert read_log(job) == "one\ntwo\n"
 
@@ -395,7 +396,7 @@ def test_a_mock_may_fail_and_may_have_the_steps_signature():
 
 
 def test_what_was_wrong_with_a_step_while_it_was_patched_is_not_wrong_afterwards():
-    code.clear()
+    classes.clear()
     with (
         mock.patch.object(declared.Give, "execute", new=5),
         pytest.raises(InvalidWorkflow, match="write a plain method"),
@@ -405,7 +406,7 @@ def test_what_was_wrong_with_a_step_while_it_was_patched_is_not_wrong_afterwards
 
 
 def test_the_base_of_all_steps_may_be_mocked_and_only_steps_without_a_method_of_their_own_are():
-    code.clear()
+    classes.clear()
     with mock.patch.object(Step, "execute", return_value="of the base") as execute:
         job = run(declared.Passing)
     assert (job.state, execute.call_count) == (JobState.FINISHED, 0)

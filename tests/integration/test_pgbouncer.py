@@ -29,8 +29,8 @@ KEPT_BY_PGBOUNCER = {"TimeZone", "application_name", "client_encoding", "DateSty
 USE_AND_LOOK = """
 from django.db import connection, transaction
 from django_wfe import run_workflow
-from django_wfe.engine.incidents import list_incidents
-from django_wfe.leadership import Leadership
+from django_wfe.engine.queries.incidents import list_incidents
+from django_wfe.watchdog.leadership import Leadership
 from django_wfe.models import Job
 from tests.workflows import Failing, Linear
 

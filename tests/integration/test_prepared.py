@@ -7,8 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_wfe import order_workflow_execution, run_workflow, steps
-from django_wfe.engine import statements
-from django_wfe.engine.prepared import Statement
+from django_wfe.engine.store import statements
+from django_wfe.engine.store.prepared import Statement
 from django_wfe.models import Job, JobState
 from django_wfe.workflows import Workflow
 from tests import workflows

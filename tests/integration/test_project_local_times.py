@@ -35,7 +35,7 @@ from tests.workflows import Linear
 from django.db import connection
 from django_wfe.demo.pages import Page
 from django_wfe.models import Job, StepRun
-from django_wfe.moments import add_seconds, count_seconds, get_now
+from django_wfe.values.moments import add_seconds, count_seconds, get_now
 from django.db.models import Max, Min
 from django.db.models.functions import Now
 

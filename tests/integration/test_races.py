@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from django_wfe import order_workflow_execution, run_workflow
-from django_wfe.engine.definitions import describe_workflow, record_workflow
 from django_wfe.engine.lifecycle import cancel_job, claim_input, list_waiting
+from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.models import InputClaim, Job, JobEvent, JobState, StepRun, StepRunState
 from tests import workflows
 from tests.contender import racing

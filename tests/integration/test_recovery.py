@@ -8,12 +8,12 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from django_wfe import order_workflow_execution
-from django_wfe.engine import recovery
-from django_wfe.engine.claims import claim_step_run
-from django_wfe.engine.dispatcher import install_dispatcher
-from django_wfe.engine.executor import run_step_run
+from django_wfe.engine.delivery.dispatcher import install_dispatcher
 from django_wfe.engine.lifecycle import pause_job, pause_workflow, resume_job, resume_workflow
-from django_wfe.engine.recovery import Observer, sweep
+from django_wfe.engine.recovery import sweeping
+from django_wfe.engine.recovery.sweeping import Observer, sweep
+from django_wfe.engine.store.claims import claim_step_run
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job, JobState, StepRun, StepRunState, Worker, Workflow
 from tests import workflows
@@ -50,7 +50,7 @@ def clock(monkeypatch: pytest.MonkeyPatch):
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr(recovery, "time", clock)
+    monkeypatch.setattr(sweeping, "time", clock)
     return clock
 
 
@@ -137,15 +137,15 @@ def test_an_outage_of_the_database_does_not_make_every_worker_dead(clock, sent: 
 
 def test_a_worker_that_beats_between_the_look_and_the_verdict_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     worker = _make_worker(31)
-    look = recovery._fetch_all
+    look = sweeping._fetch_all
 
     def beat_after_look(statement, parameters):
         rows = look(statement, parameters)
-        if statement is recovery._LIST_LIVE:
+        if statement is sweeping._LIST_LIVE:
             Worker.objects.update(last_seen=Now())
         return rows
 
-    monkeypatch.setattr(recovery, "_fetch_all", beat_after_look)
+    monkeypatch.setattr(sweeping, "_fetch_all", beat_after_look)
     sweep()
     assert not _is_dead(worker)
 
@@ -213,7 +213,7 @@ def test_a_paused_workflow_starts_nothing_and_resumes_in_order(sent: Sent) -> No
 
 
 def test_a_worker_takes_one_suspect_at_a_time_and_sends_the_other_on(sent: Sent) -> None:
-    from django_wfe.engine.heartbeat import get_worker
+    from django_wfe.engine.worker.heartbeat import get_worker
 
     job_id = order_workflow_execution(workflows.Linear)
     run = StepRun.objects.get(job_id=job_id, state=StepRunState.READY)
@@ -242,15 +242,15 @@ def test_workers_that_ended_long_ago_are_forgotten(sent: Sent) -> None:
 
 
 def test_a_worker_that_gets_the_code_it_lacked_says_so(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
-    from django_wfe.engine import code
-    from django_wfe.engine.heartbeat import get_worker, stop_worker
+    from django_wfe.engine.project_code import classes
+    from django_wfe.engine.worker.heartbeat import get_worker, stop_worker
 
     stop_worker()
     job_id = order_workflow_execution(workflows.Linear)
     run = StepRun.objects.get(job_id=job_id, state=StepRunState.READY)
     before = workflows.Fetch
     monkeypatch.delattr(workflows, "Fetch")
-    code.clear()
+    classes.clear()
     try:
         run_step_run(run.pk)
         assert Job.objects.get(pk=job_id).state == JobState.WAITING
@@ -261,7 +261,7 @@ def test_a_worker_that_gets_the_code_it_lacked_says_so(sent: Sent, monkeypatch: 
         assert Job.objects.get(pk=job_id).state == JobState.FINISHED
         assert Worker.objects.get(pk=get_worker().id).lacks == {}
     finally:
-        code.clear()
+        classes.clear()
         stop_worker()
 
 

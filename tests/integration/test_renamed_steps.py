@@ -12,8 +12,8 @@ from rest_framework.test import APIClient
 
 from django_wfe import order_workflow_execution, provide_external_input
 from django_wfe.discovery import steadiness, sync, sync_definitions
-from django_wfe.engine.explain import explain_job
 from django_wfe.engine.lifecycle import cancel_job, pause_job, retry_job
+from django_wfe.engine.queries.situation import explain_job
 from django_wfe.exceptions import CodeNotLoaded, WrongState
 from django_wfe.management.health import examine_needed_code
 from django_wfe.models import Job, JobState, Step

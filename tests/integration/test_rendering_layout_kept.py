@@ -4,11 +4,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from django_wfe.graph import START
+from django_wfe.definition.graph import START
 from django_wfe.models import Definition, Job, StepRun, Workflow
-from django_wfe.rendering import layout
-from django_wfe.rendering.diagram import RUN_FIELDS, render_job_diagram, render_workflow_diagram
-from django_wfe.rendering.dot import run_dot
+from django_wfe.rendering.diagram import layout
+from django_wfe.rendering.diagram.dot import run_dot
+from django_wfe.rendering.diagram.picture import RUN_FIELDS, render_job_diagram, render_workflow_diagram
 from tests.rendering_samples import build_order
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

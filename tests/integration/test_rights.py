@@ -12,16 +12,16 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from django_wfe import order_workflow_execution, provide_external_input
-from django_wfe.engine.definitions import describe_workflow, record_workflow
-from django_wfe.engine.incidents import list_incidents
-from django_wfe.engine.lifecycle import cancel_job, pause_workflow, plan_starts
-from django_wfe.engine.rights import (
+from django_wfe.engine.access import (
     find_nodes_in_sight,
     has_permission,
     list_visible_jobs,
     list_visible_steps,
     list_visible_workflows,
 )
+from django_wfe.engine.lifecycle import cancel_job, pause_workflow, plan_starts
+from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
+from django_wfe.engine.queries.incidents import list_incidents
 from django_wfe.exceptions import PermissionRequired, UnknownJob, UnknownWorkflow
 from django_wfe.models import DefinitionModule, Job, JobState, Step, StepRun, Workflow
 from tests import workflows

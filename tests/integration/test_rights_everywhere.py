@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 
-from django_wfe.engine.dispatcher import NullDispatcher, install_dispatcher
+from django_wfe.engine.delivery.dispatcher import NullDispatcher, install_dispatcher
 from django_wfe.engine.lifecycle import provide_external_input, retry_job, run_workflow, save_draft, start_bulk
 from django_wfe.models import BulkRun, Definition, Export, Job, JobEvent, Step, StepRun, Worker, Workflow
 from tests.console import World, build_world

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from django_wfe.engine.bulk import start_bulk
+from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import BulkRun, Job, Workflow
 from tests.console import record

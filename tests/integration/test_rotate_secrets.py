@@ -10,13 +10,13 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from django_wfe import order_workflow_execution
-from django_wfe.engine import rotating
-from django_wfe.engine.bulk import start_bulk
-from django_wfe.engine.definitions import describe_workflow
+from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import save_draft, start_job
+from django_wfe.engine.operations import rotating_secrets
+from django_wfe.engine.project_code.recording import describe_workflow
 from django_wfe.exceptions import InvalidWorkflow
 from django_wfe.models import BulkRun, Definition, InputClaim, Job, JobEvent, JobState, StepRun
-from django_wfe.sealing import MARK, unseal
+from django_wfe.values.sealing import MARK, unseal
 from tests import secret_workflows as declared
 from tests.console import record
 from tests.engine_helpers import create_user, run_ready
@@ -88,11 +88,11 @@ def test_what_is_under_another_key_is_encrypted_with_the_first() -> None:
 
 
 def test_it_goes_on_where_it_was_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rotating, "BATCH", 2)
+    monkeypatch.setattr(rotating_secrets, "BATCH", 2)
     for _ in range(5):
         store_in_clear()
     with pytest.raises(KeyboardInterrupt):
-        rotating.rotate_secrets(tell=_cut_off)
+        rotating_secrets.rotate_secrets(tell=_cut_off)
     rows = StepRun.objects.filter(external_data__isnull=False)
     assert sum(MARK in json.dumps(row.external_data) for row in rows) == 2
     output = rotate("-v", "2")
@@ -151,19 +151,19 @@ def test_refused_input_bulk_runs_and_drafts_are_seen_to_as_well() -> None:
 
 def test_input_that_is_given_meanwhile_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
     run = store_in_clear()
-    seal = rotating.seal_places
+    seal = rotating_secrets.seal_places
 
     def give_another(data: Any, places: Any) -> Any:
         StepRun.objects.filter(pk=run.pk).update(external_data={**INPUT, "user": "bob"})
         return seal(data, places)
 
-    monkeypatch.setattr(rotating, "seal_places", give_another)
+    monkeypatch.setattr(rotating_secrets, "seal_places", give_another)
     assert "0 encrypted" in rotate()
     assert read(run)["user"] == "bob"
 
 
 def test_without_the_package_no_job_of_it_starts(monkeypatch: pytest.MonkeyPatch, signing_in: Any) -> None:
-    monkeypatch.setattr("django_wfe.schema_problems.find_spec", lambda name: None)
+    monkeypatch.setattr("django_wfe.definition.schema_problems.find_spec", lambda name: None)
     (problem,) = describe_workflow(declared.SigningIn).problems
     assert (problem.code, problem.node) == ("secret", "tests.secret_workflows.SignIn")
     record(declared.SigningIn)

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import Group, User
 
 from django_wfe import signals
-from django_wfe.engine import starting, starting_many
 from django_wfe.engine.lifecycle import StartRow, plan_starts, start_many
+from django_wfe.engine.operations import starting, starting_many
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow, PermissionRequired, UnknownWorkflow, WorkflowDeleted
 from django_wfe.models import Job, JobEvent, JobState, StepRun, Workflow
 from tests.console import record

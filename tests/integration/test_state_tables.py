@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 
 from django_wfe.engine import lifecycle
-from django_wfe.engine.claims import claim_step_run
-from django_wfe.engine.recovery import sweep
+from django_wfe.engine.recovery.sweeping import sweep
+from django_wfe.engine.store.claims import claim_step_run
 from django_wfe.models import StepRun, Worker
 from django_wfe.states import JOB_TRANSITIONS, STEP_RUN_TRANSITIONS, JobState, StepRunState
 from tests import workflows

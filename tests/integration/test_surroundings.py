@@ -13,10 +13,10 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone, translation
 
 from django_wfe import order_workflow_execution, run_workflow, signals
-from django_wfe.engine import performing
-from django_wfe.engine.executor import run_step_run
-from django_wfe.engine.heartbeat import get_worker
 from django_wfe.engine.lifecycle import cancel_job
+from django_wfe.engine.worker import step_execution
+from django_wfe.engine.worker.heartbeat import get_worker
+from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.exceptions import StepTimeout
 from django_wfe.models import Job, JobState, StepRun, StepRunState
 from django_wfe.steps import Step
@@ -377,7 +377,7 @@ def test_an_error_of_the_engine_fails_the_run_and_names_both(act, monkeypatch):
         raise ValueError("the step is broken here")
 
     act(fail)
-    monkeypatch.setattr(performing, "describe_failure", break_description)
+    monkeypatch.setattr(step_execution, "describe_failure", break_description)
     job = Job.objects.get(pk=run_workflow(declared.ActThenWrite))
     assert job.state == JobState.FAILED
     assert "the engine is broken here" in job.error

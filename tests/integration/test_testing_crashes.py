@@ -9,8 +9,8 @@ from django.db import transaction
 from pytest_django import Settings
 
 from django_wfe import steps, workflows
-from django_wfe.engine import heartbeat, performing
-from django_wfe.engine.dispatcher import install_dispatcher
+from django_wfe.engine.delivery.dispatcher import install_dispatcher
+from django_wfe.engine.worker import heartbeat, step_execution
 from django_wfe.models import Job, JobState, StepRun, StepRunState, Worker
 from django_wfe.retry import Retry
 from django_wfe.testing import assert_survives_crashes
@@ -160,7 +160,7 @@ def test_equal_compares_results_that_differ_from_job_to_job() -> None:
 
 def test_an_engine_that_runs_a_committed_step_again_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step class that forgets its commit stands for such an engine: it opens its number once more after a death."""
-    find = performing.find_step_class
+    find = step_execution.find_step_class
 
     def forget_commit(claim: Any) -> Any:
         if claim.lost_before:
@@ -170,7 +170,7 @@ def test_an_engine_that_runs_a_committed_step_again_is_found(monkeypatch: pytest
             )
         return find(claim)
 
-    monkeypatch.setattr("django_wfe.engine.executor.find_step_class", forget_commit)
+    monkeypatch.setattr("django_wfe.engine.worker.loop.find_step_class", forget_commit)
     with pytest.raises(AssertionError, match="run again after its commit"):
         assert_survives_crashes(samples.Linear, equal=lambda undisturbed, killed: True)
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from django_wfe import order_workflow_execution
-from django_wfe.engine.bulk import start_bulk
-from django_wfe.engine.dispatcher import install_dispatcher
+from django_wfe.engine.bulk.runs import start_bulk
+from django_wfe.engine.delivery.dispatcher import install_dispatcher
 from django_wfe.engine.lifecycle import start_job
 from django_wfe.models import Job, JobState, StepRun
 from django_wfe.testing import RecordingDispatcher

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from django_wfe import order_workflow_execution, steps, workflows
 from django_wfe.engine.lifecycle import pause_job, pause_workflow
-from django_wfe.engine.recovery import sweep
+from django_wfe.engine.recovery.sweeping import sweep
 from django_wfe.exceptions import CodeNotLoaded, WrongState
 from django_wfe.models import Job, JobState, StepRun, StepRunState, Worker
 from django_wfe.retry import Retry

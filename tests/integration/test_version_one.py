@@ -18,10 +18,10 @@ from rest_framework.test import APIClient
 
 from django_wfe import order_workflow_execution
 from django_wfe.discovery import sync_definitions
-from django_wfe.engine import code
-from django_wfe.engine.explain import explain_job
 from django_wfe.engine.lifecycle import list_verbs, preview_bulk, rerun_job
-from django_wfe.engine.output import read_log
+from django_wfe.engine.output.step_logs import read_log
+from django_wfe.engine.project_code import classes
+from django_wfe.engine.queries.situation import explain_job
 from django_wfe.exceptions import FinishedWorkflow, WrongState
 from django_wfe.models import Definition, Job, JobEvent, JobState, Step, Workflow
 from django_wfe.models.workflows import load_graph
@@ -56,7 +56,7 @@ def _connected_to(name: str) -> Iterator[None]:
     finally:
         connection.close()
         connection.settings_dict["NAME"] = before
-        for forget in (load_graph.cache_clear, code.clear, ContentType.objects.clear_cache):
+        for forget in (load_graph.cache_clear, classes.clear, ContentType.objects.clear_cache):
             forget()
 
 

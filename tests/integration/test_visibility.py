@@ -8,8 +8,8 @@ from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.db.models import Model
 from django.test import Client, RequestFactory
 
-from django_wfe.admin.base import ConsoleAdmin
-from django_wfe.engine.rights import VISIBLE, list_visible
+from django_wfe.admin.frame.base import ConsoleAdmin
+from django_wfe.engine.access import VISIBLE, list_visible
 from django_wfe.models import DefinitionModule, Job, Step, Workflow
 from tests.console import build_world
 from tests.hushed_workflows import HushedAsking, HushedFailing, HushedLinear, HushedPaused

@@ -11,11 +11,11 @@ from django.core.management import call_command
 from django.db import OperationalError, connection, connections
 from django.db.models.functions import Now
 
-from django_wfe import watchdog as watchdog_module
 from django_wfe.discovery import steadiness, sync
-from django_wfe.leadership import Leadership, find_leader
 from django_wfe.models import Lease, Workflow
-from django_wfe.watchdog import Watchdog
+from django_wfe.watchdog import process as watchdog_module
+from django_wfe.watchdog.leadership import Leadership, find_leader
+from django_wfe.watchdog.process import Watchdog
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, Project, open_project
 from tests.waiting import wait_until
 
@@ -154,7 +154,7 @@ def test_a_round_goes_on_with_a_new_connection_in_the_same_term(read_here, watch
 
 
 def test_trouble_is_told_once_and_its_end_too(project, watchdog, monkeypatch, caplog):
-    caplog.set_level(logging.INFO, "django_wfe.watchdog")
+    caplog.set_level(logging.INFO, "django_wfe.watchdog.process")
 
     def fail(*observer: object) -> None:
         raise OperationalError("the server\nis gone")
@@ -204,7 +204,7 @@ def test_it_syncs_at_its_start_then_when_a_file_changes_and_is_quiet_between(pro
         thread.join(timeout=20)
     assert not thread.is_alive()
     assert find_leader() is None
-    assert {record.name for record in caplog.records} <= {"django_wfe.watchdog"}
+    assert {record.name for record in caplog.records} <= {"django_wfe.watchdog.process"}
 
 
 def test_an_interval_of_zero_turns_the_sync_off_but_not_the_recovery(project, settings, monkeypatch):

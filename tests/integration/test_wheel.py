@@ -114,7 +114,7 @@ def _list_files(folder: str) -> set[str]:
 
 def test_the_wheel_and_the_sdist_hold_each_file_of_the_package(distributions: Distributions) -> None:
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "django_wfe").rglob("*.py")}
-    data = {str(path.relative_to(ROOT)) for path in (ROOT / "django_wfe/demo/data").iterdir()}
+    data = {str(path.relative_to(ROOT)) for path in (ROOT / "django_wfe/demo/workflows/data").iterdir()}
     catalogues = {str(path.relative_to(ROOT)) for path in (ROOT / "django_wfe/locale").rglob("*") if path.is_file()}
     assert "django_wfe/locale/de/LC_MESSAGES/django.mo" in catalogues
     expected = {*modules, *data, *catalogues, *_list_files("templates"), *_list_files("static"), "django_wfe/py.typed"}

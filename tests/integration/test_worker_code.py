@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from django_wfe import order_workflow_execution
 from django_wfe.discovery import DefinitionSync
-from django_wfe.engine.dispatcher import get_dispatcher
-from django_wfe.engine.explain import explain_job
-from django_wfe.engine.outdated import list_outdated
+from django_wfe.engine.delivery.dispatcher import get_dispatcher
+from django_wfe.engine.project_code.outdated_workers import list_outdated
+from django_wfe.engine.queries.situation import explain_job
 from django_wfe.management import health
 from django_wfe.models import Definition, Job, JobState, StepRun, Worker, Workflow
 from tests.console import read_page, sign_in_superuser

@@ -85,23 +85,23 @@ def build_world_unsent() -> Any:
     """Build the world without a worker that ends the bulk runs which are to be stopped."""
     from unittest.mock import Mock
 
-    from django_wfe.engine.dispatcher import install_dispatcher
+    from django_wfe.engine.delivery.dispatcher import install_dispatcher
 
     install_dispatcher(Mock())
     return build_world()
 
 
 def _record(workflow: Any) -> Any:
-    from django_wfe.engine.definitions import describe_workflow, record_workflow
+    from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 
     return record_workflow(describe_workflow(workflow))
 
 
 def _make_jobs(known: dict[str, Any], wanted: str) -> dict[str, Any]:
     """Make anew what ``wanted`` names of the rows that a verb changes; give the ids by the names that tables use."""
-    from django_wfe.engine.bulk import start_bulk
-    from django_wfe.engine.exports import record_export
+    from django_wfe.engine.bulk.runs import start_bulk
     from django_wfe.engine.lifecycle import pause_job, run_workflow
+    from django_wfe.engine.operations.recording_exports import record_export
     from django_wfe.models import Definition, Job, JobEvent, Step, StepRun, Worker, Workflow
     from tests.workflows import Asking, Failing, Linear
 

@@ -12,9 +12,9 @@ from django.utils.duration import duration_iso_string
 from openpyxl.utils.escape import escape
 from pydantic import BaseModel
 
-from django_wfe.forms.declaration import GroupDeclaration, declare_form
-from django_wfe.forms.texts import TextReader
-from django_wfe.forms.values import MISSING
+from django_wfe.forms.declarations.declaration import GroupDeclaration, declare_form
+from django_wfe.forms.declarations.texts import TextReader
+from django_wfe.forms.fields.values import MISSING
 from django_wfe.spreadsheets.column_list import list_names
 from tests.support.spreadsheets import write_workbook
 

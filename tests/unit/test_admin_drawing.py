@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from django_wfe.admin.drawing import NOTHING, draw_time
+from django_wfe.admin.elements.drawing import NOTHING, draw_time
 
 pytestmark = pytest.mark.unit
 

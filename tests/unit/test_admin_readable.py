@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from django_wfe.admin.readable import COLUMNS_SHOWN, DEPTH, VALUES_SHOWN, draw_json
+from django_wfe.admin.elements.readable import COLUMNS_SHOWN, DEPTH, VALUES_SHOWN, draw_json
 
 pytestmark = pytest.mark.unit
 

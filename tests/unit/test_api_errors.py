@@ -6,9 +6,9 @@ from pydantic import BaseModel, RootModel, ValidationError, field_validator, mod
 from rest_framework.exceptions import ValidationError as InvalidRequest
 
 from django_wfe import exceptions
-from django_wfe.api.base import WFEView, parse_id
-from django_wfe.api.errors import handle_exception, list_input_errors
-from django_wfe.api.renderers import PlainTextRenderer
+from django_wfe.api.frame.base import WFEView, parse_id
+from django_wfe.api.frame.errors import handle_exception, list_input_errors
+from django_wfe.api.frame.renderers import PlainTextRenderer
 
 pytestmark = pytest.mark.unit
 

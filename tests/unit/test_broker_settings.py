@@ -7,7 +7,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
 from django_wfe.apps import DjangoWFEConfig
-from django_wfe.broker_settings import BROKER_HINT, find_broker_problems
+from django_wfe.checks.broker_settings import BROKER_HINT, find_broker_problems
 
 pytestmark = pytest.mark.unit
 

@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.utils import ConnectionHandler
 from django.utils.module_loading import import_string
 
-from django_wfe import checks
+from django_wfe.checks import project_checks
 from tests.definition_files import TWO_STEPS, UNREACHABLE, Project, open_project
 
 pytestmark = pytest.mark.unit
@@ -31,33 +31,33 @@ def only(messages: list[CheckMessage]) -> CheckMessage:
 def give_broker(settings, *middleware: object) -> None:
     settings.DRAMATIQ_BROKER = {
         "BROKER": "dramatiq.brokers.stub.StubBroker",
-        "MIDDLEWARE": [*middleware, checks._CONNECTIONS_MIDDLEWARE],
+        "MIDDLEWARE": [*middleware, project_checks._CONNECTIONS_MIDDLEWARE],
     }
 
 
 def pretend_database(monkeypatch, **values: object) -> None:
     """Let ``connections["default"]`` be of these settings, without a connection."""
     database = {"ENGINE": "django.db.backends.postgresql", "NAME": "x", "CONN_MAX_AGE": 60, **values}
-    monkeypatch.setattr(checks, "connections", ConnectionHandler({"default": database}))
+    monkeypatch.setattr(project_checks, "connections", ConnectionHandler({"default": database}))
 
 
 def test_all_checks_are_registered_under_the_tag():
-    registered = {check for check in registry.registry.get_checks() if checks.TAG in check.tags}
+    registered = {check for check in registry.registry.get_checks() if project_checks.TAG in check.tags}
     assert registered == {
-        checks.check_database,
-        checks.check_broker,
-        checks.check_settings,
-        checks.check_workflows,
-        checks.check_migrations,
+        project_checks.check_database,
+        project_checks.check_broker,
+        project_checks.check_settings,
+        project_checks.check_workflows,
+        project_checks.check_migrations,
     }
 
 
 def test_every_message_has_an_own_id_and_a_hint(project, settings, monkeypatch):
     project.write("flows", UNREACHABLE)
     settings.WFE_SLICE_SECONDS = "x"
-    give_broker(settings, checks._SLOW_MIDDLEWARE, checks._MOVED_MIDDLEWARE)
+    give_broker(settings, project_checks._SLOW_MIDDLEWARE, project_checks._MOVED_MIDDLEWARE)
     pretend_database(monkeypatch, CONN_MAX_AGE=0)
-    messages = run_checks(tags=[checks.TAG])
+    messages = run_checks(tags=[project_checks.TAG])
     assert {message.id for message in messages} == {"wfe.E007", "wfe.E008", "wfe.I001", "wfe.W001", "wfe.W002"}
     assert all(message.hint for message in messages)
 
@@ -65,7 +65,7 @@ def test_every_message_has_an_own_id_and_a_hint(project, settings, monkeypatch):
 def test_a_sound_project_has_nothing_to_say(project, settings, monkeypatch):
     project.write("flows", TWO_STEPS)
     pretend_database(monkeypatch)
-    assert run_checks(tags=[checks.TAG]) == []
+    assert run_checks(tags=[project_checks.TAG]) == []
 
 
 def test_no_check_connects_to_the_database(project, monkeypatch):
@@ -76,13 +76,13 @@ def test_no_check_connects_to_the_database(project, monkeypatch):
 
     monkeypatch.setattr(type(connections["default"]), "get_new_connection", refuse)
     monkeypatch.setattr(connections["default"], "connection", None)
-    run_checks(tags=[checks.TAG])
+    run_checks(tags=[project_checks.TAG])
 
 
 @pytest.mark.parametrize("engine", ["django.db.backends.sqlite3", "django.db.backends.dummy"])
 def test_another_database_is_an_error_that_says_so(monkeypatch, engine):
     pretend_database(monkeypatch, ENGINE=engine)
-    message = only(checks.check_database(None))
+    message = only(project_checks.check_database(None))
     assert isinstance(message, Error)
     assert message.id == "wfe.E001"
     assert "django-wfe needs PostgreSQL" in message.msg
@@ -91,7 +91,7 @@ def test_another_database_is_an_error_that_says_so(monkeypatch, engine):
 
 def test_a_database_backend_that_does_not_exist_is_an_error(monkeypatch):
     pretend_database(monkeypatch, ENGINE="nowhere.at_all")
-    assert only(checks.check_database(None)).id == "wfe.E001"
+    assert only(project_checks.check_database(None)).id == "wfe.E001"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_database_backend_that_does_not_exist_is_an_error(monkeypatch):
 )
 def test_a_connection_for_each_message_is_worth_a_word(monkeypatch, values, told):
     pretend_database(monkeypatch, **values)
-    messages = checks.check_database(None)
+    messages = project_checks.check_database(None)
     assert [message.id for message in messages] == (["wfe.I001"] if told else [])
     assert all(isinstance(message, Info) for message in messages)
 
@@ -116,24 +116,24 @@ def test_a_missing_broker_is_an_error_whose_hint_can_be_pasted(settings, value):
         del settings.DRAMATIQ_BROKER
     else:
         settings.DRAMATIQ_BROKER = value
-    message = only(checks.check_broker(None))
+    message = only(project_checks.check_broker(None))
     assert (message.id, isinstance(message, Error)) == ("wfe.E002", True)
     pasted: dict[str, dict[str, object]] = {}
     exec(message.hint.partition("\n")[2], pasted)
     settings.DRAMATIQ_BROKER = pasted["DRAMATIQ_BROKER"]
-    assert checks.check_broker(None) == []
+    assert project_checks.check_broker(None) == []
     assert all(import_string(path) for path in pasted["DRAMATIQ_BROKER"]["MIDDLEWARE"])
 
 
 def test_the_app_that_brings_the_messages_must_be_installed(monkeypatch):
-    monkeypatch.setattr(checks.apps, "is_installed", lambda app: app != "django_dramatiq")
-    assert only(checks.check_broker(None)).id == "wfe.E003"
+    monkeypatch.setattr(project_checks.apps, "is_installed", lambda app: app != "django_dramatiq")
+    assert only(project_checks.check_broker(None)).id == "wfe.E003"
 
 
 def test_broken_connections_that_nobody_closes_are_a_warning(settings):
     settings.DRAMATIQ_BROKER = {"BROKER": "dramatiq.brokers.stub.StubBroker"}
-    message = only(checks.check_broker(None))
-    assert (message.id, checks._CONNECTIONS_MIDDLEWARE in message.hint) == ("wfe.W011", True)
+    message = only(project_checks.check_broker(None))
+    assert (message.id, project_checks._CONNECTIONS_MIDDLEWARE in message.hint) == ("wfe.W011", True)
 
 
 def test_middleware_that_harms_is_a_warning_as_text_and_as_object(settings):
@@ -141,9 +141,9 @@ def test_middleware_that_harms_is_a_warning_as_text_and_as_object(settings):
 
     for entry in ("django_dramatiq.middleware.AdminMiddleware", AdminMiddleware()):
         give_broker(settings, entry)
-        assert only(checks.check_broker(None)).id == "wfe.W001"
+        assert only(project_checks.check_broker(None)).id == "wfe.W001"
     give_broker(settings, "dramatiq.middleware.Prometheus")
-    assert only(checks.check_broker(None)).id == "wfe.W002"
+    assert only(project_checks.check_broker(None)).id == "wfe.W002"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_middleware_that_harms_is_a_warning_as_text_and_as_object(settings):
 )
 def test_a_setting_of_the_wrong_kind_is_an_error_with_its_name_and_value(settings, name, value):
     setattr(settings, name, value)
-    message = only(checks.check_settings(None))
+    message = only(project_checks.check_settings(None))
     assert message.id == "wfe.E007"
     assert name in message.msg
     assert repr(value) in message.msg or repr(value[0]) in message.msg
@@ -172,16 +172,16 @@ def test_a_setting_of_the_wrong_kind_is_an_error_with_its_name_and_value(setting
 def test_a_folder_for_logs_that_cannot_be_written_is_a_warning(settings, tmp_path):
     (tmp_path / "file").touch()
     settings.WFE_LOG_DIR = str(tmp_path / "file" / "logs")
-    message = only(checks.check_settings(None))
+    message = only(project_checks.check_settings(None))
     assert (message.id, repr(settings.WFE_LOG_DIR) in message.msg) == ("wfe.W013", True)
     for folder in (tmp_path, tmp_path / "made" / "when" / "needed"):
         settings.WFE_LOG_DIR = str(folder)
-        assert checks.check_settings(None) == []
+        assert project_checks.check_settings(None) == []
 
 
 def test_a_watchdog_interval_of_zero_is_allowed(settings):
     settings.WFE_WATCHDOG_INTERVAL = 0
-    assert checks.check_settings(None) == []
+    assert project_checks.check_settings(None) == []
 
 
 @pytest.mark.parametrize("value", [None, (), []])
@@ -190,14 +190,14 @@ def test_missing_workflows_are_an_error(settings, value):
         del settings.WFE_WORKFLOWS
     else:
         settings.WFE_WORKFLOWS = value
-    assert only(checks.check_workflows(None)).id == "wfe.E004"
+    assert only(project_checks.check_workflows(None)).id == "wfe.E004"
 
 
 @pytest.mark.parametrize("source", [None, "1 / 0", "def (", "import sys; sys.exit(0)", "import nowhere_at_all"])
 def test_a_workflows_file_that_cannot_be_imported_is_an_error_and_no_crash(project, source):
     if source is not None:
         project.write("flows", source)
-    message = only(checks.check_workflows(None))
+    message = only(project_checks.check_workflows(None))
     assert (message.id, isinstance(message, Error)) == ("wfe.E005", True)
     assert project.flows in message.msg
 
@@ -211,7 +211,7 @@ def test_a_broken_file_fails_the_check_and_lets_every_other_command_begin(
 ):
     project.write("flows", source)
     monkeypatch.setattr(sys, "argv", ["manage.py", command])
-    message = only(checks.check_workflows(None))
+    message = only(project_checks.check_workflows(None))
     fails = command in ("check", "not-a-command")
     assert (message.id, isinstance(message, Error)) == (f"wfe.{'E' if fails else 'W'}{number}", fails)
     assert ("No new job of it starts until then." in message.hint) != fails
@@ -221,36 +221,36 @@ def test_a_broken_file_fails_the_check_and_lets_every_other_command_begin(
 def test_a_setting_that_is_wrong_stops_every_command(settings, monkeypatch, value):
     settings.WFE_WORKFLOWS = value
     monkeypatch.setattr(sys, "argv", ["manage.py", "runserver"])
-    assert isinstance(only(checks.check_workflows(None)), Error)
+    assert isinstance(only(project_checks.check_workflows(None)), Error)
 
 
 def test_near_misses_are_warnings_with_their_cure(project):
     project.write("flows", TWO_STEPS.replace("class Flow(Workflow):", "class Flow(Workflow):\n    group = ['clerks']"))
-    message = only(checks.check_workflows(None))
+    message = only(project_checks.check_workflows(None))
     assert (message.id, type(message).__name__) == ("wfe.W010", "Warning")
     assert "Did you mean 'groups'?" in message.msg
 
 
 def test_a_workflow_whose_graph_is_misspelt_is_told_so_beside_the_empty_module(project):
     project.write("flows", TWO_STEPS.replace("DIGRAPH", "DIAGRAPH"))
-    empty, near_miss = checks.check_workflows(None)
+    empty, near_miss = project_checks.check_workflows(None)
     assert empty.id == "wfe.E006"
     assert "Did you mean 'DIGRAPH'?" in near_miss.msg
 
 
 def test_a_workflows_file_without_a_workflow_is_an_error(project):
     project.write("flows", "from django_wfe.workflows import *\nclass Base(Workflow): pass")
-    assert only(checks.check_workflows(None)).id == "wfe.E006"
+    assert only(project_checks.check_workflows(None)).id == "wfe.E006"
 
 
 def test_a_slow_workflows_file_is_waited_for(project):
     project.write("flows", "import time\ntime.sleep(0.3)\n" + TWO_STEPS)
-    assert checks.check_workflows(None) == []
+    assert project_checks.check_workflows(None) == []
 
 
 def test_a_problem_of_a_graph_names_workflow_node_and_cure(project):
     project.write("flows", UNREACHABLE)
-    message = only(checks.check_workflows(None))
+    message = only(project_checks.check_workflows(None))
     assert message.id == "wfe.E008"
     assert message.msg == f"{project.flows}.Flow, node {project.flows}.Lonely: no way leads to it from the start."
     assert message.hint == "Add an edge to it, or take it out."
@@ -260,4 +260,4 @@ def test_a_workflow_that_two_modules_name_is_told_once(project, settings):
     settings.WFE_WORKFLOWS = [project.flows, f"{project.package}.more"]
     project.write("flows", UNREACHABLE)
     project.write("more", "from PACKAGE.flows import *")
-    assert len(checks.check_workflows(None)) == 1
+    assert len(project_checks.check_workflows(None)) == 1

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy
 from pydantic import BaseModel
 
 from django_wfe import steps
-from django_wfe.engine.definitions import DeclaredWorkflow, describe_workflow
+from django_wfe.definition.graph import has_input
+from django_wfe.definition.problems import find_problems
+from django_wfe.engine.project_code.recording import DeclaredWorkflow, describe_workflow
 from django_wfe.exceptions import InvalidWorkflow
-from django_wfe.graph import has_input
-from django_wfe.problems import find_problems
 from django_wfe.retry import Retry
 from django_wfe.workflows import Workflow, compile_graph, is_abstract, list_problems
 

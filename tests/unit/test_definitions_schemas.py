@@ -18,11 +18,11 @@ from django.utils import timezone
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationInfo, field_validator
 
 from django_wfe import steps
-from django_wfe.graph import describe_schema
-from django_wfe.problems import find_problems
-from django_wfe.schema_problems import find_schema_problems
+from django_wfe.definition.graph import describe_schema
+from django_wfe.definition.problems import find_problems
+from django_wfe.definition.schema_problems import find_schema_problems
+from django_wfe.definition.texts import describe_value, find_unstorable, make_storable
 from django_wfe.steps import plan_execute
-from django_wfe.texts import describe_value, find_unstorable, make_storable
 
 if TYPE_CHECKING:
     from fractions import Fraction as Share

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from django_wfe.demo import accounts
-from django_wfe.demo.accounts import (
+from django_wfe.demo.servers import accounts
+from django_wfe.demo.servers.accounts import (
     Account,
     make_private_folder,
     make_socket_folder,

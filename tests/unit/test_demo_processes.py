@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from django_wfe.demo.launch import CANNOT_LAUNCH
-from django_wfe.demo.processes import ChildProcess, SignalInbox, is_alive, kill_session, list_descendants
+from django_wfe.demo.servers.launch import CANNOT_LAUNCH
+from django_wfe.demo.servers.processes import ChildProcess, SignalInbox, is_alive, kill_session, list_descendants
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.unit

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from django_wfe.demo import file_intake, flaky_delivery, purchase_approval, rows
+from django_wfe.definition.graph import get_description
 from django_wfe.demo import workflows as sample_workflows
-from django_wfe.encoding import encode
-from django_wfe.graph import get_description
+from django_wfe.demo.workflows import file_intake, flaky_delivery, purchase_approval, rows
 from django_wfe.steps import Step, StepContext, dotted_path, plan_execute, plan_transition
+from django_wfe.values.encoding import encode
 from django_wfe.workflows import compile_graph, list_problems
 
 pytestmark = pytest.mark.unit

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from django_wfe.discovery import reload_definitions, reload_if_changed, reloading
-from django_wfe.engine.code import RestartNeeded, hold_definition, load_node, load_workflow
-from django_wfe.engine.versions import hash_held_code
+from django_wfe.engine.project_code.classes import RestartNeeded, hold_definition, load_node, load_workflow
+from django_wfe.engine.project_code.code_versions import hash_held_code
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.workflows import compile_graph
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, Project, open_project

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from django_wfe.discovery.declaring import find_effect
-from django_wfe.engine.sources import Source
+from django_wfe.engine.project_code.source_files import Source
 
 pytestmark = pytest.mark.unit
 

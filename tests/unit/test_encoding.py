@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, field_serializer
 
-from django_wfe.encoding import dump, encode
 from django_wfe.exceptions import NotEncodable
+from django_wfe.values.encoding import dump, encode
 
 pytestmark = pytest.mark.unit
 

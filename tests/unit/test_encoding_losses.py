@@ -20,8 +20,8 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from django_wfe.encoding import encode
 from django_wfe.exceptions import NotEncodable
+from django_wfe.values.encoding import encode
 from tests.secret_schemas import Own
 
 pytestmark = pytest.mark.unit

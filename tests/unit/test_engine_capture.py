@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from django_wfe.engine.capture import Capture, Piece
+from django_wfe.engine.output.capture import Capture, Piece
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.unit

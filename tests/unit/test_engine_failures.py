@@ -4,8 +4,8 @@ import traceback
 
 import pytest
 
-from django_wfe.engine.failures import describe_failure
-from django_wfe.engine.tracebacks import say_briefly
+from django_wfe.engine.errors.failures import describe_failure
+from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.retry import Retry
 
 pytestmark = pytest.mark.unit

@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import QueryDict
 from pydantic import BaseModel, Field, SecretStr
 
-from django_wfe.admin.drafts import restore_form
+from django_wfe.admin.inbox.drafts import restore_form
 from django_wfe.forms import InputForm, build_input_form
 
 pytestmark = pytest.mark.unit

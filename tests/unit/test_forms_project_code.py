@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, model_validator
 
-from django_wfe.engine.inputs import encode_input, load_input
+from django_wfe.engine.inputs.validation import encode_input, load_input
 from django_wfe.forms import InputForm, build_input_form
 from tests.unit.forms_browser import make_form, read_form, submit
 

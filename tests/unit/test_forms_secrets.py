@@ -9,8 +9,8 @@ from django.http import QueryDict
 from pydantic import AfterValidator, BaseModel, Field, Secret, SecretStr, create_model
 
 from django_wfe.forms import InputForm, build_input_form
-from django_wfe.forms.documents import JsonField
-from django_wfe.forms.secrets import SecretField
+from django_wfe.forms.fields.documents import JsonField
+from django_wfe.forms.fields.secrets import SecretField
 from tests.secret_schemas import KINDS, Login, Plain
 from tests.unit.forms_browser import make_form
 

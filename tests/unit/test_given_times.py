@@ -13,8 +13,8 @@ from django.utils import timezone
 from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from typing_extensions import TypedDict
 
-from django_wfe.engine.given_times import settle_times
-from django_wfe.engine.inputs import encode_input, load_input
+from django_wfe.engine.inputs.given_times import settle_times
+from django_wfe.engine.inputs.validation import encode_input, load_input
 from django_wfe.forms import build_input_form
 
 pytestmark = pytest.mark.unit

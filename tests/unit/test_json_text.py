@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from django_wfe.json_text import UnreadableJson, read_json
+from django_wfe.values.json_text import UnreadableJson, read_json
 
 pytestmark = pytest.mark.unit
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_wfe import checks
+from django_wfe.checks import project_checks
 from django_wfe.conf import Settings
-from django_wfe.engine.module_names import suggest_module
+from django_wfe.engine.project_code.module_names import suggest_module
 from tests import workflows
 from tests.definition_files import TWO_STEPS, Project, open_project
 
@@ -44,7 +44,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_a_wrong_entry_is_told_what_was_meant(project: Project, settings, entry: str, said: str) -> None:
     name = entry.format(p=project.package)
     settings.WFE_WORKFLOWS = [name]
-    (message,) = checks.check_workflows(None)
+    (message,) = project_checks.check_workflows(None)
     assert said.format(p=project.package) in f"{message.msg} {message.hint}"
     assert name in message.msg
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from django_wfe.moments import add_seconds, build_moment, count_seconds, localize, read_seconds
+from django_wfe.values.moments import add_seconds, build_moment, count_seconds, localize, read_seconds
 
 pytestmark = pytest.mark.unit
 

@@ -7,8 +7,8 @@ import pytest
 from pydantic import BaseModel
 
 from django_wfe import steps, workflows
-from django_wfe.near_misses import find_near_misses
-from django_wfe.problems import Problem
+from django_wfe.definition.near_misses import find_near_misses
+from django_wfe.definition.problems import Problem
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from django_wfe.rendering.axis import AXIS_LENGTH, Axis, build_axis, build_ticks
+from django_wfe.rendering.timeline.axis import AXIS_LENGTH, Axis, build_axis, build_ticks
 
 pytestmark = pytest.mark.unit
 DAY = datetime(2026, 6, 15, tzinfo=UTC).timestamp()

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from django_wfe import steps
-from django_wfe.graph import START, Graph, Node, build_graph
-from django_wfe.rendering.compare import ADDED, CHANGED, REMOVED, REWIRED, GraphDifference, compare_graphs
+from django_wfe.definition.graph import START, Graph, Node, build_graph
+from django_wfe.rendering.diagram.compare import ADDED, CHANGED, REMOVED, REWIRED, GraphDifference, compare_graphs
 
 pytestmark = pytest.mark.unit
 

@@ -8,10 +8,10 @@ from django.test import override_settings
 from django.utils import translation
 from django.utils.safestring import SafeString
 
-from django_wfe.graph import START, Graph
-from django_wfe.rendering import layout
-from django_wfe.rendering.diagram import NodeCounts, render_job_diagram, render_workflow_diagram
-from django_wfe.rendering.svg import find_place_beside
+from django_wfe.definition.graph import START, Graph
+from django_wfe.rendering.diagram import layout
+from django_wfe.rendering.diagram.picture import NodeCounts, render_job_diagram, render_workflow_diagram
+from django_wfe.rendering.diagram.svg import find_place_beside
 from tests.rendering_samples import (
     SVG,
     JobStub,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from django_wfe.graph import START
-from django_wfe.rendering import dot, layout
-from django_wfe.rendering.dot import DotFailed, build_dot, find_dot, is_dot_available, run_dot
-from django_wfe.rendering.layout import LAYOUT_VERSION, Layout, compute_layout, get_layout
+from django_wfe.definition.graph import START
+from django_wfe.rendering.diagram import dot, layout
+from django_wfe.rendering.diagram.dot import DotFailed, build_dot, find_dot, is_dot_available, run_dot
+from django_wfe.rendering.diagram.layout import LAYOUT_VERSION, Layout, compute_layout, get_layout
 from tests.rendering_samples import build_definition, build_long, build_order, build_sample
 
 pytestmark = pytest.mark.unit

@@ -11,9 +11,10 @@ from django.template.loader import render_to_string
 from django.test import override_settings
 from django.utils import timezone, translation
 
-from django_wfe.graph import START
+from django_wfe.definition.graph import START
 from django_wfe.models import StepRun, Worker
-from django_wfe.rendering.timeline import Timeline, build_timeline
+from django_wfe.rendering.timeline.parts import Timeline
+from django_wfe.rendering.timeline.rows import build_timeline
 from tests.rendering_samples import build_order
 
 pytestmark = pytest.mark.unit

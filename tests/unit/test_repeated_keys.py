@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from django_wfe import steps, workflows
-from django_wfe.engine.definitions import describe_workflow
-from django_wfe.repeated_keys import find_repeated_keys
+from django_wfe.definition.repeated_keys import find_repeated_keys
+from django_wfe.engine.project_code.recording import describe_workflow
 from tests.definition_files import open_project
 
 pytestmark = pytest.mark.unit

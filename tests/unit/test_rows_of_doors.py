@@ -14,34 +14,34 @@ PACKAGE = Path(django_wfe.__file__).parent
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
 
 BESIDE_A_FOUND_ROW = {
-    "admin/bulk.py": {"build_preview"},
-    "admin/comparing.py": {"show_comparison", "_find"},
-    "admin/downloads.py": {"show_workflow_graph", "show_job_graph"},
-    "admin/incidents.py": {"find_incident_of", "_list_last_runs"},
-    "admin/job_graph.py": {"load_groups", "load_visits"},
-    "admin/job_page.py": {"list_events"},
-    "admin/job_window.py": {"load_window"},
-    "admin/labels.py": {"load_step_labels", "annotate_label"},
-    "admin/log_tail.py": {"read_tail", "show_tail"},
-    "admin/pausing.py": {"_show"},
-    "admin/payloads.py": {"load_text_previews", "load_log_previews"},
-    "admin/step_runs.py": {"show_data"},
-    "admin/verb_forms.py": {"list_rerun_choices", "_load_former_input"},
-    "admin/workflows.py": {"list_definitions"},
-    "api/storage.py": {"load_storages"},
+    "admin/bulk/actions.py": {"build_preview"},
+    "admin/workflows/comparing.py": {"show_comparison", "_find"},
+    "admin/jobs/downloads.py": {"show_workflow_graph", "show_job_graph"},
+    "admin/incidents/page.py": {"find_incident_of", "_list_last_runs"},
+    "admin/jobs/graph.py": {"load_groups", "load_visits"},
+    "admin/jobs/page.py": {"list_events"},
+    "admin/jobs/window.py": {"load_window"},
+    "admin/elements/labels.py": {"load_step_labels", "annotate_label"},
+    "admin/jobs/log_tail.py": {"read_tail", "show_tail"},
+    "admin/verbs/pausing.py": {"_show"},
+    "admin/elements/payloads.py": {"load_text_previews", "load_log_previews"},
+    "admin/jobs/step_runs.py": {"show_data"},
+    "admin/verbs/forms.py": {"list_rerun_choices", "_load_former_input"},
+    "admin/workflows/model_admin.py": {"list_definitions"},
+    "api/frame/storage.py": {"load_storages"},
 }
 """Functions that are given rows which the user sees, and read what hangs on those."""
 
 NARROWED_AFTERWARDS = {
-    "admin/home.py": {"find_oldest_ready"},  # job__in=list_visible_jobs(...)
-    "admin/job_lookup.py": {"search_jobs", "_find_by_uuid"},  # ids to look for among the jobs of the list
+    "admin/home/page.py": {"find_oldest_ready"},  # job__in=list_visible_jobs(...)
+    "admin/frame/job_lookup.py": {"search_jobs", "_find_by_uuid"},  # ids to look for among the jobs of the list
     "management/job_commands/choosing.py": {"choose_jobs"},  # ids of chosen jobs
 }
 
 JUST_CHANGED_FOR_THE_USER = {
-    "admin/claiming.py": {"change_claim"},
-    "admin/history.py": {"log_starts", "_log"},
-    "admin/starting.py": {"_start"},
+    "admin/inbox/assigning.py": {"change_claim"},
+    "admin/frame/history.py": {"log_starts", "_log"},
+    "admin/starting/one.py": {"_start"},
     "api/inputs.py": {"post"},
     "api/jobs.py": {"post"},
     "api/operations.py": {"apply"},
@@ -51,7 +51,7 @@ JUST_CHANGED_FOR_THE_USER = {
 """Functions that show where the row stands that the engine has let the user change."""
 
 FOR_EVERYBODY = {
-    "admin/home.py": {"list_workers"},  # whether any worker lives is told to all who see jobs
+    "admin/home/page.py": {"list_workers"},  # whether any worker lives is told to all who see jobs
     "management/job_commands/choosing.py": {"find_user"},
 }
 

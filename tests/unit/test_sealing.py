@@ -9,11 +9,11 @@ from django.test import override_settings
 from pydantic import AfterValidator, SecretStr, ValidationError, create_model
 
 from django_wfe.conf import settings
-from django_wfe.encoding import encode
-from django_wfe.engine.inputs import encode_input, load_input
+from django_wfe.definition.secret_places import MASK
+from django_wfe.engine.inputs.validation import encode_input, load_input
 from django_wfe.exceptions import CodeNotLoaded, NotEncodable, UnreadableSecret
-from django_wfe.sealing import MARK, cover_sealed, reseal, seal, unseal, unseal_readable
-from django_wfe.secret_places import MASK
+from django_wfe.values.encoding import encode
+from django_wfe.values.sealing import MARK, cover_sealed, reseal, seal, unseal, unseal_readable
 from tests.secret_schemas import KINDS, Aliased, Login
 
 pytestmark = pytest.mark.unit

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field, SecretStr, create_model
 
-from django_wfe.graph import describe_schema
-from django_wfe.schema_problems import find_schema_problems
-from django_wfe.secret_places import MASK, SecretPlaces, find_secret_places
+from django_wfe.definition.graph import describe_schema
+from django_wfe.definition.schema_problems import find_schema_problems
+from django_wfe.definition.secret_places import MASK, SecretPlaces, find_secret_places
 from tests.secret_schemas import KINDS, Aliased, Login, Plain
 
 pytestmark = pytest.mark.unit
@@ -84,7 +84,7 @@ def test_defaults_and_examples_of_secrets_are_in_no_schema() -> None:
 
 def test_without_the_package_a_schema_with_a_secret_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(find_schema_problems(Login)) == []
-    monkeypatch.setattr("django_wfe.schema_problems.find_spec", lambda name: None)
+    monkeypatch.setattr("django_wfe.definition.schema_problems.find_spec", lambda name: None)
     ((code, message, cure),) = find_schema_problems(Login)
     assert (code, "cryptography" in message, 'pip install "django-wfe[secrets]"' in cure) == ("secret", True, True)
     assert list(find_schema_problems(create_model("Schema", value=(int, 1)))) == []

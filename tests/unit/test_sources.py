@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from django_wfe.engine.sources import Source, find_source, list_imports, list_sources
+from django_wfe.engine.project_code.source_files import Source, find_source, list_imports, list_sources
 from tests.definition_files import Project, open_project
 
 pytestmark = pytest.mark.unit

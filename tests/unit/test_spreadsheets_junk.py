@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from django_wfe.engine.starting_many import _find_errors
+from django_wfe.engine.operations.starting_many import _find_errors
 from django_wfe.spreadsheets import Columns, UnreadableFile
 from tests.inbox_workflows import AskOrder
 from tests.support.spreadsheets import read

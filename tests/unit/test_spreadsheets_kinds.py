@@ -12,11 +12,11 @@ import pytest
 from django.utils import timezone
 from pydantic import create_model
 
-from django_wfe.engine.inputs import encode_input, load_input
+from django_wfe.engine.inputs.validation import encode_input, load_input
 from django_wfe.engine.lifecycle import StartRow
-from django_wfe.engine.starting_many import _find_errors
+from django_wfe.engine.operations.starting_many import _find_errors
 from django_wfe.forms import build_input_form
-from django_wfe.forms.declaration import ListDeclaration, declare_form
+from django_wfe.forms.declarations.declaration import ListDeclaration, declare_form
 from tests.support.field_kinds import FIELD_KINDS, FieldKind
 from tests.support.kind_files import NotSayableError, write_cells, write_csv, write_xlsx
 from tests.support.spreadsheets import read

@@ -27,8 +27,8 @@ from types import SimpleNamespace
 import django
 django.setup()
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django_wfe.admin.starting_many import _pack
-from django_wfe.engine.starting_many import _find_errors
+from django_wfe.admin.starting.many import _pack
+from django_wfe.engine.operations.starting_many import _find_errors
 from django_wfe.spreadsheets import Columns, UnreadableFile, read_file, workbooks
 from tests.inbox_workflows import AskOrder
 

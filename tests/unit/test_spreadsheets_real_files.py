@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from django_wfe.engine.inputs import encode_input, load_input
+from django_wfe.engine.inputs.validation import encode_input, load_input
 from django_wfe.spreadsheets import UnreadableFile
 from django_wfe.spreadsheets.cells import Table
 from django_wfe.spreadsheets.csv_tables import read_csv

@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 from pydantic import BaseModel
 
-from django_wfe.engine.inputs import encode_input, load_input
+from django_wfe.engine.inputs.validation import encode_input, load_input
 from django_wfe.engine.lifecycle import StartRow
 from django_wfe.spreadsheets import UnreadableFile, bounds, packages, workbooks
 from tests.inbox_workflows import AskOrder

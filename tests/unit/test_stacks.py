@@ -10,7 +10,7 @@ from types import FrameType, ModuleType
 
 import pytest
 
-from django_wfe.engine.stacks import Place, judge_place, list_frames, list_traceback
+from django_wfe.engine.isolation.stacks import Place, judge_place, list_frames, list_traceback
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.unit
@@ -128,8 +128,8 @@ def test_inside_of_logging_and_of_django_it_must_not():
         ("threading", Place.HELD),
         ("multiprocessing.queues", Place.HELD),
         ("_frozen_importlib_external", Place.IMPORTING),
-        ("django_wfe.engine.starting", Place.ENGINE),
-        ("django_wfe.demo.purchase_approval", Place.GOOD),
+        ("django_wfe.engine.operations.starting", Place.ENGINE),
+        ("django_wfe.demo.workflows.purchase_approval", Place.GOOD),
         ("requests.sessions", Place.GOOD),
         ("json.decoder", Place.GOOD),
     ):

@@ -8,8 +8,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
-from django_wfe import user_table
-from django_wfe.checks import check_settings
+from django_wfe.checks import user_table
+from django_wfe.checks.project_checks import check_settings
 from django_wfe.conf import Settings
 
 pytestmark = pytest.mark.unit

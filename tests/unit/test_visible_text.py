@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from django_wfe.visible_text import (
+from django_wfe.values.visible_text import (
     TURNS,
     escape_unseen_in_json,
     show_controls,

@@ -12,8 +12,8 @@ from django_wfe.conf import settings
 from django_wfe.discovery.modules import explain_emptiness
 from django_wfe.discovery.reading import ModuleReading
 from django_wfe.discovery.steadiness import read_steadily
-from django_wfe.engine.definitions import DeclaredWorkflow
-from django_wfe.engine.needed_code import list_needed_code, say_cure, say_needed_code
+from django_wfe.engine.project_code.needed_code import list_needed_code, say_cure, say_needed_code
+from django_wfe.engine.project_code.recording import DeclaredWorkflow
 from django_wfe.management.base import EngineCommand
 from django_wfe.management.health import examine_database, examine_migrations
 from django_wfe.models import Workflow

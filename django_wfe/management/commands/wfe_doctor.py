@@ -10,11 +10,11 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_wfe.engine.explain import explain_job
+from django_wfe.engine.queries.situation import explain_job
 from django_wfe.management.base import EngineCommand
 from django_wfe.management.health import examine
 from django_wfe.models import Job
-from django_wfe.visible_text import escape_unseen_in_json, show_in_terminal
+from django_wfe.values.visible_text import escape_unseen_in_json, show_in_terminal
 
 WRONG = frozenset(
     {

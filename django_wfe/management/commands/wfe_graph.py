@@ -10,13 +10,13 @@ from django.db import Error
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from django_wfe.definition.graph import Graph, get_label
 from django_wfe.discovery import collect_workflows
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
-from django_wfe.graph import Graph, get_label
 from django_wfe.management.base import EngineCommand
 from django_wfe.models import Definition, Workflow
-from django_wfe.rendering.dot import DotFailed
-from django_wfe.rendering.graph_files import GRAPH_FORMATS, write_graph_file
+from django_wfe.rendering.diagram.dot import DotFailed
+from django_wfe.rendering.diagram.graph_files import GRAPH_FORMATS, write_graph_file
 from django_wfe.steps import dotted_path
 from django_wfe.workflows import compile_graph
 

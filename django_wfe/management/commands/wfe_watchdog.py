@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from django_wfe.conf import settings
 from django_wfe.management.base import EngineCommand
-from django_wfe.watchdog import Watchdog, run_once
+from django_wfe.watchdog.process import Watchdog, run_once
 
 
 class Command(EngineCommand):
@@ -37,9 +37,9 @@ class Command(EngineCommand):
         watchdog = Watchdog()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: watchdog.stop())
-        logging.getLogger("django_wfe.watchdog").info("The watchdog starts.")
+        logging.getLogger("django_wfe.watchdog.process").info("The watchdog starts.")
         watchdog.run()
-        logging.getLogger("django_wfe.watchdog").info("The watchdog has stopped.")
+        logging.getLogger("django_wfe.watchdog.process").info("The watchdog has stopped.")
 
     def _run_once(self) -> None:
         report, _swept = run_once()

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from pydantic import ValidationError
 
+from django_wfe.engine.access import renew_actor
 from django_wfe.engine.lifecycle import (
     NOT_GIVEN,
     VERBS,
@@ -18,8 +19,7 @@ from django_wfe.engine.lifecycle import (
     resume_workflow,
     start_job,
 )
-from django_wfe.engine.rights import renew_actor
-from django_wfe.engine.starting import run_job_here
+from django_wfe.engine.operations.starting import run_job_here
 from django_wfe.exceptions import WFEException
 from django_wfe.management.job_commands.arguments import read_json, read_verb_options
 from django_wfe.management.job_commands.bulk import preview, start

@@ -11,10 +11,10 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
 from django_wfe.engine.lifecycle import VERBS
-from django_wfe.json_text import UnreadableJson
-from django_wfe.json_text import read_json as parse_json
 from django_wfe.management.job_commands.output import reject
 from django_wfe.models import JobState
+from django_wfe.values.json_text import UnreadableJson
+from django_wfe.values.json_text import read_json as parse_json
 
 LARGEST_NUMBER = 2**31 - 1
 JSON_HELP = "JSON, or @FILE to read it from a file, or - to read it from the standard input."

@@ -11,9 +11,9 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from django_wfe.engine import lifecycle as engine
-from django_wfe.engine.declared import explain_unknown, list_declared_as
-from django_wfe.engine.incidents import jobs_of_incident
-from django_wfe.engine.rights import list_visible_jobs, list_visible_workflows, list_workflows_in_sight
+from django_wfe.engine.access import list_visible_jobs, list_visible_workflows, list_workflows_in_sight
+from django_wfe.engine.operations.declared_workflows import explain_unknown, list_declared_as
+from django_wfe.engine.queries.incidents import jobs_of_incident
 from django_wfe.exceptions import UnknownWorkflow, WFEException
 from django_wfe.management.job_commands.output import REFUSED, refuse, reject
 from django_wfe.models import Job, Workflow

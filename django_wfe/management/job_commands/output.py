@@ -13,7 +13,7 @@ from typing import Any
 from django.core.management.base import CommandError, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 
-from django_wfe.visible_text import escape_unseen_in_json, show_in_terminal, show_on_one_line
+from django_wfe.values.visible_text import escape_unseen_in_json, show_in_terminal, show_on_one_line
 
 REFUSED = 1
 """The exit code where the engine did not do what was asked, for one Job at least."""

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from django_wfe.demo.supervisor import guard
+from django_wfe.demo.servers.supervisor import guard
 from tests.chaos.storm.driver import Options, run_storm
 from tests.chaos.storm.servers import BROKERS
 

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from django_wfe.demo.processes import ChildProcess, list_descendants
+from django_wfe.demo.servers.processes import ChildProcess, list_descendants
 
 
 class Part:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from django_wfe.engine.connections import is_connection_error
+from django_wfe.engine.errors.database_errors import is_connection_error
 from django_wfe.engine.lifecycle import order_workflow_execution, provide_external_input
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job, StepRun, StepRunState

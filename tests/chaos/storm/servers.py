@@ -18,10 +18,10 @@ from urllib.parse import quote
 import pika  # type: ignore[import-untyped]
 import redis
 
-from django_wfe.demo.accounts import Account, give_to
-from django_wfe.demo.embedded import EmbeddedServer
-from django_wfe.demo.processes import ChildProcess
-from django_wfe.demo.servers import PostgresServer, ValkeyServer
+from django_wfe.demo.servers.accounts import Account, give_to
+from django_wfe.demo.servers.embedded import EmbeddedServer
+from django_wfe.demo.servers.postgres_and_valkey import PostgresServer, ValkeyServer
+from django_wfe.demo.servers.processes import ChildProcess
 from tests.servers import answers
 
 RABBITMQ_PROGRAMS = "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server"

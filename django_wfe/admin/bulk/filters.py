@@ -1,0 +1,144 @@
+"""A verb on all jobs that match the Job list's filter. What is carried is the filter, signed; never the jobs' ids."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.core import signing
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_wfe.admin.bulk.ordering import start_bulk_run
+from django_wfe.admin.elements.form_fields import UncutField
+from django_wfe.engine.access import has_permission
+from django_wfe.engine.bulk.runs import preview_bulk
+from django_wfe.engine.lifecycle import VERBS
+from django_wfe.models import Job
+
+SALT = "django_wfe.bulk_filter"
+GOOD_FOR = 24 * 60 * 60
+"""Seconds for which a preview can be confirmed."""
+
+
+class BulkReasonForm(forms.Form):
+    """Why the user does it."""
+
+    reason = UncutField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        max_length=1000,
+        help_text=gettext_lazy("Optional. Kept in the events of each job."),
+        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
+    )
+
+
+class FilterForm(BulkReasonForm):
+    """The filter as it was signed, and the reason."""
+
+    filter = forms.CharField(widget=forms.HiddenInput)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenFilter:
+    """Which jobs are meant: the list's query string, and the newest job that there was when it was previewed."""
+
+    verb: str
+    query: str
+    newest: int
+
+    def sign(self) -> str:
+        """Give it as a text that nobody can change."""
+        return signing.dumps(asdict(self), salt=SALT, compress=True)
+
+    @classmethod
+    def read(cls, text: str) -> ChosenFilter:
+        """Read what ``sign`` gave.
+
+        Raises:
+            BadSignature: where it was changed, or is too old.
+        """
+        return cls(**signing.loads(text, salt=SALT, max_age=GOOD_FOR))
+
+
+def preview_filter(admin_of: Any, request: HttpRequest, jobs: QuerySet[Job], verb: str) -> HttpResponseBase:
+    """Count what the verb would do to all that match; nothing is changed, and no job is loaded."""
+    query = request.GET.copy()
+    query.pop(PAGE_VAR, None)
+    newest = jobs.order_by("-pk").values_list("pk", flat=True).first() or 0
+    chosen = ChosenFilter(verb, query.urlencode(), newest)
+    return _render(admin_of, request, chosen, FilterForm(initial={"filter": chosen.sign()}))
+
+
+def show_bulk_filter(admin_of: Any, request: HttpRequest, verb: str) -> HttpResponseBase:
+    """Start the verb on all jobs that the signed filter matches now, but those that are younger than its preview."""
+    admin_of.require_view_permission(request)
+    if not has_permission(request.user, VERBS[verb].permission):
+        raise PermissionDenied
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    form = FilterForm(request.POST)
+    try:
+        chosen = ChosenFilter.read(request.POST.get("filter", ""))
+        if chosen.verb != verb:
+            raise signing.BadSignature(f"This filter was signed for {chosen.verb}.")
+        jobs = list_matching(admin_of, request, chosen)
+    except (signing.BadSignature, IncorrectLookupParameters):
+        messages.warning(
+            request, _("This page is too old, or was changed. Choose the jobs again; nothing was changed.")
+        )
+        return HttpResponseRedirect(admin_of.build_changelist_url())
+    if not form.is_valid():
+        return _render(admin_of, request, chosen, form)
+    return start_bulk_run(admin_of, request, verb, jobs, reason=form.cleaned_data["reason"])
+
+
+def list_matching(admin_of: Any, request: HttpRequest, chosen: ChosenFilter) -> QuerySet[Job]:
+    """Give the jobs that the filter matches, among those that the user may see."""
+    rows: QuerySet[Job] = build_changelist(admin_of, request, chosen.query).queryset
+    return rows.filter(pk__lte=chosen.newest)
+
+
+def build_changelist(admin_of: Any, request: HttpRequest, query: str) -> ChangeList:
+    """Give the Job list as it would be at this query string."""
+    at_list = copy.copy(request)
+    at_list.GET = QueryDict(query)
+    changelist: ChangeList = admin_of.get_changelist_instance(at_list)
+    return changelist
+
+
+def describe_filter(changelist: ChangeList) -> list[tuple[str, str]]:
+    """Give the filters that are set, as pairs of title and choice."""
+    shown = []
+    for spec in changelist.filter_specs:
+        value = str(getattr(spec, "value", lambda: None)() or "")
+        labels = {str(choice): str(label) for choice, label in getattr(spec, "lookup_choices", ())}
+        if value:
+            shown.append((str(spec.title), labels.get(value, value)))
+    if changelist.query:
+        shown.append((_("search"), str(changelist.query)))
+    return shown
+
+
+def _render(admin_of: Any, request: HttpRequest, chosen: ChosenFilter, form: FilterForm) -> HttpResponseBase:
+    changelist = build_changelist(admin_of, request, chosen.query)
+    verb = VERBS[chosen.verb]
+    return admin_of.render(  # type: ignore[no-any-return]
+        request,
+        "django_wfe/console/bulk_filter.html",
+        title=_("%(verb)s – all jobs that match") % {"verb": verb.label},
+        crumbs=[admin_of.list_crumb()],
+        verb=verb,
+        filters=describe_filter(changelist),
+        list_query=chosen.query,
+        preview=preview_bulk(chosen.verb, changelist.queryset.filter(pk__lte=chosen.newest)),
+        form=form,
+    )

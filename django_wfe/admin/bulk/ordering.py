@@ -1,0 +1,51 @@
+"""Handing a verb over many jobs to the workers, and leading the user to the page that shows how it goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseRedirect
+from django.utils.translation import gettext as _
+
+from django_wfe.admin.frame.base import ConsoleAdmin
+from django_wfe.admin.frame.history import log_action
+from django_wfe.engine.bulk.runs import start_bulk
+from django_wfe.engine.lifecycle import VERBS, Source
+from django_wfe.exceptions import PermissionRequired
+from django_wfe.models import Job
+
+
+def start_bulk_run(
+    admin_of: ConsoleAdmin[Any],
+    request: HttpRequest,
+    verb: str,
+    jobs: QuerySet[Job],
+    *,
+    reason: str,
+    stop_on_fingerprint: str = "",
+) -> HttpResponseRedirect:
+    """Start a BulkRun over these jobs, and lead to its page; to the Job list where none is left of them.
+
+    Raises:
+        PermissionDenied: where the user may not use the verb.
+    """
+    if not jobs.exists():
+        messages.warning(request, _("None of these jobs is there as it was any more; nothing was changed."))
+        return HttpResponseRedirect(admin_of.build_url("django_wfe_job_changelist"))
+    try:
+        bulk = start_bulk(
+            verb,
+            jobs,
+            actor=request.user,
+            source=Source.ADMIN,
+            reason=reason,
+            stop_on_fingerprint=stop_on_fingerprint,
+        )
+    except PermissionRequired as error:
+        raise PermissionDenied from error
+    log_action(request, bulk, _("Started: %(verb)s. %(reason)s") % {"verb": VERBS[verb].label, "reason": reason})
+    messages.success(request, _("%(verb)s: the workers are at it.") % {"verb": VERBS[verb].label})
+    return HttpResponseRedirect(admin_of.build_url("django_wfe_bulkrun_change", bulk.pk))

@@ -1,0 +1,1 @@
+"""Pieces of pages: states, times, labels, payloads, form fields."""

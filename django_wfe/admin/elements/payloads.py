@@ -1,0 +1,160 @@
+"""Inputs, results and logs for pages: cut to size inside the database, so that a page never loads megabytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections
+from django.db.models import Aggregate, QuerySet, TextField
+from django.db.models.functions import Left, Length, Right
+from django.utils.safestring import SafeString
+
+from django_wfe.admin.elements.readable import KeyOrder, draw_json
+from django_wfe.conf import DATABASE, settings
+from django_wfe.definition.secret_places import MASK
+from django_wfe.models import JobLog, StepRun
+from django_wfe.values.sealing import SEALED_TEXT
+
+PREVIEW_CHARACTERS = 20_000
+SHORT_PREVIEW_CHARACTERS = 2_000
+RUNS_WITH_LONG_PREVIEWS = 20
+
+INDENTED_AT_MOST = 100_000
+"""Characters of compact JSON: deep in lists and objects, indentation makes megabytes of it."""
+
+# The text is worked out once, for OFFSET 0 is evaluated before what is around it; and not at all where even its
+# compressed form is too much.
+_PREVIEWS_OF_A_COLUMN = """
+    CASE WHEN length({name}_as.text) <= %(indented)s
+         THEN left(jsonb_pretty({name}_as.text::jsonb), %(characters)s) ELSE left({name}_as.text, %(characters)s) END,
+    CASE WHEN length({name}_as.text) <= %(indented)s
+         THEN length(jsonb_pretty({name}_as.text::jsonb))
+         ELSE coalesce(length({name}_as.text), pg_column_size(run.{name})) END"""
+_TEXT_OF_A_COLUMN = """
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN pg_column_size(run.{name}) <= %(most)s THEN {text} END AS text OFFSET 0
+) AS {name}_as"""
+
+JSON_COLUMNS = ("external_data", "edited_input", "result")
+PAYLOAD_COLUMNS = (*JSON_COLUMNS, "error", "traceback")
+"""What lists never load."""
+
+_TEXTS = {name: f"run.{name}::text" for name in JSON_COLUMNS}
+# Only in what was given is something sealed.
+_TEXTS["external_data"] = "regexp_replace(run.external_data::text, %(sealed)s, %(mask)s, 'g')"
+_JSON_PREVIEWS = (
+    f"SELECT run.id, {','.join(_PREVIEWS_OF_A_COLUMN.format(name=name) for name in JSON_COLUMNS)}\n"
+    "FROM django_wfe_steprun AS run "
+    f"{''.join(_TEXT_OF_A_COLUMN.format(name=name, text=text) for name, text in _TEXTS.items())}\n"
+    "WHERE run.id = ANY(%(ids)s)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The beginning of a text (of a log: its end), "" where even that would take too long.
+
+    Attributes:
+        size: the whole text's length in characters; where there is no text, in compressed bytes.
+        order: of JSON, the order of its keys for a reader. None: this is no JSON.
+        column: of JSON, the column that it is in.
+    """
+
+    text: str
+    size: int
+    order: KeyOrder | None = None
+    column: str = ""
+
+    @property
+    def readable(self) -> SafeString | str:
+        """Return the value as a person reads it; "" for what is no JSON, is cut, or is too long for that."""
+        if self.order is None or self.is_cut or self.size > PREVIEW_CHARACTERS:
+            return ""
+        return draw_json(self.text, self.order)
+
+    @property
+    def is_cut(self) -> bool:
+        """Tell whether there is more than this."""
+        return self.size > len(self.text)
+
+    @property
+    def is_long(self) -> bool:
+        """Tell whether a page should fold it away."""
+        return len(self.text) > 600 or self.text.count("\n") > 12
+
+
+class _JoinPieces(Aggregate):
+    """The pieces of a log in their order. (Django's StringAgg spells its order differently in each version.)"""
+
+    function = "STRING_AGG"
+    template = "%(function)s(%(expressions)s, '' ORDER BY \"sequence\")"
+
+
+def get_whole_size() -> int:
+    """Return how many characters of each payload the page of one step run shows."""
+    return settings.max_answer_bytes // len(PAYLOAD_COLUMNS)
+
+
+def choose_preview_size(runs: int) -> int:
+    """Give how many characters of each payload a page with this many step runs shows."""
+    return PREVIEW_CHARACTERS if runs <= RUNS_WITH_LONG_PREVIEWS else SHORT_PREVIEW_CHARACTERS
+
+
+def load_json_previews(step_run_ids: Iterable[int], characters: int, order: KeyOrder) -> dict[int, dict[str, Preview]]:
+    """Return the previews of each step run's JSON columns, by id and column, in one query. Empty columns are left out.
+
+    Short ones are indented. Each step run has its share of ``WFE_MAX_ANSWER_BYTES``: what is larger is not looked at.
+    """
+    ids = list(step_run_ids)
+    parameters: dict[str, Any] = {
+        "ids": ids,
+        "characters": characters,
+        "sealed": SEALED_TEXT,
+        "mask": f'"{MASK}"',
+        "indented": min(4 * characters, INDENTED_AT_MOST),
+        "most": max(settings.max_answer_bytes // max(len(ids), 1), characters),
+    }
+    with connections[DATABASE].cursor() as cursor:
+        cursor.execute(_JSON_PREVIEWS, parameters)
+        rows = cursor.fetchall()
+    previews: dict[int, dict[str, Preview]] = {}
+    for pk, *values in rows:
+        shown = zip(JSON_COLUMNS, values[::2], values[1::2], strict=True)
+        previews[pk] = {name: Preview(text or "", size, order, name) for name, text, size in shown if size}
+    return previews
+
+
+def load_text_previews(step_run_ids: Iterable[int], characters: int) -> dict[int, dict[str, Preview]]:
+    """Give the previews of each step run's error and traceback, by id and column, in one query."""
+    columns: dict[str, Any] = {}
+    for name in ("error", "traceback"):
+        columns[f"{name}_text"] = Left(name, characters)
+        columns[f"{name}_size"] = Length(name)
+    rows: Any = StepRun.objects.filter(pk__in=list(step_run_ids)).values("pk", **columns)
+    return {
+        row["pk"]: {name: _preview(row, name) for name in ("error", "traceback") if row[f"{name}_size"]} for row in rows
+    }
+
+
+def load_log_previews(step_run_ids: Iterable[int], characters: int) -> dict[int, Preview]:
+    """Give the end of each step run's log, in one query. Step runs that wrote nothing are left out."""
+    whole = _JoinPieces("text", output_field=TextField())
+    rows: QuerySet[JobLog, Any] = (
+        JobLog.objects.filter(step_run_id__in=list(step_run_ids))
+        .order_by()
+        .values("step_run_id")
+        .annotate(preview=Right(whole, characters), size=Length(whole))
+    )
+    return {row["step_run_id"]: Preview(row["preview"], row["size"]) for row in rows}
+
+
+def write_json(value: Any) -> str:
+    """Give a value as indented JSON text for a reader."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _preview(row: Mapping[str, Any], name: str) -> Preview:
+    return Preview(row[f"{name}_text"], row[f"{name}_size"])

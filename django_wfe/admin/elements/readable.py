@@ -1,0 +1,168 @@
+"""JSON as a person reads it: labels and values, and a table for a list of records.
+
+It is made of what steps and people wrote, so all of it is escaped, and of at most ``VALUES_SHOWN`` values in ``DEPTH``
+levels, so that no value makes a page long. The JSON itself is shown beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from django_wfe.definition.graph import Graph, split_words
+
+VALUES_SHOWN = 200
+DEPTH = 4
+"""What is nested deeper is shown as JSON on one line."""
+
+COLUMNS_SHOWN = 6
+"""A list of records with more columns than this is drawn one record after another."""
+
+_NOTHING = format_html('<span class="wfe-quiet">{}</span>', "–")
+
+
+class _Number(str):
+    """A number with the digits that the JSON has: as a float it would lose some."""
+
+    __slots__ = ()
+
+
+KeyOrder = Mapping[str, int]
+"""The place of each key. PostgreSQL's jsonb keeps no order: its own goes by the length of the keys."""
+
+
+def draw_json(text: str, order: KeyOrder) -> SafeString | str:
+    """Return the HTML of the value that this JSON holds; "" for what is no more readable than its JSON."""
+    try:
+        value = json.loads(text, parse_int=_Number, parse_float=_Number)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(value, dict | list) or not value:
+        return ""
+    return _Drawing(order).draw(value, DEPTH)
+
+
+def read_key_order(graph: Graph) -> KeyOrder:
+    """Return the order in which people know the keys: that of the fields in the workflow's input schemas.
+
+    A schema is kept as jsonb too, so its properties have lost their order; its list of required fields has not.
+    """
+    order: dict[str, int] = {}
+    for node in graph.nodes:
+        schema = node.input_schema or {}
+        for part in (schema, *schema.get("$defs", {}).values()):
+            for key in (*part.get("required", ()), *part.get("properties", {})):
+                order.setdefault(key, len(order))
+    return order
+
+
+def label_key(key: str) -> str:
+    """Return the words of a key that is a name, such as ``unit_price``; any other key as it is."""
+    return split_words(key) if key.isidentifier() and key.strip("_") else key
+
+
+class _Drawing:
+    """Draws one value, and counts what it has drawn."""
+
+    def __init__(self, order: KeyOrder) -> None:
+        self._left = VALUES_SHOWN
+        self._order = order
+
+    def draw(self, value: Any, depth: int) -> SafeString | str:
+        """Return the HTML of a value, of which ``depth`` levels may be drawn."""
+        if not isinstance(value, dict | list):
+            return _draw_scalar(value)
+        if not value:
+            return _NOTHING
+        if depth == 0:
+            return format_html('<code class="wfe-path">{}</code>', json.dumps(value, ensure_ascii=False))
+        if isinstance(value, dict):
+            return self._draw_record(value, depth)
+        columns = self._find_columns(value)
+        return self._draw_table(value, columns) if columns else self._draw_list(value, depth)
+
+    def _draw_record(self, record: dict[str, Any], depth: int) -> SafeString:
+        entries = [(label, self.draw(value, depth - 1)) for label, value in self._take(_label(self._sort(record)))]
+        drawn = format_html_join("", '<div><dt translate="no">{}</dt><dd>{}</dd></div>', entries)
+        return format_html('<dl class="wfe-values">{}</dl>{}', drawn, _tell_rest(len(record) - len(entries)))
+
+    def _draw_list(self, values: list[Any], depth: int) -> SafeString:
+        items = [(self.draw(value, depth - 1),) for value in self._take(values)]
+        drawn = format_html_join("", "<li>{}</li>", items)
+        return format_html('<ul class="wfe-values-list">{}</ul>{}', drawn, _tell_rest(len(values) - len(items)))
+
+    def _draw_table(self, records: list[dict[str, Any]], columns: list[tuple[str, str]]) -> SafeString:
+        heads = format_html_join("", '<th scope="col" translate="no">{}</th>', ((label,) for _key, label in columns))
+        rows = []
+        for record in records:
+            if self._left < len(columns):
+                break
+            self._left -= len(columns)
+            cells = ((label, _draw_scalar(record[key]) if key in record else _NOTHING) for key, label in columns)
+            rows.append((format_html_join("", '<td data-label="{}"><span>{}</span></td>', cells),))
+        body = format_html_join("", "<tr>{}</tr>", rows)
+        return format_html(
+            '<table class="wfe-table wfe-stack wfe-values-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>{}',
+            heads,
+            body,
+            _tell_rest(len(records) - len(rows)),
+        )
+
+    def _find_columns(self, values: list[Any]) -> list[tuple[str, str]]:
+        """Return the keys and labels of the columns, if the list is one of flat records that fit into a table."""
+        keys: dict[str, None] = {}
+        for value in values:
+            if (
+                not isinstance(value, dict)
+                or not value
+                or any(isinstance(cell, dict | list) for cell in value.values())
+            ):
+                return []
+            keys.update(dict.fromkeys(value))
+            if len(keys) > COLUMNS_SHOWN:
+                return []
+        keys = self._sort(keys)
+        return [(key, label) for key, (label, _value) in zip(keys, _label(keys), strict=True)]
+
+    def _sort(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return the record with its known keys first, in their order."""
+        known = sorted((key for key in record if key in self._order), key=self._order.__getitem__)
+        return {key: record[key] for key in (*known, *(key for key in record if key not in self._order))}
+
+    def _take(self, entries: Iterable[Any]) -> Iterable[Any]:
+        for entry in entries:
+            if self._left <= 0:
+                return
+            self._left -= 1
+            yield entry
+
+
+def _draw_scalar(value: Any) -> SafeString | str:
+    if value is None:
+        return _NOTHING
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if value == "":
+        return format_html('<span class="wfe-quiet">{}</span>', _("empty"))
+    return format_html('<span class="wfe-value" translate="no">{}</span>', str(value))
+
+
+def _label(record: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return labels and values. Keys whose words are the same, such as ``aB`` and ``a_b``, stay as they are."""
+    labels = [label_key(key) for key in record]
+    if len(set(labels)) < len(labels):
+        labels = list(record)
+    return list(zip(labels, record.values(), strict=True))
+
+
+def _tell_rest(count: int) -> SafeString | str:
+    if count <= 0:
+        return ""
+    sentence = ngettext("%(count)s more is in the JSON.", "%(count)s more are in the JSON.", count) % {"count": count}
+    return format_html('<p class="wfe-note">{}</p>', sentence)

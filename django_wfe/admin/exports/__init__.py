@@ -1,0 +1,1 @@
+"""Exports: their files, their rows, and the history of who exported what."""

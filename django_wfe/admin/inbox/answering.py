@@ -1,0 +1,211 @@
+"""Answering a Job that waits for input: the form made from the step's schema, its claim and its draft."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from pydantic import ValidationError
+
+from django_wfe.admin.elements.payloads import PREVIEW_CHARACTERS, Preview, load_json_previews, write_json
+from django_wfe.admin.elements.readable import read_key_order
+from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
+from django_wfe.admin.frame.history import log_action
+from django_wfe.admin.frame.job_lookup import find_job
+from django_wfe.admin.inbox.assigning import change_claim
+from django_wfe.admin.inbox.drafts import restore_form
+from django_wfe.engine.access import PROVIDE_INPUT, VIEW_DATA, has_permission
+from django_wfe.engine.errors.tracebacks import say_briefly
+from django_wfe.engine.lifecycle import (
+    Draft,
+    OpenQuestion,
+    Source,
+    find_next,
+    get_claim,
+    get_due,
+    get_open_question,
+    load_draft,
+    provide_external_input,
+    save_draft,
+)
+from django_wfe.exceptions import CodeNotLoaded, PermissionRequired, WFEException, WrongState
+from django_wfe.forms import InputForm, build_input_form
+from django_wfe.models import InputClaim, Job, StepRun
+from django_wfe.values.moments import count_seconds, get_now
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "input"
+CLAIM_BUTTONS = {"_claim": "claim", "_release": "release", "_take_over": "take_over"}
+
+
+def show_input(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> HttpResponseBase:
+    """Show what the Job asks, and take the answer, a draft or a claim when that is posted."""
+    refused = refuse_other_methods(request, "GET", "HEAD", "POST")
+    if refused is not None:
+        return refused
+    job = find_job(admin, request, job_id)
+    if not has_permission(request.user, PROVIDE_INPUT, job.workflow):
+        raise PermissionDenied
+    try:
+        question = get_open_question(job)
+    except WrongState as error:
+        messages.warning(request, str(error))
+        return HttpResponseRedirect(admin.build_object_url(job.pk))
+    if question is None:
+        messages.warning(request, _("%(job)s does not wait for input.") % {"job": job})
+        return HttpResponseRedirect(admin.build_object_url(job.pk))
+    if request.method == "POST" and request.POST.get("step_run") != str(question.step_run.pk):
+        messages.warning(
+            request, _("%(job)s has moved on since you opened the form; nothing was changed.") % {"job": job}
+        )
+        return HttpResponseRedirect(admin.build_object_url(job.pk))
+    draft = load_draft(question.step_run.pk, request.user) if request.method != "POST" else None
+    form, load_error = build_form(question, request, draft)
+    if request.method == "POST":
+        answered = _take_post(admin, request, job, question, form)
+        if answered is not None:
+            return answered
+    claim = get_claim(question.step_run.pk)
+    now, due = get_now(), get_due(question.step_run)
+    return admin.render(
+        request,
+        "django_wfe/console/input.html",
+        title=question.label,
+        crumbs=[admin.list_crumb(), Crumb(str(job), admin.build_object_url(job.pk))],
+        media=forms.Media(css={"all": ["django_wfe/inbox.css"]}) + (form.media if form is not None else forms.Media()),
+        job=job,
+        question=question,
+        given=load_given(request.user, job, question.step_run),
+        may_see_data=has_permission(request.user, VIEW_DATA, job.workflow),
+        step_run=question.step_run,
+        form=form,
+        load_error=load_error,
+        json_schema="" if form is not None else write_json(question.json_schema),
+        has_next=find_next(request.user, after_job=job.pk) is not None,
+        claim=claim,
+        is_mine=claim is not None and claim.user_id == request.user.pk,
+        is_held=_is_held_by_other(claim, request.user),
+        draft=draft,
+        due=due,
+        is_overdue=due is not None and count_seconds(now, due) < 0,
+        now=now,
+    )
+
+
+def build_form(
+    question: OpenQuestion, request: HttpRequest, draft: Draft | None = None
+) -> tuple[InputForm | None, str]:
+    """Give the form for a question, or None and the reason why there can be none."""
+    if question.schema is None:
+        return None, question.load_error or _("The step's code could not be loaded.")
+    try:
+        form_class = build_input_form(question.schema)
+        if request.method == "POST":
+            return form_class(request.POST, request.FILES, prefix=PREFIX), ""
+        if draft is not None:
+            return restore_form(form_class, draft.data, PREFIX), ""
+        return form_class(prefix=PREFIX), ""
+    except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
+        logger.exception("The form of %s could not be made.", question.step_run.step)
+        return None, say_briefly(error)
+
+
+def load_given(user: Any, job: Job, step_run: StepRun) -> Preview | None:
+    """Give what the step will work on besides the answer: the result of the step before, where the user may see it."""
+    if not has_permission(user, VIEW_DATA, job.workflow):
+        return None
+    edited = step_run.edited_input is not None
+    shown_id, column = (step_run.pk, "edited_input") if edited else (step_run.previous_id, "result")
+    if shown_id is None:
+        return None
+    order = read_key_order(job.definition.load_graph())
+    return load_json_previews([shown_id], PREVIEW_CHARACTERS, order).get(shown_id, {}).get(column)
+
+
+def _take_post(
+    admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm | None
+) -> HttpResponseBase | None:
+    """Do what the pressed button says. None: show the form again, with what was typed."""
+    if form is not None and form.apply_structure_change():
+        return None
+    action = next((action for name, action in CLAIM_BUTTONS.items() if name in request.POST), "")
+    try:
+        if action:
+            if form is not None:
+                form.show_as_typed()
+            change_claim(request, question.step_run.pk, action, request.POST.get("holder", ""))
+        elif form is not None and "_draft" in request.POST:
+            form.show_as_typed()
+            return _save_draft(admin, request, job, question, form)
+        elif form is not None and _is_held_by_other(get_claim(question.step_run.pk), request.user):
+            form.show_as_typed()
+            messages.warning(
+                request, _("Somebody else has claimed this. Take it over to submit; what you typed is here.")
+            )
+        elif form is not None and form.is_valid():
+            return _provide(admin, request, job, question, form)
+    except PermissionRequired as error:
+        raise PermissionDenied from error
+    except WFEException as error:
+        messages.warning(request, _("Nothing was changed: %(reason)s") % {"reason": error})
+    return None
+
+
+def _is_held_by_other(claim: InputClaim | None, user: Any) -> bool:
+    return claim is not None and claim.user_id != user.pk
+
+
+def _save_draft(
+    admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm
+) -> HttpResponseBase:
+    save_draft(question.step_run.pk, form.read_draft(), request.user, source=Source.ADMIN)
+    messages.success(
+        request,
+        _("Your draft for “%(step)s” of %(job)s was saved. Files and secrets are not part of it.")
+        % {"step": question.label, "job": job},
+    )
+    return HttpResponseRedirect(admin.build_url("django_wfe_job_input", job.pk))
+
+
+def _provide(
+    admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm
+) -> HttpResponseBase | None:
+    """Hand the answer to the engine. None: show the form again, with what is wrong."""
+    try:
+        provide_external_input(
+            job.pk,
+            form.external_data,
+            actor=request.user,
+            source=Source.ADMIN,
+            step_run_id=question.step_run.pk,
+        )
+    except ValidationError as error:
+        form.add_pydantic_errors(error)
+        return None
+    except PermissionRequired:
+        raise
+    except CodeNotLoaded as error:
+        form.add_error(None, str(error))
+        return None
+    except WrongState as error:
+        messages.warning(request, _("Nothing was changed: %(reason)s") % {"reason": error})
+        return HttpResponseRedirect(admin.build_object_url(job.pk))
+    except WFEException as error:
+        form.add_error(None, str(error))
+        return None
+    log_action(request, job, _("Input provided to “%(step)s”.") % {"step": question.label})
+    messages.success(
+        request, _("Your input for “%(step)s” of %(job)s was taken.") % {"step": question.label, "job": job}
+    )
+    if "_next" in request.POST:
+        following = find_next(request.user, after_job=job.pk)
+        if following is not None:
+            return HttpResponseRedirect(admin.build_url("django_wfe_job_input", following.job_id))
+        messages.info(request, _("No other job waits for your input."))
+    return HttpResponseRedirect(admin.build_object_url(job.pk))

@@ -1,0 +1,264 @@
+"""Incidents: failures of one kind. What failed, how often, since when, and which jobs stand at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from django_wfe import states
+from django_wfe.admin.elements.labels import load_step_labels
+from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS, PREVIEW_CHARACTERS, load_text_previews
+from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
+from django_wfe.admin.frame.live import Live
+from django_wfe.engine.access import VIEW_DATA, has_permission, list_visible_jobs, list_visible_step_runs
+from django_wfe.engine.lifecycle import VERBS
+from django_wfe.engine.queries import incidents as engine
+from django_wfe.models import Job, StepRun
+from django_wfe.values.moments import get_now
+
+JOBS_SHOWN = 100
+PACE = 5
+"""Seconds until a page looks for news."""
+
+COUNT_CAP = 2_000
+"""Jobs of one incident, and failures of an hour, are counted up to here."""
+
+OTHERS_CAP = 100
+"""A Job's page counts the others that failed so up to here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """How many steps failed in the last hour, and in the hour before it; each count stops at ``COUNT_CAP``."""
+
+    last_hour: int
+    hour_before: int
+
+    @property
+    def last_hour_text(self) -> str:
+        """The former count in words: "3", "2,000+"."""
+        return write_count(self.last_hour, is_capped=self.last_hour >= COUNT_CAP)
+
+    @property
+    def hour_before_text(self) -> str:
+        """The latter count in words."""
+        return write_count(self.hour_before, is_capped=self.hour_before >= COUNT_CAP)
+
+    @property
+    def is_rising(self) -> bool:
+        """Tell whether there were more in the last hour."""
+        return self.last_hour > self.hour_before
+
+
+@dataclass(frozen=True, slots=True)
+class ListedIncident:
+    """One incident for a page. ``message`` is "" for those who may not see the data of jobs."""
+
+    fingerprint: str
+    label: str
+    error_type: str
+    message: str
+    count: str
+    jobs: int
+    first: datetime
+    last: datetime
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundIncident:
+    """One incident with its latest failure, and the jobs that stand at it now."""
+
+    fingerprint: str
+    run: StepRun
+    first: datetime
+    last: datetime
+    jobs: QuerySet[Job]
+    count: int
+    is_capped: bool
+
+    @property
+    def count_text(self) -> str:
+        """How many jobs stand at it, in words: "3", "2,000+"."""
+        return write_count(self.count, is_capped=self.is_capped)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentOfJob:
+    """The incident that a Job stands at, and how many ``others`` do, counted to just beyond ``OTHERS_CAP``.
+
+    They are not counted, None, of jobs that lost their workers: their fingerprint has no index.
+    """
+
+    fingerprint: str
+    others: int | None
+
+    @property
+    def others_text(self) -> str:
+        """How many others, in words: "3", "100+"."""
+        others = self.others or 0
+        return write_count(min(others, OTHERS_CAP), is_capped=others > OTHERS_CAP)
+
+
+def show_incidents(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:
+    """Show every incident among the jobs that the user may see."""
+    admin.require_view_permission(request)
+    refused = refuse_other_methods(request, "GET", "HEAD")
+    if refused is not None:
+        return refused
+    now = get_now()
+    return admin.render(
+        request,
+        "django_wfe/console/incidents.html",
+        title=_("Incidents"),
+        live=Live(PACE),
+        incidents=list_incidents(request.user),
+        shown_at_most=engine.SHOWN,
+        trend=count_failures(request.user),
+        now=now,
+    )
+
+
+def show_incident(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str) -> HttpResponseBase:
+    """Show one incident: where, what, how often, a traceback, the jobs, and the ways to repair them."""
+    admin.require_view_permission(request)
+    refused = refuse_other_methods(request, "GET", "HEAD")
+    if refused is not None:
+        return refused
+    now = get_now()
+    incident = find_incident(request.user, fingerprint)
+    workflow = incident.run.job.workflow
+    may_see_data = has_permission(request.user, VIEW_DATA, workflow)
+    texts = load_text_previews([incident.run.pk], PREVIEW_CHARACTERS).get(incident.run.pk, {}) if may_see_data else {}
+    label = load_step_labels([incident.run.step])[incident.run.step]
+    rows = incident.jobs.select_related("workflow").defer("error", "workflow__description")
+    return admin.render(
+        request,
+        "django_wfe/console/incident.html",
+        title=_("%(error)s in “%(step)s”") % {"error": incident.run.error_type or _("Failure"), "step": label},
+        crumbs=[Crumb(_("Incidents"), admin.build_url("django_wfe_incidents"))],
+        live=Live(PACE, str(incident.count), incident.count_text),
+        incident=incident,
+        label=label,
+        trend=count_failures(request.user, fingerprint=fingerprint),
+        may_see_data=may_see_data,
+        error=texts.get("error"),
+        traceback=texts.get("traceback"),
+        jobs=list(rows.order_by("-pk")[:JOBS_SHOWN]),
+        jobs_shown=JOBS_SHOWN,
+        may_retry=has_permission(request.user, VERBS["retry"].permission, workflow),
+        may_see_runs=has_permission(request.user, "django_wfe.view_steprun", workflow),
+        verb=VERBS["retry"],
+        now=now,
+    )
+
+
+def list_incidents(user: Any) -> list[ListedIncident]:
+    """Give the incidents, those seen last first, with the labels of their nodes."""
+    found = engine.list_incidents(user)
+    labels = load_step_labels({incident.step for incident in found})
+    # Whoever sees a job belongs to its workflow's groups: the permission alone decides about its data.
+    may_see_data = has_permission(user, VIEW_DATA)
+    return [
+        ListedIncident(
+            fingerprint=incident.fingerprint,
+            label=labels[incident.step],
+            error_type=incident.error_type,
+            message=incident.message if may_see_data else "",
+            count=write_count(incident.jobs, is_capped=incident.is_capped),
+            jobs=incident.jobs,
+            first=incident.first_seen,
+            last=incident.last_seen,
+            job_id=incident.job_id,
+        )
+        for incident in found
+    ]
+
+
+def find_incident(user: Any, fingerprint: str) -> FoundIncident:
+    """Give the incident of this fingerprint, as far as the user may see it.
+
+    Raises:
+        PermissionDenied: where the user may see no jobs.
+        Http404: where no failure of this kind is known, or none that the user may see.
+    """
+    if not has_permission(user, "django_wfe.view_job"):
+        raise PermissionDenied
+    jobs = list_jobs_of_incident(user, fingerprint)
+    runs = list_visible_step_runs(user).filter(fingerprint=fingerprint, state=states.StepRunState.FAILED)
+    if "\0" in fingerprint:  # PostgreSQL refuses it, and no fingerprint can hold it
+        jobs, runs = jobs.none(), runs.none()
+    run = _pick(runs.order_by("-pk")) or _pick(_list_last_runs(jobs, fingerprint))
+    if run is None:
+        raise Http404(_("There is no incident %(fingerprint)s.") % {"fingerprint": fingerprint[:64]})
+    first = runs.order_by("pk").values_list("finished_at", flat=True).first()
+    last = run.finished_at or run.created_at
+    count = jobs.order_by().values("pk")[: COUNT_CAP + 1].count()
+    return FoundIncident(
+        fingerprint=fingerprint,
+        run=run,
+        first=first or last,
+        last=last,
+        jobs=jobs,
+        count=min(count, COUNT_CAP),
+        is_capped=count > COUNT_CAP,
+    )
+
+
+def find_incident_of(user: Any, job: Job) -> IncidentOfJob | None:
+    """Give the incident that a Job stands at, or None where it does not stand failed, or failed before its first step.
+
+    At most three bounded queries.
+    """
+    if job.state != states.JobState.FAILED:
+        return None
+    runs = StepRun.objects.filter(job=job, superseded=False).order_by("-number", "-attempt")
+    state, fingerprint = runs.values_list("state", "fingerprint").first() or ("", "")
+    if not fingerprint:
+        return None
+    if state != states.StepRunState.FAILED:
+        return IncidentOfJob(fingerprint, None)
+    others = list_jobs_of_incident(user, fingerprint).exclude(pk=job.pk).order_by()
+    return IncidentOfJob(fingerprint, others.values("pk")[: OTHERS_CAP + 1].count())
+
+
+def list_jobs_of_incident(user: Any, fingerprint: str) -> QuerySet[Job]:
+    """Give the jobs that stand failed with this fingerprint, among those that the user may see."""
+    return list_visible_jobs(user) & engine.jobs_of_incident(fingerprint)
+
+
+def count_failures(user: Any, *, fingerprint: str = "") -> Trend:
+    """Count the attempts that failed in the last hour and in the one before, in two bounded queries."""
+    hour = timedelta(hours=1)
+    rows = list_visible_step_runs(user).filter(state=states.StepRunState.FAILED).order_by()
+    if fingerprint:
+        rows = rows.filter(fingerprint=fingerprint)
+    last = rows.filter(finished_at__gte=Now() - hour)
+    before = rows.filter(finished_at__gte=Now() - 2 * hour, finished_at__lt=Now() - hour)
+    return Trend(last.values("pk")[:COUNT_CAP].count(), before.values("pk")[:COUNT_CAP].count())
+
+
+def write_count(count: int, *, is_capped: bool) -> str:
+    """Give a count with its digits grouped, and a plus where there are more."""
+    text = str(number_format(count, force_grouping=True))
+    return f"{text}+" if is_capped else text
+
+
+def _list_last_runs(jobs: QuerySet[Job], fingerprint: str) -> QuerySet[StepRun]:
+    """Give the runs of jobs that lost their workers too often: their fingerprint has no index, and they are few."""
+    newest = list(jobs.order_by("-pk").values_list("pk", flat=True)[:1])
+    return StepRun.objects.filter(job_id__in=newest, fingerprint=fingerprint, superseded=False).order_by("-pk")
+
+
+def _pick(runs: QuerySet[StepRun]) -> StepRun | None:
+    rows: Iterable[StepRun] = runs.select_related("job__workflow").defer(*PAYLOAD_COLUMNS, "job__error")[:1]
+    return next(iter(rows), None)

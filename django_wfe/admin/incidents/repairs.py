@@ -1,0 +1,101 @@
+"""Repairing an incident in stages: a retry of one job, of ten, of all. What failed again stops it by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext as _
+
+from django_wfe.admin.bulk.filters import BulkReasonForm
+from django_wfe.admin.bulk.ordering import start_bulk_run
+from django_wfe.admin.elements.labels import load_step_labels
+from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
+from django_wfe.admin.frame.job_lookup import is_id
+from django_wfe.admin.incidents.page import find_incident, list_jobs_of_incident
+from django_wfe.engine.access import has_permission
+from django_wfe.engine.bulk.runs import preview_bulk
+from django_wfe.engine.lifecycle import VERBS
+from django_wfe.models import Job
+
+STAGES = {"one": 1, "ten": 10, "all": 0}
+"""How many jobs each stage takes; 0: all."""
+
+VERB = VERBS["retry"]
+
+
+class RepairForm(BulkReasonForm):
+    """The jobs that the preview named, where it named them, and the reason."""
+
+    jobs = forms.CharField(widget=forms.HiddenInput, required=False, max_length=1000)
+
+    def clean_jobs(self) -> list[int]:
+        """Read "12,13"."""
+        parts = [part for part in self.cleaned_data["jobs"].split(",") if part]
+        if not all(map(is_id, parts)):
+            raise forms.ValidationError(_("This names no jobs."))
+        return [int(part) for part in parts]
+
+
+def show_repair(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str, stage: str) -> HttpResponseBase:
+    """Say what a retry of one, ten or all jobs of the incident does, and start it when that is posted."""
+    admin.require_view_permission(request)
+    refused = refuse_other_methods(request, "GET", "HEAD", "POST")
+    if refused is not None:
+        return refused
+    if not has_permission(request.user, VERB.permission):
+        raise PermissionDenied
+    incident = find_incident(request.user, fingerprint)
+    if not has_permission(request.user, VERB.permission, incident.run.job.workflow):
+        raise PermissionDenied
+    limit = STAGES[stage]
+    stop_on = fingerprint if limit != 1 else ""
+    form = RepairForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        jobs = list_jobs_of_incident(request.user, fingerprint)
+        if limit:
+            jobs = jobs.filter(pk__in=form.cleaned_data["jobs"][:limit])
+        return start_bulk_run(
+            admin, request, VERB.name, jobs, reason=form.cleaned_data["reason"], stop_on_fingerprint=stop_on
+        )
+    chosen = list_chosen(request.user, fingerprint, limit)
+    if limit and not form.is_bound:
+        form = RepairForm(initial={"jobs": ",".join(str(job.pk) for job in chosen)})
+    label = load_step_labels([incident.run.step])[incident.run.step]
+    return admin.render(
+        request,
+        "django_wfe/console/repair.html",
+        title=describe_stage(stage),
+        crumbs=[
+            Crumb(_("Incidents"), admin.build_url("django_wfe_incidents")),
+            Crumb(
+                _("%(error)s in “%(step)s”") % {"error": incident.run.error_type or _("Failure"), "step": label},
+                admin.build_url("django_wfe_incident", fingerprint),
+            ),
+        ],
+        incident=incident,
+        label=label,
+        stage=stage,
+        verb=VERB,
+        jobs=chosen if limit else None,
+        preview=preview_bulk(VERB.name, chosen),
+        stops=bool(stop_on),
+        form=form,
+    )
+
+
+def list_chosen(user: Any, fingerprint: str, limit: int) -> QuerySet[Job]:
+    """Give the jobs that a stage takes: the oldest first, up to ``limit``; 0: all."""
+    jobs = list_jobs_of_incident(user, fingerprint)
+    if not limit:
+        return jobs
+    first = list(jobs.order_by("pk").values_list("pk", flat=True)[:limit])
+    return jobs.filter(pk__in=first).select_related("workflow").defer("error").order_by("pk")
+
+
+def describe_stage(stage: str) -> str:
+    """Give a stage's name."""
+    return {"one": _("Retry one job"), "ten": _("Retry ten jobs")}.get(stage, _("Retry all jobs"))

@@ -1,0 +1,1 @@
+"""Jobs: their list and their page, with step runs, history, logs and graph."""

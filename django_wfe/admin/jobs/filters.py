@@ -1,0 +1,143 @@
+"""The filters of the Job list. None of them asks for more than the workflows' names; each has an index to go by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_wfe import states
+from django_wfe.admin.elements.labels import guess_label, load_step_labels
+from django_wfe.admin.frame.job_lookup import is_id
+from django_wfe.engine.access import find_nodes_in_sight, list_visible_workflows
+from django_wfe.engine.queries.incidents import jobs_of_incident
+from django_wfe.models import Job
+from django_wfe.rendering.states import get_job_look
+
+OPEN = "open"
+OPEN_STATES = sorted(states.LIVE_JOB_STATES | {states.JobState.FAILED})
+
+WORKFLOWS_LISTED = 200
+
+
+class StateFilter(admin.SimpleListFilter):
+    """By state, or all that is still open: live, or failed and not repaired."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        return [
+            (OPEN, _("open (not ended, or failed)")),
+            *((state.value, get_job_look(state).words) for state in states.JobState),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        value = self.value()
+        if value == OPEN:
+            return queryset.filter(state__in=OPEN_STATES)
+        if not value:
+            return queryset
+        return queryset.filter(state=value) if value in set(states.JobState) else queryset.none()
+
+
+class WorkflowFilter(admin.SimpleListFilter):
+    """By workflow, among those that the user may see."""
+
+    title = gettext_lazy("workflow")
+    parameter_name = "workflow"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        workflows = list_visible_workflows(request.user).only("name", "label")[:WORKFLOWS_LISTED]
+        return [(str(workflow.pk), str(workflow)) for workflow in workflows]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        value = self.value()
+        if not value:
+            return queryset
+        return queryset.filter(workflow_id=int(value)) if is_id(value) else queryset.none()
+
+
+class NodeFilter(admin.SimpleListFilter):
+    """By the node that the job is at. Shown once a page of the console has led to it.
+
+    A job that ended well is at no node any more: unless a state is asked for, only open jobs are looked at.
+    """
+
+    title = gettext_lazy("current step")
+    parameter_name = "current_step"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        chosen = request.GET.get(self.parameter_name, "")
+        if not chosen or "\0" in chosen:
+            return []
+        is_seen = bool(find_nodes_in_sight(request.user, [chosen]))
+        return load_step_labels([chosen]).items() if is_seen else [(chosen, guess_label(chosen))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        value = self.value()
+        if not value or "\0" in value:  # PostgreSQL refuses the latter, and no path can hold it
+            return queryset.none() if value else queryset
+        if not request.GET.get(StateFilter.parameter_name):
+            queryset = queryset.filter(state__in=OPEN_STATES)
+        return queryset.filter(current_step=value)
+
+
+class IncidentFilter(admin.SimpleListFilter):
+    """By the kind of failure that the job stands failed with. Shown once a page of the console has led to it."""
+
+    title = gettext_lazy("incident")
+    parameter_name = "incident"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        chosen = request.GET.get(self.parameter_name, "")
+        return [(chosen, chosen[:12])] if chosen else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        value = self.value()
+        if not value or "\0" in value:
+            return queryset.none() if value else queryset
+        return queryset & jobs_of_incident(value)
+
+
+class AgeFilter(admin.SimpleListFilter):
+    """By when the job was created."""
+
+    title = gettext_lazy("created")
+    parameter_name = "age"
+
+    HOURS = {"hour": 1, "day": 24, "week": 7 * 24, "month": 30 * 24}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [
+            ("hour", _("in the last hour")),
+            ("day", _("in the last 24 hours")),
+            ("week", _("in the last 7 days")),
+            ("month", _("in the last 30 days")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        value = self.value() or ""
+        if value not in self.HOURS:
+            return queryset
+        return queryset.filter(created_at__gte=Now() - timedelta(hours=self.HOURS[value]))
+
+
+class MineFilter(admin.SimpleListFilter):
+    """Those that the user started."""
+
+    title = gettext_lazy("started by")
+    parameter_name = "mine"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [("yes", _("me"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        return queryset.filter(created_by_id=request.user.pk) if self.value() == "yes" else queryset

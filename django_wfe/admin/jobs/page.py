@@ -1,0 +1,247 @@
+"""The Job page: what happened, what happens next, what can I do? Its facts; the templates draw them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from django_wfe import states
+from django_wfe.admin.elements.labels import guess_label
+from django_wfe.admin.elements.payloads import (
+    PAYLOAD_COLUMNS,
+    Preview,
+    choose_preview_size,
+    load_json_previews,
+    load_log_previews,
+    load_text_previews,
+)
+from django_wfe.admin.elements.readable import read_key_order
+from django_wfe.admin.frame.base import ConsoleAdmin
+from django_wfe.admin.frame.job_lookup import is_id
+from django_wfe.admin.frame.live import Live, is_fragment_request
+from django_wfe.admin.incidents.page import find_incident_of
+from django_wfe.admin.jobs.graph import draw_job_graph
+from django_wfe.admin.jobs.log_tail import LogTail, read_tail
+from django_wfe.admin.jobs.window import Window, load_window
+from django_wfe.admin.verbs.pausing import may_pause
+from django_wfe.definition.graph import Graph
+from django_wfe.engine.access import PROVIDE_INPUT, VIEW_DATA, has_permission
+from django_wfe.engine.lifecycle import OpenQuestion, get_open_question, list_verbs
+from django_wfe.engine.queries.situation import explain_job
+from django_wfe.exceptions import WrongState
+from django_wfe.models import Job, JobEvent, StepRun
+from django_wfe.rendering.durations import describe_duration
+from django_wfe.rendering.text import name_node
+from django_wfe.rendering.timeline.rows import build_timeline
+from django_wfe.values.moments import count_seconds, get_now
+
+RUNS_UNFOLDED = 12
+"""With more step runs than this, what they were given and gave is folded away."""
+
+EVENTS_SHOWN = 100
+RUNS_DRAWN = 20_000
+"""Step runs that a graph to keep takes into account, the newest first."""
+
+RUNS_LOOKED_AT_OFTEN = 30
+"""With more step runs than this on the page, it looks for news less often: its timeline is drawn anew each time."""
+
+SLOW_PACE = 10
+"""Seconds between looks at a Job that stands failed until somebody repairs it, or of which an older part is shown."""
+
+
+@dataclass(slots=True)
+class RunRow:
+    """One step run for the table."""
+
+    run: StepRun
+    label: str
+    edge: str
+    waited: str
+    worked: str
+    payload: dict[str, Preview] = field(default_factory=dict)
+    texts: dict[str, Preview] = field(default_factory=dict)
+    log: Preview | None = None
+    tail: LogTail | None = None
+    is_folded: bool = False
+
+    @property
+    def version(self) -> str:
+        """Changes when a page that shows this row has to show it anew; the log of a running step run grows there."""
+        sizes = [preview.size for preview in (*self.payload.values(), *self.texts.values()) if preview is not None]
+        log = self.log.size if self.log is not None and self.tail is None else 0
+        return f"{self.run.state}-{int(self.run.superseded)}-{sum(sizes)}-{log}"
+
+    @property
+    def list_whole(self) -> list[tuple[str, Preview, bool]]:
+        """As ``list_previews``, without the log."""
+        return [entry for entry in self.list_previews if entry[1] is not self.log]
+
+    @property
+    def list_previews(self) -> list[tuple[str, Preview, bool]]:
+        """What there is to show, with its title and whether to fold it: the error's own line is not among it."""
+        named = [
+            (_("External input"), self.payload.get("external_data")),
+            (_("Edited input"), self.payload.get("edited_input")),
+            (_("Result"), self.payload.get("result")),
+            (_("Log"), self.log if self.tail is None else None),
+            (_("Traceback"), self.texts.get("traceback")),
+        ]
+        return [(title, preview, self.is_folded or preview.is_long) for title, preview in named if preview is not None]
+
+
+def build_job_page(admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> dict[str, Any]:
+    """Gather all that the Job page shows, in a number of queries that does not depend on the Job."""
+    user, now = request.user, get_now()
+    may_see_data = has_permission(user, VIEW_DATA, job.workflow)
+    graph = job.definition.load_graph()
+    window = load_window(job, request.GET, graph)
+    explanation = explain_job(job, with_data=may_see_data)
+    verbs = list_verbs(job, user)
+    events = list_events(job)
+    return {
+        "job": job,
+        "workflow": job.workflow,
+        "now": now,
+        "explanation": explanation,
+        "incident": find_incident_of(user, job),
+        "question": find_question(job),
+        "may_answer": has_permission(user, PROVIDE_INPUT, job.workflow),
+        "verbs": verbs,
+        "next_verb": choose_next_verb(job, verbs),
+        "diagram": draw_job_graph(job, graph, window),
+        "timeline": build_timeline(
+            window.runs,
+            now=now,
+            graph=graph,
+            urls={run.pk: f"#run-{run.number}-{run.attempt}" for run in window.runs},
+            job_state=job.state,
+            origin=job.created_at if window.older else None,
+            folds_idle=not window.idle,
+        ),
+        "rows": build_rows(
+            list_asked_runs(request, window),
+            graph,
+            now=now,
+            may_see_data=may_see_data,
+            preview_size=choose_preview_size(len(window.runs)),
+            is_folded=len(window.runs) > RUNS_UNFOLDED,
+        ),
+        "window": window,
+        "window_label": label_of(graph, window.node) if window.node else "",
+        "may_see_data": may_see_data,
+        "events": [(event, link_event(event, window)) for event in events[:EVENTS_SHOWN]],
+        "events_more": len(events) > EVENTS_SHOWN,
+        "may_see_runs": has_permission(user, "django_wfe.view_steprun", job.workflow),
+        "step_label": label_of(graph, job.current_step),
+        "live": Live(choose_pace(job, window), job.state, explanation.sentence),
+        "took": describe_duration(count_seconds(job.started_at, job.finished_at))
+        if job.finished_at and job.started_at
+        else "",
+        "may_pause_workflow": may_pause(user, job.workflow),
+        "may_see_workflow": has_permission(user, "django_wfe.view_workflow", job.workflow),
+    }
+
+
+def find_question(job: Job) -> OpenQuestion | None:
+    """Give what the Job asks, or None: also where its definition does not hold the node that waits."""
+    try:
+        return get_open_question(job)
+    except WrongState:
+        return None
+
+
+def choose_pace(job: Job, window: Window) -> int:
+    """Give the seconds until the page looks for news, 0 where there can be none."""
+    if job.state in (states.JobState.FINISHED, states.JobState.CANCELED):
+        return 0
+    if job.state == states.JobState.FAILED or not window.is_newest:
+        return SLOW_PACE
+    return 1 if len(window.runs) <= RUNS_LOOKED_AT_OFTEN else 3
+
+
+def list_asked_runs(request: HttpRequest, window: Window) -> list[StepRun]:
+    """Give the step runs whose data the answer holds: all, or those that may be news to the page that asks."""
+    known = request.GET.get("newest", "")
+    if not is_fragment_request(request) or not is_id(known):
+        return window.runs
+    return [run for run in window.runs if run.number >= int(known) or run.superseded]
+
+
+def build_rows(
+    runs: list[StepRun],
+    graph: Graph,
+    *,
+    now: datetime,
+    may_see_data: bool,
+    preview_size: int,
+    is_folded: bool = False,
+) -> list[RunRow]:
+    """Put each step run's facts together; whatever a step or a person wrote only for those who may see it."""
+    ids = [run.pk for run in runs]
+    running = next((run for run in reversed(runs) if run.state == states.StepRunState.RUNNING), None)
+    tail = read_tail(running.pk) if running is not None and may_see_data else None
+    payloads = load_json_previews(ids, preview_size, read_key_order(graph)) if may_see_data else {}
+    logs = load_log_previews(ids, preview_size) if may_see_data else {}
+    texts = load_text_previews(ids, preview_size) if may_see_data else {}
+    rows = []
+    for run in runs:
+        began = run.started_at or run.finished_at or now
+        rows.append(
+            RunRow(
+                run=run,
+                label=label_of(graph, run.step),
+                edge=describe_edge(graph, run),
+                waited=describe_duration(count_seconds(run.created_at, began)) if run.number else "",
+                worked=_describe_work(run, now),
+                payload=payloads.get(run.pk, {}),
+                texts=texts.get(run.pk, {}),
+                log=logs.get(run.pk),
+                tail=tail if run is running else None,
+                is_folded=is_folded,
+            )
+        )
+    return rows
+
+
+def list_events(job: Job) -> list[JobEvent]:
+    """Give the newest events, the newest first."""
+    rows = JobEvent.objects.filter(job=job).select_related("step_run")
+    deferred = [f"step_run__{name}" for name in PAYLOAD_COLUMNS]
+    return list(rows.defer(*deferred).order_by("-pk")[: EVENTS_SHOWN + 1])
+
+
+def link_event(event: JobEvent, window: Window) -> str:
+    """Give the address of the row of the step run that an event is about, "" where it is about none."""
+    run = event.step_run
+    return window.link(run.number, run.attempt) if run is not None else ""
+
+
+def choose_next_verb(job: Job, verbs: Iterable[Any]) -> Any:
+    """Give the verb that an operator most likely wants now: retry what failed, resume what is paused."""
+    wanted = {states.JobState.FAILED.value: "retry", states.JobState.PAUSED.value: "resume"}.get(job.state)
+    return next((status for status in verbs if status.verb.name == wanted and status.allowed), None)
+
+
+def label_of(graph: Graph, path: str) -> str:
+    """Give a node's label as this Job's definition has it."""
+    node = graph.get_node(path)
+    return name_node(node) if node is not None else guess_label(path)
+
+
+def describe_edge(graph: Graph, run: StepRun) -> str:
+    """Say which way a finished step run led, where there were several."""
+    edges = graph.list_edges_from(run.step)
+    if run.transition is None or len(edges) < 2 or run.transition >= len(edges):
+        return ""
+    edge = edges[run.transition]
+    target = label_of(graph, edge.target)
+    return f"{edge.label} → {target}" if edge.label else f"→ {target}"
+
+
+def _describe_work(run: StepRun, now: datetime) -> str:
+    return describe_duration(count_seconds(run.started_at, run.finished_at or now)) if run.started_at else ""

@@ -1,0 +1,1 @@
+"""Starting one Job, and many from a file."""

@@ -1,0 +1,108 @@
+"""Starting a Job of a Workflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_wfe.admin.elements.form_fields import UncutField
+from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
+from django_wfe.admin.frame.history import log_start
+from django_wfe.engine.access import START_JOBS, describe_permission, has_permission
+from django_wfe.engine.lifecycle import Source, start_job
+from django_wfe.engine.rules import start_rules
+from django_wfe.exceptions import PermissionRequired, WFEException
+from django_wfe.models import Job, Workflow
+
+
+class StartForm(forms.Form):
+    """What a start can be given."""
+
+    key = UncutField(
+        label=gettext_lazy("Key"),
+        required=False,
+        max_length=255,
+        help_text=gettext_lazy(
+            "Optional. A second start of this workflow with the same key gives the first job instead of a new one."
+        ),
+        widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
+    )
+
+
+def show_start(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
+    """Say what will start, and start it when that is posted."""
+    refused = refuse_other_methods(request, "GET", "HEAD", "POST")
+    if refused is not None:
+        return refused
+    workflow = find_startable(admin, request, workflow_id)
+    form = StartForm(request.POST if request.method == "POST" else None)
+    reason = explain_no_start(workflow, request.user)
+    if request.method == "POST" and not reason and form.is_valid():
+        started = _start(admin, request, workflow, form)
+        if started is not None:
+            return started
+    graph = workflow.current_definition.load_graph() if workflow.current_definition is not None else None
+    return admin.render(
+        request,
+        "django_wfe/console/start.html",
+        title=_("Start a job: %(workflow)s") % {"workflow": workflow},
+        crumbs=[admin.list_crumb(), Crumb(str(workflow), admin.build_object_url(workflow.pk))],
+        workflow=workflow,
+        form=form,
+        first=graph.first if graph is not None else None,
+        no_start=reason,
+    )
+
+
+def find_startable(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> Workflow:
+    """Give the Workflow of this id, which the user may see and start jobs of.
+
+    Raises:
+        PermissionDenied: the user may not.
+        Http404: there is none.
+    """
+    admin.require_view_permission(request)
+    workflow = admin.get_queryset(request).select_related("current_definition").filter(pk=workflow_id).first()
+    if workflow is None:
+        raise Http404(_("There is no workflow with the id %(id)s.") % {"id": workflow_id})
+    if not has_permission(request.user, START_JOBS, workflow):
+        raise PermissionDenied
+    return workflow
+
+
+def explain_no_start(workflow: Workflow, user: Any) -> str:
+    """Say why no Job of this Workflow can start now, or give "" where one can."""
+    if not has_permission(user, START_JOBS, workflow):
+        return _("You need the permission %(permission)s to start jobs of it.") % {
+            "permission": describe_permission(START_JOBS)
+        }
+    refusal = start_rules.explain_no_start(workflow)
+    return str(refusal) if refusal is not None else ""
+
+
+def _start(
+    admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, form: StartForm
+) -> HttpResponseBase | None:
+    key = form.cleaned_data["key"] or None
+    try:
+        started = start_job(workflow.pk, key=key, actor=request.user, source=Source.ADMIN)
+    except PermissionRequired as error:
+        raise PermissionDenied from error
+    except WFEException as error:
+        form.add_error(None, str(error))
+        return None
+    job = Job.objects.select_related("workflow").get(pk=started.job_id)
+    if started.created:
+        log_start(request, job)
+        messages.success(request, _("%(job)s was started.") % {"job": job})
+    else:
+        messages.info(request, _("%(job)s was started with this key before; no other was started.") % {"job": job})
+    if not has_permission(request.user, "django_wfe.view_job", workflow):
+        return HttpResponseRedirect(admin.build_object_url(workflow.pk))
+    return HttpResponseRedirect(admin.build_url("django_wfe_job_change", job.pk))

@@ -1,0 +1,1 @@
+"""The pages of operator verbs: on a Job, and on a whole Workflow."""

@@ -1,0 +1,1 @@
+"""Workflows, their definitions, and what changed between two of them."""

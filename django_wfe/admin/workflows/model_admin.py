@@ -1,0 +1,224 @@
+"""The Workflow page: where are jobs, where do they pile up or break? And its list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, re_path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_wfe import states
+from django_wfe.admin.elements.drawing import draw_time
+from django_wfe.admin.elements.labels import annotate_label, load_step_labels
+from django_wfe.admin.elements.payloads import write_json
+from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
+from django_wfe.admin.frame.job_lookup import is_id
+from django_wfe.admin.frame.live import Live
+from django_wfe.admin.home.page import show_home
+from django_wfe.admin.jobs.downloads import FORMATS, show_workflow_graph
+from django_wfe.admin.starting.many import show_start_many
+from django_wfe.admin.starting.one import explain_no_start, show_start
+from django_wfe.admin.verbs.pausing import may_pause, show_pause, show_resume
+from django_wfe.admin.workflows.comparing import show_comparison
+from django_wfe.definition.graph import Graph
+from django_wfe.engine.access import has_permission, list_visible_jobs
+from django_wfe.models import Definition, Job, Workflow
+from django_wfe.rendering.diagram.overlay import NodeCounts, describe_counts
+from django_wfe.rendering.diagram.picture import render_workflow_diagram
+from django_wfe.values.moments import get_now
+
+PACE = 5
+"""Seconds until the page looks for news."""
+
+RECENT_JOBS_SHOWN = 10
+DEFINITIONS_SHOWN = 20
+EVENTS_SHOWN = 10
+LOST_NODES_SHOWN = 50
+
+_COUNTED_AS = {
+    states.JobState.INPUT_REQUIRED.value: "waiting",
+    states.JobState.WAITING.value: "retrying",
+    states.JobState.PAUSED.value: "paused",
+    states.JobState.FAILED.value: "failed",
+}
+
+
+class WorkflowAdmin(ConsoleAdmin[Workflow]):
+    """The workflows that discovery has found; the console's home hangs on it."""
+
+    list_display = ("label_or_name", "condition", "path", "created")
+    list_display_links = ("label_or_name",)
+    list_filter = ("deleted", "paused")
+    search_fields = ("name", "label", "path")
+    sortable_by = ()
+    ordering = ("name", "path")
+
+    def get_workflow_of(self, obj: Workflow) -> Workflow:
+        return obj
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            self.route("console/", show_home, "django_wfe_console"),
+            self.route("<int:workflow_id>/start/", show_start, "django_wfe_workflow_start"),
+            self.route("<int:workflow_id>/start-many/", show_start_many, "django_wfe_workflow_start_many"),
+            self.route("<int:workflow_id>/pause/", show_pause, "django_wfe_workflow_pause"),
+            self.route("<int:workflow_id>/resume/", show_resume, "django_wfe_workflow_resume"),
+            self.route("<int:workflow_id>/compare/", show_comparison, "django_wfe_workflow_compare"),
+            re_path(
+                rf"^(?P<workflow_id>\d+)/graph\.(?P<file_format>{'|'.join(FORMATS)})$",
+                self.route("", show_workflow_graph, "").callback,
+                name="django_wfe_workflow_graph",
+            ),
+            *super().get_urls(),
+        ]
+
+    @admin.display(description=gettext_lazy("workflow"))
+    def label_or_name(self, workflow: Workflow) -> str:
+        """The name for people."""
+        return str(workflow)
+
+    @admin.display(description=gettext_lazy("condition"))
+    def condition(self, workflow: Workflow) -> SafeString:
+        """Whether a job of it can start, in a word."""
+        text, css_class = describe_condition(workflow)
+        return format_html('<span class="wfe-condition wfe-condition--{}">{}</span>', css_class, text)
+
+    @admin.display(description=gettext_lazy("first seen"))
+    def created(self, workflow: Workflow) -> SafeString | str:
+        """When discovery found it first."""
+        return draw_time(workflow.created_at)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the Workflow's page."""
+        self.require_view_permission(request)
+        workflow = find_workflow(self, request, object_id)
+        self.require_view_permission(request, workflow)
+        refused = refuse_other_methods(request, "GET", "HEAD")
+        if refused is not None:
+            return refused
+        definition = workflow.current_definition
+        may_see_jobs = has_permission(request.user, "django_wfe.view_job", workflow)
+        jobs = list_visible_jobs(request.user).filter(workflow=workflow)
+        counts = count_by_node(jobs) if may_see_jobs else {}
+        graph = definition.load_graph() if definition is not None else None
+        nodes = [node for node in graph.nodes if node.kind != "start"] if graph is not None else []
+        node_urls = {node.path: self._build_node_url(workflow, node.path) for node in nodes} if may_see_jobs else {}
+        condition, condition_class = describe_condition(workflow)
+        return self.render(
+            request,
+            "django_wfe/console/workflow.html",
+            title=str(workflow),
+            crumbs=[self.list_crumb()],
+            live=Live(PACE if may_see_jobs else 0, condition, condition),
+            workflow=workflow,
+            definition=definition,
+            condition=condition,
+            condition_class=condition_class,
+            diagram=render_workflow_diagram(definition, counts=counts, node_urls=node_urls) if definition else None,
+            nodes=[
+                {
+                    "node": node,
+                    "counts": describe_counts(counts.get(node.path, NodeCounts())),
+                    "url": node_urls.get(node.path, ""),
+                    "schema": write_json(node.input_schema) if node.asks_input else "",
+                    "targets": [
+                        {"edge": edge, "node": graph.get_node(edge.target)} for edge in graph.list_edges_from(node.path)
+                    ]
+                    if graph is not None
+                    else [],
+                }
+                for node in nodes
+            ],
+            lost_nodes=list_lost_nodes(counts, graph, lambda path: self._build_node_url(workflow, path)),
+            definitions=list_definitions(workflow),
+            may_see_jobs=may_see_jobs,
+            jobs_url=self.build_url("django_wfe_job_changelist") + "?" + urlencode({"workflow": workflow.pk}),
+            recent_jobs=list_recent_jobs(jobs) if may_see_jobs else [],
+            no_start=explain_no_start(workflow, request.user),
+            may_pause=may_pause(request.user, workflow),
+            events=list(workflow.events.order_by("-id")[:EVENTS_SHOWN]),
+            graph_formats=list(FORMATS),
+            now=get_now(),
+        )
+
+    def _build_node_url(self, workflow: Workflow, path: str) -> str:
+        query = {"workflow": workflow.pk, "current_step": path, "state": "open"}
+        return f"{self.build_url('django_wfe_job_changelist')}?{urlencode(query)}"
+
+
+def find_workflow(admin_of: ConsoleAdmin[Workflow], request: HttpRequest, pk: Any) -> Workflow:
+    """Give the Workflow of this id, among those that the user may see.
+
+    Raises:
+        Http404: where there is none.
+    """
+    rows = admin_of.get_queryset(request).select_related("current_definition")
+    workflow = rows.filter(pk=pk).first() if is_id(pk) else None
+    if workflow is None:
+        raise Http404(_("There is no workflow with the id %(id)s.") % {"id": pk})
+    return workflow
+
+
+def describe_condition(workflow: Workflow) -> tuple[str, str]:
+    """Give a Workflow's condition as a text and the suffix of its CSS class."""
+    if workflow.deleted:
+        return _("no longer declared"), "off"
+    if workflow.load_error:
+        return _("has problems"), "bad"
+    if workflow.current_definition_id is None:
+        return _("never loaded"), "bad"
+    if workflow.paused:
+        return _("paused"), "off"
+    return _("ready"), "good"
+
+
+def count_by_node(jobs: QuerySet[Job]) -> Mapping[str, NodeCounts]:
+    """Count the live and failed jobs at each node."""
+    open_states = sorted(states.LIVE_JOB_STATES | {states.JobState.FAILED})
+    rows = (
+        jobs.filter(state__in=open_states).order_by().values_list("current_step", "state").annotate(count=Count("pk"))
+    )
+    found: dict[str, dict[str, int]] = {}
+    for path, state, count in rows:
+        kinds = found.setdefault(path, {})
+        kind = _COUNTED_AS.get(state, "running")
+        kinds[kind] = kinds.get(kind, 0) + count
+    return {path: NodeCounts(**kinds) for path, kinds in found.items()}
+
+
+def list_lost_nodes(
+    counts: Mapping[str, NodeCounts], graph: Graph | None, build_url: Callable[[str], str]
+) -> list[dict[str, Any]]:
+    """Give the nodes that open jobs are at and the current definition lacks; jobs keep the one they began with."""
+    paths = sorted(path for path in counts if graph is None or graph.get_node(path) is None)
+    labels = load_step_labels(paths) if paths else {}
+    return [
+        {"path": path, "label": labels[path], "counts": describe_counts(counts[path]), "url": build_url(path)}
+        for path in paths[:LOST_NODES_SHOWN]
+    ]
+
+
+def list_definitions(workflow: Workflow) -> list[Definition]:
+    """Give the newest definitions, without their graphs."""
+    rows = Definition.objects.filter(workflow=workflow).only("fingerprint", "code_hash", "created_at", "workflow_id")
+    return list(rows.order_by("-pk")[:DEFINITIONS_SHOWN])
+
+
+def list_recent_jobs(jobs: QuerySet[Job]) -> list[Job]:
+    """Give the newest jobs, with the label of the node that each is at."""
+    rows = jobs.select_related("workflow").defer("error").annotate(step_label=annotate_label("current_step"))
+    return list(rows.order_by("-pk")[:RECENT_JOBS_SHOWN])

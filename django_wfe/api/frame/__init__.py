@@ -1,0 +1,1 @@
+"""What all calls share: authentication, permissions, errors, parsing, bounds."""

@@ -1,0 +1,43 @@
+"""Choosing jobs by the query string."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ValidationError
+
+from django_wfe.api.frame.base import parse_id
+from django_wfe.models import Job, JobState
+
+
+def filter_jobs(jobs: QuerySet[Job], parameters: QueryDict) -> QuerySet[Job]:
+    """Keep the jobs in one of the states, and of one of the workflows, that the query string names.
+
+    ``state`` and ``workflow`` (an id) may each come several times, and hold several values with commas between.
+
+    Raises:
+        ValidationError: for a state that is none, or a workflow that is no id.
+    """
+    errors: dict[str, list[str]] = {}
+    states = _list_values(parameters, "state")
+    unknown = sorted(set(states) - set(JobState))
+    if unknown:
+        known = ", ".join(JobState)
+        errors["state"] = [_("%(value)r is no state; give one of %(known)s.") % {"value": unknown[0], "known": known}]
+    workflows = {value: parse_id(value) for value in _list_values(parameters, "workflow")}
+    no_ids = [value for value, number in workflows.items() if number is None]
+    if no_ids:
+        errors["workflow"] = [_("%(value)r is no workflow's id; give a number.") % {"value": no_ids[0]}]
+    if errors:
+        raise ValidationError(errors)
+    if states:
+        jobs = jobs.filter(state__in=states)
+    if workflows:
+        jobs = jobs.filter(workflow_id__in=list(workflows.values()))
+    return jobs
+
+
+def _list_values(parameters: QueryDict, name: str) -> list[str]:
+    values = (value.strip() for given in parameters.getlist(name) for value in given.split(","))
+    return [value for value in values if value]

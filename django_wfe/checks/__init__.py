@@ -1,0 +1,1 @@
+"""What ``manage.py check`` says about a project that uses django-wfe."""

@@ -1,0 +1,136 @@
+"""What keeps a declared graph from running: every problem, each with its cure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django_wfe.definition.graph import iterate_nodes, list_targets
+from django_wfe.definition.node_problems import find_node_problems, is_wrong_label
+from django_wfe.definition.texts import describe_value, name_value
+from django_wfe.steps import Decision, Step, __start__, dotted_path
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that keeps a workflow from running. ``code`` is stable; ``node`` is "" for the graph as a whole."""
+
+    code: str
+    workflow: str
+    node: str
+    message: str
+    cure: str
+
+    def __str__(self) -> str:
+        place = f"{self.workflow}, node {self.node}" if self.node else self.workflow
+        return f"{place}: {self.message} {self.cure}"
+
+
+def find_problems(workflow: str, digraph: Any) -> Iterator[Problem]:
+    """Yield every problem of a declaration, so that a developer can mend all in one go."""
+
+    def problem(code: str, node: Any, message: str, cure: str) -> Problem:
+        return Problem(code, workflow, name_value(node) if node is not None else "", message, cure)
+
+    if not isinstance(digraph, Mapping):
+        yield problem(
+            "digraph",
+            None,
+            f"DIGRAPH is {describe_value(digraph)}, not a dict.",
+            "Write DIGRAPH = {steps.__start__: [FirstStep], ...}.",
+        )
+        return
+    for source, targets in digraph.items():
+        if not isinstance(targets, (list, tuple)):
+            yield problem(
+                "edges",
+                source,
+                f"its edges are {describe_value(targets)}, not a list.",
+                "Write a list of nodes after it.",
+            )
+    for node in iterate_nodes(digraph):
+        if not _is_node(node):
+            yield problem(
+                "node",
+                node,
+                f"{name_value(node)} is no node: it is {describe_value(node)}.",
+                "Name a class that inherits from Step or Decision.",
+            )
+        elif not _is_hashable(node):
+            yield problem(
+                "node", node, "its metaclass makes it unhashable.", "Let the metaclass define __hash__ beside __eq__."
+            )
+    nodes = [node for node in iterate_nodes(digraph) if _is_node(node) and _is_hashable(node)]
+    for node in nodes:
+        for code, message, cure in _examine(node, digraph):
+            yield problem(code, node, message, cure)
+    paths: dict[str, type[Step]] = {}
+    for node in nodes:
+        if paths.setdefault(dotted_path(node), node) is not node:
+            yield problem(
+                "path", node, "two different classes have this path.", "Give one of them another name, or import one."
+            )
+    if __start__ not in digraph:
+        yield problem("start", None, "DIGRAPH has no steps.__start__.", "Add steps.__start__: [FirstStep].")
+        return
+    count = len(list_targets(digraph, __start__))
+    if count != 1:
+        yield problem(
+            "start",
+            __start__,
+            f"it has {count} outgoing edges.",
+            "Give it exactly one; a Decision after it can choose between several.",
+        )
+    if any(target is __start__ for node in nodes for target in list_targets(digraph, node)):
+        yield problem("start", __start__, "an edge leads back to it.", "Lead the edge to the first step.")
+    reached = _reach(digraph)
+    for node in nodes:
+        if node is not __start__ and node not in reached:
+            yield problem(
+                "unreachable", node, "no way leads to it from the start.", "Add an edge to it, or take it out."
+            )
+
+
+def find_workflow_problems(path: str, workflow: Any) -> Iterator[Problem]:
+    """Yield what is wrong with a Workflow class beside its DIGRAPH."""
+    if is_wrong_label(workflow.label):
+        message = f"its label is {describe_value(workflow.label)}, not a text."
+        yield Problem("label", path, "", message, 'Write label = "...", or take it out.')
+    groups = workflow.groups
+    if not isinstance(groups, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in groups):
+        message = f"its groups are {describe_value(groups)}, not a list of names."
+        yield Problem("groups", path, "", message, 'Write groups = ["accounting"], the names of user groups.')
+
+
+def _examine(node: type[Step], digraph: Mapping[Any, Any]) -> list[tuple[str, str, str]]:
+    try:
+        return list(find_node_problems(node, len(list_targets(digraph, node))))
+    except Exception as error:
+        # A metaclass, a descriptor or a schema's hook may raise anything; that is the node's problem, not the check's.
+        reason = f"looking at it raised {type(error).__name__}: {error}."
+        return [("describe", reason, "Look at its metaclass, its descriptors and the hooks of its schema.")]
+
+
+def _reach(digraph: Mapping[Any, Any]) -> set[Any]:
+    reached: set[Any] = set()
+    waiting: list[Any] = [__start__]
+    while waiting:
+        source = waiting.pop()
+        for target in list_targets(digraph, source):
+            if _is_node(target) and _is_hashable(target) and target not in reached:
+                reached.add(target)
+                waiting.append(target)
+    return reached
+
+
+def _is_node(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Step) and value is not Step and value is not Decision
+
+
+def _is_hashable(value: type) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

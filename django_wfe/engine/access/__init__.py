@@ -1,0 +1,75 @@
+"""Who may do what, and see what. Every service call, every page, every call of the API and every command asks here.
+
+A right is a model permission (to start Jobs: one of two). A Workflow that names groups is in sight of their members
+only, with all that belongs to it; what is out of sight is unknown to a person, whatever they may do.
+
+``actor=None`` stands for trusted Python code: it may do everything. Views pass the user of the request, always.
+"""
+
+from django_wfe.engine.access.actors import key_actor, name_actor, renew_actor
+from django_wfe.engine.access.permissions import (
+    PROVIDE_INPUT,
+    START_JOBS,
+    VIEW_DATA,
+    describe_permission,
+    has_permission,
+    list_sufficient,
+    require_for_job,
+    require_permission,
+)
+from django_wfe.engine.access.sight import (
+    find_nodes_in_sight,
+    is_in_sight,
+    list_items_in_sight,
+    list_workflows_in_sight,
+)
+from django_wfe.engine.access.visibility import (
+    VISIBLE,
+    count_seen,
+    is_whole,
+    list_visible,
+    list_visible_bulk_items,
+    list_visible_bulk_runs,
+    list_visible_definitions,
+    list_visible_events,
+    list_visible_exports,
+    list_visible_jobs,
+    list_visible_modules,
+    list_visible_step_runs,
+    list_visible_steps,
+    list_visible_workers,
+    list_visible_workflows,
+)
+
+__all__ = [
+    "PROVIDE_INPUT",
+    "START_JOBS",
+    "VIEW_DATA",
+    "VISIBLE",
+    "count_seen",
+    "describe_permission",
+    "find_nodes_in_sight",
+    "has_permission",
+    "is_in_sight",
+    "is_whole",
+    "key_actor",
+    "list_items_in_sight",
+    "list_sufficient",
+    "list_visible",
+    "list_visible_bulk_items",
+    "list_visible_bulk_runs",
+    "list_visible_definitions",
+    "list_visible_events",
+    "list_visible_exports",
+    "list_visible_jobs",
+    "list_visible_modules",
+    "list_visible_step_runs",
+    "list_visible_steps",
+    "list_visible_workers",
+    "list_visible_workflows",
+    "list_workflows_in_sight",
+    "name_actor",
+    "renew_actor",
+    "require_for_job",
+    "require_permission",
+]

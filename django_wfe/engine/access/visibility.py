@@ -1,0 +1,166 @@
+"""The one place that lists what an actor may see, model by model: no page and no call has its rows from elsewhere.
+
+A row that belongs to a Workflow is seen where the Workflow is in sight. What is about rows of several Workflows (a bulk
+run, an export) is seen where one of them is, and its numbers count only what is in sight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, Func, JSONField, Model, Q, QuerySet, TextField
+from django.db.models.functions import Cast
+
+from django_wfe.engine.access.permissions import has_permission
+from django_wfe.engine.access.sight import (
+    list_closed_workflows,
+    list_steps_in_sight,
+    list_workflows_in_sight,
+    sees_everything,
+)
+from django_wfe.models import (
+    BulkItem,
+    BulkRun,
+    Definition,
+    DefinitionModule,
+    Export,
+    Job,
+    JobEvent,
+    Step,
+    StepRun,
+    Worker,
+    Workflow,
+)
+
+Row = TypeVar("Row", bound=Model)
+Shared = TypeVar("Shared", BulkRun, Export)
+
+
+def list_visible(model: type[Row], actor: Any) -> QuerySet[Row]:
+    """Return the rows of a model that a user may see; none without the permission that they need.
+
+    Raises:
+        KeyError: for a model of which ``VISIBLE`` says nothing.
+    """
+    return cast("QuerySet[Row]", VISIBLE[model](actor))
+
+
+def list_visible_jobs(actor: Any) -> QuerySet[Job]:
+    """Return the jobs that a user may see."""
+    if not has_permission(actor, "django_wfe.view_job"):
+        return Job.objects.none()
+    if sees_everything(actor):
+        return Job.objects.all()
+    return Job.objects.exclude(workflow__in=list_closed_workflows(actor))
+
+
+def list_visible_step_runs(actor: Any) -> QuerySet[StepRun]:
+    """Return the step runs of the jobs that a user may see. The pages about them alone ask for ``view_steprun`` too."""
+    return StepRun.objects.filter(job__in=list_visible_jobs(actor))
+
+
+def list_visible_events(actor: Any) -> QuerySet[JobEvent]:
+    """Return the history of the jobs that a user may see."""
+    return JobEvent.objects.filter(job__in=list_visible_jobs(actor))
+
+
+def list_visible_workflows(actor: Any) -> QuerySet[Workflow]:
+    """Return the workflows that a user may see."""
+    if not has_permission(actor, "django_wfe.view_workflow"):
+        return Workflow.objects.none()
+    return list_workflows_in_sight(actor)
+
+
+def list_visible_definitions(actor: Any) -> QuerySet[Definition]:
+    """Return the definitions of the workflows that a user may see."""
+    return Definition.objects.filter(workflow__in=list_visible_workflows(actor))
+
+
+def list_visible_steps(actor: Any) -> QuerySet[Step]:
+    """Return the steps and decisions that a user may see."""
+    if not has_permission(actor, "django_wfe.view_step"):
+        return Step.objects.none()
+    return list_steps_in_sight(actor)
+
+
+def list_visible_modules(actor: Any) -> QuerySet[DefinitionModule]:
+    """Return the modules of definitions that a user may see: those that name no workflow out of the user's sight."""
+    if not has_permission(actor, "django_wfe.view_workflow"):
+        return DefinitionModule.objects.none()
+    modules = DefinitionModule.objects.all()
+    if sees_everything(actor):
+        return modules
+    for path in list_closed_workflows(actor).values_list("path", flat=True):
+        modules = modules.exclude(workflows__contains=[path])
+    return modules
+
+
+def list_visible_workers(actor: Any) -> QuerySet[Worker]:
+    """Return the workers that a user may see: all or none. What they lack names nodes: ``find_nodes_in_sight``."""
+    return Worker.objects.all() if has_permission(actor, "django_wfe.view_worker") else Worker.objects.none()
+
+
+def list_visible_bulk_runs(actor: Any) -> QuerySet[BulkRun]:
+    """Return the bulk runs that a user may see: their own, and with ``view_bulkrun`` those of others.
+
+    The doors to them ask for ``view_job`` besides.
+    """
+    runs = BulkRun.objects.all()
+    if not has_permission(actor, "django_wfe.view_bulkrun"):
+        runs = runs.filter(actor_id=actor.pk) if actor.is_active else runs.none()
+    return _leave_out_closed(runs, actor)
+
+
+def list_visible_bulk_items(actor: Any, bulk: BulkRun) -> QuerySet[BulkItem]:
+    """Return what came of each of a bulk run's jobs that a user may see."""
+    return bulk.items.all() if sees_everything(actor) else bulk.items.filter(job__in=list_visible_jobs(actor))
+
+
+def list_visible_exports(actor: Any) -> QuerySet[Export]:
+    """Return the exports that a user may see: all with ``view_export``, as far as they hold rows in sight."""
+    if not has_permission(actor, "django_wfe.view_export"):
+        return Export.objects.none()
+    return _leave_out_closed(Export.objects.all(), actor)
+
+
+def count_seen(row: BulkRun | Export) -> int:
+    """Return how many of the rows that it is about are in sight of whom ``list_visible`` was asked for."""
+    hidden = sum(row.shares.values()) - sum(_read_seen(row).values())
+    return int(row.total - hidden)
+
+
+def is_whole(row: BulkRun | Export) -> bool:
+    """Tell whether all that it is about is in sight of whom ``list_visible`` was asked for."""
+    return len(_read_seen(row)) == len(row.shares)
+
+
+VISIBLE: Mapping[type[Model], Callable[[Any], QuerySet[Any]]] = {
+    BulkRun: list_visible_bulk_runs,
+    Definition: list_visible_definitions,
+    DefinitionModule: list_visible_modules,
+    Export: list_visible_exports,
+    Job: list_visible_jobs,
+    JobEvent: list_visible_events,
+    Step: list_visible_steps,
+    StepRun: list_visible_step_runs,
+    Worker: list_visible_workers,
+    Workflow: list_visible_workflows,
+}
+
+
+def _leave_out_closed(rows: QuerySet[Shared], actor: Any) -> QuerySet[Shared]:
+    """Leave out what is about closed Workflows alone; note of each row which shares are seen."""
+    if sees_everything(actor):
+        return rows.annotate(shares_seen=F("shares"))
+    closed = list_closed_workflows(actor).annotate(key=Cast("pk", TextField())).values("key")
+    seen = Func(
+        F("shares"), ArraySubquery(closed), arg_joiner=" - ", template="(%(expressions)s)", output_field=JSONField()
+    )
+    return rows.annotate(shares_seen=seen).exclude(~Q(shares={}), shares_seen={})
+
+
+def _read_seen(row: BulkRun | Export) -> dict[str, int]:
+    seen: dict[str, int] = getattr(row, "shares_seen", row.shares)
+    return seen

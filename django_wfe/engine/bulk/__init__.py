@@ -1,0 +1,1 @@
+"""One verb over many Jobs, in the background."""

@@ -1,0 +1,284 @@
+"""One verb over many Jobs, in the background: tracked, resumable, with a result for each Job."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connections, transaction
+from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+from pydantic import ValidationError
+
+from django_wfe.conf import DATABASE, settings
+from django_wfe.engine.access import is_whole, list_visible_bulk_runs, name_actor, require_permission
+from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS, count_room, find_returned, is_free
+from django_wfe.engine.delivery.dispatcher import get_dispatcher
+from django_wfe.engine.errors.failures import clean
+from django_wfe.engine.inputs.secret_schemas import seal_options
+from django_wfe.engine.operations.verbs import VERBS, Verb
+from django_wfe.engine.rules.verb_rules import Situation
+from django_wfe.engine.store.transactions import atomic
+from django_wfe.exceptions import PermissionRequired, UnknownBulkRun, WFEException, WrongState
+from django_wfe.models import BulkEvent, BulkItem, BulkRun, Definition, Job, JobEvent, StepRun, StepRunState
+from django_wfe.models.jobs import name_job_state
+from django_wfe.values.sealing import unseal
+
+BATCH = 50
+"""How many Jobs are taken on between two looks at the clock and at the state of the bulk run."""
+
+RESUME_SECONDS = 30
+"""After how long a bulk run that nobody works on is taken up again."""
+
+logger = logging.getLogger("django_wfe.bulk")
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPreview:
+    """What a verb would do to many Jobs: how many it would change, and how many it would leave alone, by reason."""
+
+    total: int
+    allowed: int
+    left_alone: Mapping[str, int] = field(default_factory=dict)
+
+
+def preview_bulk(verb: str, jobs: QuerySet[Job], *, expected_state: str | None = None) -> BulkPreview:
+    """Count what ``start_bulk`` would do now, without doing it. One query, whatever the number of Jobs.
+
+    Args:
+        expected_state: leave Jobs alone that are in another, as the verbs do. Default None: any state will do.
+    """
+    chosen = _get_verb(verb)
+    running = StepRun.objects.filter(job=OuterRef("pk"), state=StepRunState.RUNNING)
+    history = Definition.objects.filter(pk=OuterRef("definition"), graph__has_key="is_history")
+    found = jobs.order_by().annotate(runs=Exists(running), is_history=Exists(history))
+    groups = found.values_list("state", "runs", "is_history").annotate(count=Count("pk"))
+    allowed, left_alone = 0, dict[str, int]()
+    for state, has_running, is_history, count in groups:
+        if expected_state is not None and state != expected_state:
+            reason = _("It is not “%(expected)s”.") % {"expected": name_job_state(expected_state)}
+        else:
+            reason = chosen.rule.refuse(Situation(state=state, has_running=has_running, is_history=is_history))
+        if reason:
+            left_alone[reason] = left_alone.get(reason, 0) + count
+        else:
+            allowed += count
+    return BulkPreview(allowed + sum(left_alone.values()), allowed, left_alone)
+
+
+def start_bulk(
+    verb: str,
+    jobs: QuerySet[Job],
+    *,
+    options: Mapping[str, Any] | None = None,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    reason: str = "",
+    stop_on_fingerprint: str = "",
+) -> BulkRun:
+    """Fix the list of Jobs and have the workers apply the verb to each, oldest first.
+
+    Args:
+        options: further arguments of the verb, such as ``result`` for "skip"; what JSON can hold.
+        stop_on_fingerprint: stop when a failure of this fingerprint comes back in a Job that was changed. Then it goes
+            in stages: one Job first, then as many at a time as have got past the step that failed.
+
+    Raises:
+        ValueError: for a verb that there is not.
+        PermissionRequired: where ``actor`` may not use it. Each Job asks again when its turn comes.
+        CodeNotLoaded: the options hold a secret, and the package that encrypts it is not installed.
+    """
+    chosen = _get_verb(verb)
+    require_permission(actor, chosen.permission)
+    with atomic():
+        bulk = BulkRun.objects.create(
+            verb=verb,
+            reason=reason,
+            stop_on_fingerprint=stop_on_fingerprint,
+            actor=actor,
+            actor_name=name_actor(actor),
+            is_trusted=actor is None,
+            source=source,
+        )
+        bulk.total = _fix_list(bulk, jobs)
+        bulk.options = seal_options(options or {}, bulk)
+        shares = bulk.items.order_by().values_list("job__workflow").annotate(number=Count("pk"))
+        bulk.shares = {str(workflow_id): number for workflow_id, number in shares}
+        bulk.save(update_fields=["total", "options", "shares"])
+        transaction.on_commit(partial(_dispatch, bulk.pk), using=DATABASE)
+    return bulk
+
+
+def _fix_list(bulk: BulkRun, jobs: QuerySet[Job]) -> int:
+    """Insert an item for each Job in one statement; give their number."""
+    try:
+        sql, parameters = jobs.order_by().values_list("pk").query.sql_with_params()
+    except EmptyResultSet:  # what Django sees without asking, such as ``Job.objects.none()``
+        return 0
+    with connections[DATABASE].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO django_wfe_bulkitem (bulk_run_id, job_id, state, message)"  # noqa: S608  (Django's own SQL)
+            f" SELECT %s, chosen.id, 'PENDING', '' FROM ({sql}) AS chosen (id) ORDER BY chosen.id",
+            [bulk.pk, *parameters],
+        )
+        number: int = cursor.rowcount
+    return number
+
+
+def stop_bulk(bulk_run_id: int, *, actor: Any = None, source: str = JobEvent.Source.PYTHON, reason: str = "") -> None:
+    """Stop a bulk run after the Job that it is at; what is done stays done.
+
+    Raises:
+        UnknownBulkRun: there is none that ``actor`` may see.
+        PermissionRequired: ``actor`` may not use its verb, or somebody else's holds Jobs that they may not see.
+        WrongState: where it has ended.
+    """
+    bulk = list_visible_bulk_runs(actor).filter(pk=bulk_run_id).first()
+    if bulk is None:
+        raise UnknownBulkRun(_("There is no bulk run %(id)s.") % {"id": bulk_run_id})
+    require_permission(actor, _get_verb(bulk.verb).permission)
+    if not is_whole_or_own(bulk, actor):
+        raise PermissionRequired(
+            _("%(actor)s may not stop bulk run %(bulk_run)s: some of its jobs are for others.")
+            % {"actor": name_actor(actor), "bulk_run": bulk_run_id},
+            permission=_get_verb(bulk.verb).permission,
+        )
+    values = {"actor": name_actor(actor), "reason": reason}
+    if actor is None:
+        why = reason or _("stopped")
+    else:
+        why = (_("stopped by %(actor)s: %(reason)s") if reason else _("stopped by %(actor)s")) % values
+    line = BulkEvent(
+        kind=BulkEvent.Kind.STOPPED, actor=actor, actor_name=name_actor(actor), source=source, reason=clean(reason)
+    )
+    if not _end(bulk_run_id, BulkRun.State.STOPPED, why, line):
+        raise WrongState(
+            _("Bulk run %(bulk_run)s is “%(state)s”: it cannot be stopped.")
+            % {"bulk_run": bulk_run_id, "state": bulk.get_state_display()},
+            state=bulk.state,
+        )
+
+
+def is_whole_or_own(bulk: BulkRun, actor: Any) -> bool:
+    """Tell whether somebody who sees a bulk run may stop it as a whole: it is theirs, or all its Jobs are in sight."""
+    return is_whole(bulk) or (actor is not None and bulk.actor_id == actor.pk)
+
+
+def work_on_bulk(bulk_run_id: int) -> None:
+    """Apply the verb to the next Jobs of a bulk run, for a slice of time; then hand it on. What messages call.
+
+    Several workers may be at it: each takes Jobs that no other holds.
+    """
+    live = _list_live(bulk_run_id)
+    until = time.monotonic() + settings.slice_seconds
+    is_mine = live.filter(is_free()).update(state=BulkRun.State.RUNNING, touched_at=Now())
+    while is_mine:
+        bulk = BulkRun.objects.get(pk=bulk_run_id)
+        returned = find_returned(bulk) if bulk.stop_on_fingerprint else None
+        if returned:
+            why = _("the failure came back in job %(job)s") % {"job": returned}
+            _end(bulk_run_id, BulkRun.State.STOPPED, why, BulkEvent(kind=BulkEvent.Kind.RETURNED))
+            return
+        room = min(count_room(bulk), BATCH) if bulk.stop_on_fingerprint else BATCH
+        are_left = all(_apply_to_next(bulk_run_id) for _index in range(room))
+        if not bulk.items.filter(state=BulkItem.State.PENDING).exists():
+            _end(bulk_run_id, BulkRun.State.FINISHED, "")
+            return
+        if not are_left:
+            return  # others hold what is left, and go on with it
+        if room < BATCH:  # a thread that waited here might be the one that the Jobs wait for
+            _dispatch(bulk_run_id, delay_seconds=LOOK_AGAIN_SECONDS)
+            return
+        if time.monotonic() >= until:
+            _dispatch(bulk_run_id)
+            return
+        is_mine = live.update(touched_at=Now())
+
+
+def describe_refusal(error: WFEException | ValidationError) -> str:
+    """Say why a Job was left alone, without the values of its input: they need a permission of their own."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    places = [".".join(map(str, item["loc"])) for item in error.errors(include_input=False, include_url=False)]
+    return _("Its input is not valid: %(places)s.") % {"places": ", ".join(places) or error.title}
+
+
+def resume_bulk() -> int:
+    """Send the messages again of bulk runs that nobody works on; give their number."""
+    stale = BulkRun.objects.filter(
+        state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING],
+        touched_at__lt=Now() - timedelta(seconds=RESUME_SECONDS),
+    )
+    ids = list(stale.values_list("pk", flat=True))
+    BulkRun.objects.filter(pk__in=ids).update(touched_at=Now())
+    for bulk_run_id in ids:
+        _dispatch(bulk_run_id, delay_seconds=LOOK_AGAIN_SECONDS)  # not while it counts as just worked on
+    return len(ids)
+
+
+def _apply_to_next(bulk_run_id: int) -> bool:
+    """Apply the verb to one Job and keep what came of it, in one transaction: after a crash it is done once or not.
+
+    Returns:
+        Whether there was one, and the bulk run goes on.
+    """
+    with atomic():
+        pending = BulkItem.objects.filter(bulk_run=bulk_run_id, state=BulkItem.State.PENDING)
+        item = pending.select_for_update(skip_locked=True).order_by("id").first()
+        # Anew for each Job: since the last one it may have been stopped, and its user may have lost every right.
+        bulk = _list_live(bulk_run_id).select_related("actor").first() if item is not None else None
+        if item is None or bulk is None or _end_without_actor(bulk):
+            return False
+        state, message = BulkItem.State.DONE, ""
+        try:
+            with atomic():
+                _get_verb(bulk.verb).function(
+                    item.job_id, actor=bulk.actor, source=bulk.source, reason=bulk.reason, **unseal(bulk.options)
+                )
+        except (WFEException, ValidationError) as error:
+            state, message = BulkItem.State.REFUSED, describe_refusal(error)
+        BulkItem.objects.filter(pk=item.pk).update(state=state, message=message)
+    if bulk.stop_on_fingerprint:
+        BulkRun.objects.filter(pk=bulk.pk).update(touched_at=Now())
+    return True
+
+
+def _end_without_actor(bulk: BulkRun) -> bool:
+    """Stop a bulk run whose user is gone: without an actor the verbs would take it for trusted code."""
+    if bulk.is_trusted or (bulk.actor is not None and bulk.actor.is_active):
+        return False
+    sentence = _("%(actor)s is no user any more") if bulk.actor is None else _("%(actor)s is not active any more")
+    why = sentence % {"actor": bulk.actor_name or _("who started it")}
+    _end(bulk.pk, BulkRun.State.STOPPED, why, BulkEvent(kind=BulkEvent.Kind.ACTOR_GONE))
+    return True
+
+
+def _list_live(bulk_run_id: int) -> QuerySet[BulkRun]:
+    return BulkRun.objects.filter(pk=bulk_run_id, state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING])
+
+
+def _end(bulk_run_id: int, state: BulkRun.State, why: str, line: BulkEvent | None = None) -> int:
+    """End a live bulk run, with the line that tells of it in its history; return whether it was live, as 0 or 1."""
+    with atomic():
+        ended = _list_live(bulk_run_id).update(state=state, stop_reason=why, finished_at=Now())
+        if ended and line is not None:
+            line.bulk_run_id = bulk_run_id
+            line.save(force_insert=True)
+    return ended
+
+
+def _dispatch(bulk_run_id: int, *, delay_seconds: float = 0) -> None:
+    get_dispatcher().dispatch_bulk(bulk_run_id, delay_seconds=delay_seconds)
+
+
+def _get_verb(name: str) -> Verb:
+    if name not in VERBS:
+        raise ValueError(f"{name!r} is no verb. Give one of {', '.join(VERBS)}.")
+    return VERBS[name]

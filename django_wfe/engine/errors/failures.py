@@ -1,0 +1,120 @@
+"""What is kept of an exception that a step raised: never the values of its local variables, which hold secrets.
+
+The exception is the step's code, and may be as broken as the rest of it: each look at it may raise anything, or give
+something that is no text. So nothing here relies on it, and nothing here raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from django_wfe.engine.errors.tracebacks import (
+    find_innermost,
+    format_traceback,
+    get_cause,
+    get_context,
+    get_location,
+    name_type,
+    say,
+)
+
+MAX_ERROR_LENGTH = 10_000
+MAX_TRACEBACK_LENGTH = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed attempt, in words. ``fingerprint`` is equal for failures of one kind."""
+
+    error_type: str
+    message: str
+    traceback: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{self.error_type}: {self.message}" if self.message else self.error_type
+
+
+def describe_failure(error: BaseException, step: str, *, engine_frames: int = 0) -> Failure:
+    """Describe what a step raised, whatever that is. Never raises.
+
+    Args:
+        step: the dotted path of the node.
+        engine_frames: how many of the outermost frames are the engine's own, and of no interest to anybody.
+    """
+    location = get_location(error)
+    for _frame in range(engine_frames):
+        if location is not None and location.tb_next is not None:
+            location = location.tb_next
+    error_type = clean(name_type(type(error), hidden=("builtins", "django_wfe.exceptions")))
+    return Failure(
+        error_type=error_type[:255],
+        message=shorten(clean(say(error)), MAX_ERROR_LENGTH),
+        traceback=shorten(clean(format_traceback(error, location)), MAX_TRACEBACK_LENGTH),
+        fingerprint=compute_fingerprint(step, error_type, _find_place(location)),
+    )
+
+
+def describe_reason(reason: str, step: str, kind: str) -> Failure:
+    """Describe a failure that the engine found by itself, as one of the given kind, without a traceback."""
+    return Failure(kind, clean(reason), "", compute_fingerprint(step, kind, ""))
+
+
+def describe_engine_error(error: Exception, step: str) -> Failure:
+    """Describe a failure of the engine itself with a step run, together with what the step raised before."""
+    described = describe_failure(error, step)
+    message = _("The engine could not record what came of this step: %(error)s.") % {"error": described}
+    before = get_cause(error)
+    if before is None:
+        before = get_context(error)
+    if before is not None:
+        message += " " + _("Before that came %(error)s.") % {"error": describe_failure(before, step)}
+    return Failure("EngineError", shorten(message, MAX_ERROR_LENGTH), described.traceback, described.fingerprint)
+
+
+def compute_fingerprint(step: str, error_type: str, place: str) -> str:
+    """Hash what makes two failures the same incident: the node, the exception's type, where it was raised."""
+    return hashlib.sha256("\n".join((step, error_type, place)).encode(errors="backslashreplace")).hexdigest()
+
+
+def name_function(function: Any) -> str:
+    """Return the dotted name of a function, or of another callable's class. Never raises."""
+    try:
+        module, name = function.__module__, function.__qualname__
+        if isinstance(module, str) and isinstance(name, str):
+            return clean(f"{module}.{name}")
+    except BaseException:  # an object that stands for a function may do anything when it is asked
+        return name_type(type(function))
+    return name_type(type(function))
+
+
+def clean(text: str) -> str:
+    """Make a text one that PostgreSQL can keep: NUL and lone surrogates become escapes that a reader sees."""
+    if type(text) is not str:
+        # A subclass, with methods of its own.
+        text = str.encode(text, "utf-8", "backslashreplace").decode()
+    if "\0" in text:
+        text = text.replace("\0", "\\x00")
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut the middle out of a text that is too long, and say so."""
+    if len(text) <= length:
+        return text
+    half = length // 2
+    return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters left out ...]\n{text[-half:]}"
+
+
+def _find_place(location: TracebackType | None) -> str:
+    """Name the function where it was raised. Not the line: it changes with each edit of the file above it."""
+    if location is None:
+        return ""
+    code = find_innermost(location).tb_frame.f_code
+    return f"{os.path.basename(code.co_filename)}:{code.co_qualname}"

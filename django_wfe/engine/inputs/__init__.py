@@ -1,0 +1,1 @@
+"""External input: validated, with one meaning at every door, and its secrets found."""

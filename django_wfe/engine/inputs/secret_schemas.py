@@ -1,0 +1,47 @@
+"""Where what was, or will be, given to a node holds secrets: by its definition, and by its code where that is here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django_wfe.definition.graph import describe_schema, has_input
+from django_wfe.definition.secret_places import SecretPlaces
+from django_wfe.engine.project_code.classes import load_node
+from django_wfe.exceptions import CodeNotLoaded
+from django_wfe.models import BulkRun, Job
+from django_wfe.models.workflows import load_graph
+from django_wfe.values.sealing import seal
+
+
+def find_places_of(definition_id: int, step: str) -> SecretPlaces:
+    """Return the places that hold secrets in the input of a node of a definition.
+
+    Definitions that were recorded before secrets were marked in them do not tell all, so the code is asked as well.
+    """
+    node = load_graph(definition_id).get_node(step)
+    schemas = [node.input_schema] if node is not None and node.input_schema is not None else []
+    try:
+        step_class = load_node(step)
+    except CodeNotLoaded:
+        return SecretPlaces.read(*schemas)
+    return SecretPlaces.read(
+        *schemas, *([describe_schema(step_class.UserInputSchema)] if has_input(step_class) else [])
+    )
+
+
+def seal_options(options: Mapping[str, Any], bulk: BulkRun) -> dict[str, Any]:
+    """Return the options of a verb with the external input in them sealed, if a Job of the bulk run asks for a secret.
+
+    As a whole: its Jobs may be of several workflows, which find their secrets at different places.
+
+    Raises:
+        CodeNotLoaded: the package cryptography is not installed.
+    """
+    if "external_data" not in options:
+        return dict(options)
+    jobs = Job.objects.filter(pk__in=bulk.items.values("job"))
+    nodes = jobs.order_by().values_list("definition_id", "current_step").distinct()
+    if not any(find_places_of(definition_id, step) for definition_id, step in nodes):
+        return dict(options)
+    return {**options, "external_data": seal(options["external_data"])}

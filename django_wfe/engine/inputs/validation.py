@@ -1,0 +1,149 @@
+"""External input: validated when it is given, and read back when its step runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, RootModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticSerializationError
+
+from django_wfe.definition.secret_places import find_secret_places
+from django_wfe.engine.errors.database_trouble import explain_database_error
+from django_wfe.engine.errors.invalid_input import PYDANTICS_OWN, cover_quoted, hide_secrets
+from django_wfe.engine.errors.tracebacks import format_traceback, get_location, quotes_input
+from django_wfe.engine.inputs.given_times import settle_times
+from django_wfe.exceptions import InputCheckFailed, NotEncodable, WFEException
+from django_wfe.steps import dotted_path
+from django_wfe.values.encoding import begin_sentence, dump, encode
+from django_wfe.values.sealing import MARK, holds_mark, holds_sealed, seal_places, unseal
+
+logger = logging.getLogger("django_wfe.engine")
+
+
+def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
+    """Validate what was given for a step and give it as JSON text.
+
+    It is kept as the model writes it, defaults included, so that each attempt gets the same; where that would not read
+    back as an equal model (secrets, write-only fields), it is kept as it was given.
+
+    Secrets in it are encrypted.
+
+    Raises:
+        pydantic.ValidationError: where it does not fit the schema; without what was given, if that holds a secret.
+        NotEncodable: where it cannot be kept as JSON.
+        CodeNotLoaded: it holds a secret, and the package that encrypts it is not installed.
+        InputCheckFailed: where the schema's own code, such as a validator, raised something else.
+    """
+    given = encode(external_data, what)
+    if holds_sealed(given) and holds_mark(json.loads(given)):
+        raise NotEncodable(
+            _("%(what)s holds the name “%(name)s”, which is kept for encrypted values. Use another name.")
+            % {"what": begin_sentence(what), "name": MARK}
+        )
+    with _telling_of_own_code(schema, given):
+        model, given = read_given(schema, given)
+        kept = _choose_form(schema, model, given, what)
+    places = find_secret_places(schema)
+    return dump(seal_places(json.loads(kept), places)) if places else kept
+
+
+def read_given(schema: type[BaseModel], given: str) -> tuple[BaseModel, str]:
+    """Return the model of what was given as JSON, and that JSON with the meaning of its times settled.
+
+    Every door passes through here, the forms included: what is taken, and what it means, is the same at each.
+
+    Raises:
+        pydantic.ValidationError: where it does not fit, or a time in it would have to be guessed.
+    """
+    settled, guessed = settle_times(schema, given)
+    if not guessed:
+        return load_input(schema, settled), settled
+    try:
+        load_input(schema, settled)
+        others = []
+    except ValidationError as error:
+        places = [details["loc"] for details in guessed]
+        others = [details for details in error.errors(include_url=False) if details["loc"] not in places]
+    told = ValidationError.from_exception_data(schema.__name__, [*guessed, *map(_keep_error, others)], "json")
+    raise hide_secrets(told, schema, json.loads(given))
+
+
+def load_input(schema: type[BaseModel], stored: str) -> BaseModel:
+    """Give the model of what ``encode_input`` kept.
+
+    Raises:
+        pydantic.ValidationError: where it no longer fits, because the schema or the world has changed.
+        UnreadableSecret: where no key decrypts a secret in it.
+        CodeNotLoaded: where the package that decrypts it is not installed.
+    """
+    if holds_sealed(stored):
+        stored = dump(unseal(json.loads(stored)))
+    try:
+        # As JSON, so that a strict model takes a date from its text.
+        return schema.model_validate_json(stored, by_alias=True, by_name=True)
+    except ValidationError as error:
+        # Not as its cause: that would be printed with it.
+        raise hide_secrets(error, schema, json.loads(stored)) from None
+
+
+def _choose_form(schema: type[BaseModel], model: BaseModel, given: str, what: str) -> str:
+    """Return the JSON text to keep: what the model writes, if that reads back as an equal one."""
+    try:
+        # Warnings would quote values.
+        written = encode(model.model_dump(mode="json", by_alias=False, round_trip=True, warnings=False), what)
+        return written if load_input(schema, written) == model else given
+    except (ValidationError, PydanticSerializationError, UnicodeDecodeError):
+        # The model does not read what it writes; the given form has just been read.
+        return given
+
+
+def list_values(model: BaseModel | None) -> Any:
+    """Give what a step gets as ``external_input``: a dict of Python values by field name, or None without input."""
+    if model is None:
+        return None
+    if isinstance(model, RootModel):
+        return model.root
+    # No round trip: a field of type Json is to hold what its text says.
+    return model.model_dump(mode="python", warnings=False)
+
+
+def log_defect(schema: type[BaseModel], error: BaseException, data: Any) -> None:
+    """Log what the project's code raised that checks an input: as text if the exception itself may quote the input."""
+    quotes = quotes_input(error) or bool(find_secret_places(schema))
+    told = f"\n{format_traceback(error, get_location(error)).rstrip()}" if quotes else ""
+    logger.error(
+        "The code of %s, which checks an input, raised %s.%s",
+        dotted_path(schema),
+        type(error).__name__,
+        cover_quoted(told, schema, data),
+        exc_info=None if quotes else error,
+    )
+
+
+@contextmanager
+def _telling_of_own_code(schema: type[BaseModel], given: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValidationError, WFEException):
+        raise
+    except (Exception, SystemExit) as error:  # a validator, a default_factory and a serializer may raise anything
+        if explain_database_error(error) is not None:
+            raise
+        log_defect(schema, error, json.loads(given))
+        # Not the error's own text: it may quote what the caller must not see.
+        raise InputCheckFailed(
+            _("The input could not be checked: the code of %(schema)s raised %(error)s. The server's log has more.")
+            % {"schema": dotted_path(schema), "error": type(error).__name__}
+        ) from error
+
+
+def _keep_error(details: Any) -> InitErrorDetails:
+    kind, context = details["type"], details.get("ctx", {})
+    if kind not in PYDANTICS_OWN:
+        kind = PydanticCustomError(kind, details["msg"])
+    return {"type": kind, "loc": details["loc"], "input": details["input"], "ctx": context}

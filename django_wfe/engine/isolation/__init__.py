@@ -1,0 +1,1 @@
+"""A step gives its thread back as it got it: database sessions, context variables, interrupts."""

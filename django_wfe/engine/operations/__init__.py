@@ -1,0 +1,1 @@
+"""What people and programs do with Jobs: start, answer, and the operator verbs."""

@@ -1,0 +1,165 @@
+"""External input: what is asked, and giving it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from pydantic import BaseModel
+
+from django_wfe.definition.graph import Node, describe_schema, get_description, get_input_within, get_label
+from django_wfe.engine.access import PROVIDE_INPUT, key_actor, name_actor, require_for_job
+from django_wfe.engine.delivery.dispatcher import dispatch_on_commit
+from django_wfe.engine.inputs.validation import encode_input
+from django_wfe.engine.project_code.classes import load_node
+from django_wfe.engine.rules.explanations import Explanation
+from django_wfe.engine.rules.obstacles import find_obstacle
+from django_wfe.engine.store import statements
+from django_wfe.engine.store.transactions import fetch_committed_row
+from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
+from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
+from django_wfe.models.jobs import name_job_state
+from django_wfe.models.workflows import load_graph
+from django_wfe.steps import Step, dotted_path
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """What a Job waits for. If it cannot be answered here, ``schema`` is None and ``obstacle`` says why."""
+
+    step_run: StepRun
+    node: Node
+    schema: type[BaseModel] | None
+    obstacle: Explanation | None = None
+
+    @property
+    def load_error(self) -> str:
+        """Why it cannot be answered here now, or ""."""
+        return self.obstacle.sentence if self.obstacle is not None else ""
+
+    @property
+    def label(self) -> str:
+        """The step's name for people."""
+        return self.node.label
+
+    @property
+    def description(self) -> str:
+        """The step's docstring."""
+        return self.node.description
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of what is asked."""
+        return self.node.input_schema or {}
+
+
+def get_open_question(job: Job) -> OpenQuestion | None:
+    """Give what the Job waits for, or None where it waits for no input."""
+    step_run = _find_waiting(job.pk)
+    if step_run is None:
+        return None
+    step_run.job = job
+    node = load_graph(job.definition_id).get_node(step_run.step)
+    if node is None:
+        raise WrongState(
+            _("Job %(job)s waits at %(step)s, which is no node of its definition.")
+            % {"job": job.pk, "step": step_run.step},
+            state=job.state,
+        )
+    obstacle = find_obstacle(job.definition_id, step_run.step)
+    if obstacle is not None:
+        return OpenQuestion(step_run, node, None, obstacle)
+    step_class = load_node(step_run.step)
+    return OpenQuestion(step_run, describe_today(node, step_class), step_class.UserInputSchema)
+
+
+def provide_external_input(
+    job_id: int,
+    external_data: Any,
+    *,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    step_run_id: int | None = None,
+) -> None:
+    """Give a waiting Job what it asks for, and have it go on.
+
+    Args:
+        external_data: what validates as the waiting step's ``UserInputSchema``.
+        actor: the user whose permission ``provide_input_job`` is asked for. Default None: trusted code.
+        step_run_id: the step run that the caller has seen waiting; another one is left alone. Default None: any.
+
+    Raises:
+        pydantic.ValidationError: the input does not fit; the Job goes on waiting.
+        NotEncodable: the input cannot be kept as JSON; the Job goes on waiting.
+        WrongState: the Job waits for no input, or not any more (of two callers, one wins).
+        UnknownJob, CodeNotLoaded, PermissionRequired: as their names say.
+    """
+    job = Job.objects.select_related("workflow").filter(pk=job_id).first()
+    if job is None:
+        raise UnknownJob(_("There is no job %(job)s.") % {"job": job_id})
+    require_for_job(actor, PROVIDE_INPUT, job)
+    step_run = _find_waiting(job_id)
+    if step_run is None or (step_run_id is not None and step_run.pk != step_run_id):
+        raise _describe_wrong_state(job_id)
+    obstacle = find_obstacle(job.definition_id, step_run.step)
+    if obstacle is not None and obstacle.code == "input_gone":
+        raise WrongState(obstacle.sentence, state=job.state)
+    if obstacle is not None:
+        raise CodeNotLoaded(obstacle.sentence)
+    step_class = load_node(step_run.step)
+    if not give_input(step_run.pk, step_class, external_data, actor=actor, source=source):
+        raise _describe_wrong_state(job_id)
+
+
+def give_input(step_run_id: int, step_class: type[Step], external_data: Any, *, actor: Any, source: str) -> bool:
+    """Give a step run its input, and have its Job go on. Rights are not looked at.
+
+    Returns:
+        Whether it still waited.
+
+    Raises:
+        pydantic.ValidationError, NotEncodable: as of ``provide_external_input``.
+    """
+    encoded = encode_input(
+        step_class.UserInputSchema, external_data, _("the input for %(step)s") % {"step": dotted_path(step_class)}
+    )
+    parameters = {
+        "id": step_run_id,
+        "external_data": encoded,
+        "actor_id": key_actor(actor),
+        "actor_name": name_actor(actor),
+        "source": str(source),
+    }
+    if fetch_committed_row(statements.PROVIDE_INPUT, parameters) is None:
+        return False
+    dispatch_on_commit([step_run_id])
+    return True
+
+
+def _find_waiting(job_id: int) -> StepRun | None:
+    waiting = StepRun.objects.filter(job_id=job_id, state=StepRunState.INPUT_REQUIRED)
+    return waiting.order_by("number", "attempt").first()
+
+
+def _describe_wrong_state(job_id: int) -> WrongState:
+    state = Job.objects.values_list("state", flat=True).get(pk=job_id)
+    values = {"job": job_id, "state": name_job_state(state)}
+    if state in (JobState.FINISHED, JobState.CANCELED):
+        return FinishedWorkflow(_("Job %(job)s is “%(state)s”: it takes no input any more.") % values, state=state)
+    return WrongState(
+        _("Job %(job)s is “%(state)s”: it does not wait for this input (any more).") % values, state=state
+    )
+
+
+def describe_today(node: Node, step_class: type[Step]) -> Node:
+    """Describe what is asked by the code that will validate the answer, which may be newer than the definition."""
+    return Node(
+        path=node.path,
+        name=step_class.__name__,
+        kind=node.kind,
+        label=get_label(step_class),
+        description=get_description(step_class),
+        input_schema=describe_schema(step_class.UserInputSchema),
+        input_within=get_input_within(step_class),
+    )

@@ -1,0 +1,180 @@
+"""A person's hold on an open question, and what they have typed so far.
+
+A claim tells the others that somebody works on a question; it never locks a question away. Whoever may answer may take
+it over, and an answer that comes from elsewhere (REST, Python) is taken with or without a claim.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from django_wfe.engine.access import (
+    PROVIDE_INPUT,
+    VIEW_DATA,
+    has_permission,
+    is_in_sight,
+    name_actor,
+    require_permission,
+)
+from django_wfe.engine.rules.verb_rules import name_step
+from django_wfe.engine.store.transactions import atomic
+from django_wfe.exceptions import UnknownJob, WrongState
+from django_wfe.models import InputClaim, JobEvent, StepRun, StepRunState
+from django_wfe.values.encoding import encode
+
+PAYLOAD = ("external_data", "edited_input", "result", "error", "traceback", "job__error")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was typed and not yet submitted. ``saved_by`` is None where that user was deleted."""
+
+    data: Any
+    saved_by: Any
+    saved_at: datetime
+
+
+def get_claim(step_run_id: int) -> InputClaim | None:
+    """Give the claim on a step run with its user and without its draft, or None where nobody has claimed it."""
+    claims = InputClaim.objects.select_related("user").defer("draft")
+    return claims.filter(step_run_id=step_run_id, user__isnull=False).first()
+
+
+def claim_input(
+    step_run_id: int, actor: Any, *, take_over_from: Any = None, source: str = JobEvent.Source.PYTHON
+) -> None:
+    """Take a waiting step run on. Claiming one's own again changes nothing.
+
+    Args:
+        actor: the user who claims it.
+        take_over_from: the key of the user whom the caller has seen to have it, or that key as text. Default None: it
+            must be unclaimed.
+
+    Raises:
+        WrongState: it does not wait (any more), or somebody else has it; the message says who.
+        UnknownJob: there is no such step run.
+        PermissionRequired: ``actor`` may not give the input.
+    """
+    with atomic():
+        step_run = _lock_waiting(step_run_id, actor)
+        _take(step_run, actor, take_over_from, source)
+
+
+def release_input(step_run_id: int, actor: Any, *, source: str = JobEvent.Source.PYTHON) -> None:
+    """Give a claim back. A draft stays for whoever claims it next.
+
+    Args:
+        actor: the user who has claimed it; None for trusted code, which releases anybody's claim.
+
+    Raises:
+        WrongState: it does not wait (any more), or ``actor`` has no claim on it.
+        UnknownJob, PermissionRequired: as of ``claim_input``.
+    """
+    with atomic():
+        step_run = _lock_waiting(step_run_id, actor)
+        claim = get_claim(step_run.pk)
+        if claim is None:
+            raise WrongState(_("%(step)s is claimed by nobody.") % {"step": _name(step_run)})
+        if actor is not None and claim.user_id != actor.pk:
+            raise WrongState(_("%(step)s is claimed by %(user)s.") % {"step": _name(step_run), "user": claim.user})
+        InputClaim.objects.filter(pk=claim.pk).update(user=None, claimed_at=None)
+        InputClaim.objects.filter(pk=claim.pk, drafted_at=None).delete()
+        _write_event(step_run, JobEvent.Kind.RELEASED, actor, source, {"from": name_actor(claim.user)})
+
+
+def save_draft(step_run_id: int, data: Any, actor: Any, *, source: str = JobEvent.Source.PYTHON) -> None:
+    """Keep what was typed so far, whatever it is; the step run becomes ``actor``'s if nobody has claimed it.
+
+    Args:
+        data: what JSON can hold. Leave secrets out: a draft is not encrypted.
+        actor: the user who types.
+
+    Raises:
+        NotEncodable: JSON cannot hold it, or it is larger than ``WFE_MAX_RESULT_BYTES``.
+        WrongState: it does not wait (any more), or somebody else has it.
+        UnknownJob, PermissionRequired: as of ``claim_input``.
+    """
+    kept = json.loads(encode(data, "the draft"))
+    with atomic():
+        step_run = _lock_waiting(step_run_id, actor)
+        _take(step_run, actor, None, source)
+        InputClaim.objects.filter(step_run=step_run).update(draft=kept, drafted_by=actor, drafted_at=Now())
+
+
+def load_draft(step_run_id: int, actor: Any) -> Draft | None:
+    """Give what was saved, or None where there is nothing that ``actor`` may see.
+
+    One's own draft comes back to whoever may give the input; that of another person is data of the job, and asks for
+    the permission ``view_job_data`` besides.
+
+    Raises:
+        UnknownJob, PermissionRequired: as of ``claim_input``.
+    """
+    step_run = StepRun.objects.select_related("job__workflow").defer(*PAYLOAD).filter(pk=step_run_id).first()
+    if step_run is None or not is_in_sight(actor, step_run.job.workflow):
+        raise UnknownJob(_("There is no step run %(step_run)s.") % {"step_run": step_run_id})
+    require_permission(actor, PROVIDE_INPUT)
+    claim = InputClaim.objects.select_related("drafted_by").filter(step_run=step_run, drafted_at__isnull=False).first()
+    if claim is None or claim.drafted_at is None:
+        return None
+    is_own = actor is None or claim.drafted_by_id == actor.pk
+    if not is_own and not has_permission(actor, VIEW_DATA, step_run.job.workflow):
+        return None
+    return Draft(claim.draft, claim.drafted_by, claim.drafted_at)
+
+
+def end_claims(step_run_ids: list[int]) -> None:
+    """Drop the claims and drafts of those of these step runs that no longer wait."""
+    if step_run_ids:
+        claims = InputClaim.objects.filter(step_run_id__in=step_run_ids)
+        claims.exclude(step_run__state=StepRunState.INPUT_REQUIRED).delete()
+
+
+def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
+    """Give a step run, locked so that nobody claims or answers it meanwhile, if it waits and ``actor`` may answer."""
+    rows = StepRun.objects.select_for_update(of=("self",), no_key=True).select_related("job__workflow")
+    step_run = rows.defer(*PAYLOAD).filter(pk=step_run_id).first()
+    if step_run is None or not is_in_sight(actor, step_run.job.workflow):
+        raise UnknownJob(_("There is no step run %(step_run)s.") % {"step_run": step_run_id})
+    require_permission(actor, PROVIDE_INPUT)
+    if step_run.state != StepRunState.INPUT_REQUIRED:
+        raise WrongState(_("%(step)s does not wait for input any more.") % {"step": _name(step_run)})
+    return step_run
+
+
+def _take(step_run: StepRun, actor: Any, take_over_from: Any, source: str) -> None:
+    if actor is None:
+        raise ValueError("actor=None: a claim needs the user who takes it on.")
+    claim = get_claim(step_run.pk)
+    if claim is not None and claim.user_id == actor.pk:
+        return
+    if claim is not None and (take_over_from is None or str(claim.user_id) != str(take_over_from)):
+        raise WrongState(_("%(step)s is claimed by %(user)s.") % {"step": _name(step_run), "user": claim.user})
+    InputClaim.objects.update_or_create(step_run=step_run, defaults={"user": actor, "claimed_at": Now()})
+    if claim is not None:
+        _write_event(step_run, JobEvent.Kind.TAKEN_OVER, actor, source, {"from": name_actor(claim.user)})
+    else:
+        _write_event(step_run, JobEvent.Kind.CLAIMED, actor, source, {})
+
+
+def _write_event(step_run: StepRun, kind: JobEvent.Kind, actor: Any, source: str, data: dict[str, Any]) -> None:
+    JobEvent.objects.create(
+        job_id=step_run.job_id,
+        step_run=step_run,
+        kind=kind,
+        actor=actor,
+        actor_name=name_actor(actor),
+        source=source,
+        data={"step": step_run.step, **data},
+    )
+
+
+def _name(step_run: StepRun) -> str:
+    step = name_step(step_run.job.definition_id, step_run.step)
+    return _("“%(step)s” of job %(job)s") % {"step": step, "job": step_run.job_id}

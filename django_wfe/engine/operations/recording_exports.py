@@ -1,0 +1,54 @@
+"""Keeping who took which rows out of the database as a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, QuerySet
+
+from django_wfe.engine.access import name_actor
+from django_wfe.engine.errors.failures import clean
+from django_wfe.models import Export, Job, JobEvent, StepRun
+
+LONGEST_QUERY = 2_000
+"""How many characters are kept of the query string of the list that was exported."""
+
+
+def record_export(
+    rows: QuerySet[Any],
+    *,
+    kind: str,
+    file_format: str,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    query: str = "",
+) -> Export:
+    """Write the line of an export. Call it before the file is given away: no file leaves without its line.
+
+    Args:
+        rows: the Jobs or StepRuns that the file is to hold.
+        kind: one of ``Export.Kind``.
+        file_format: the ending of the file's name, such as "csv".
+        actor: the user who gets the file. Default None: trusted code.
+        query: the query string of the list. Default "".
+    """
+    shares = _count_shares(rows)
+    return Export.objects.create(
+        kind=kind,
+        file_format=file_format,
+        query=clean(query)[:LONGEST_QUERY],
+        total=sum(shares.values()),
+        shares=shares,
+        actor=actor,
+        actor_name=name_actor(actor),
+        source=source,
+    )
+
+
+def _count_shares(rows: QuerySet[Any]) -> dict[str, int]:
+    """Count the rows by their Workflow's id, in one grouped query."""
+    model: type[Job | StepRun] = rows.model
+    workflow = "workflow" if model is Job else "job__workflow"
+    chosen = model.objects.filter(pk__in=rows.order_by().values("pk")).order_by()
+    counted = chosen.values_list(workflow).annotate(number=Count("pk"))
+    return {str(workflow_id): number for workflow_id, number in counted}

@@ -1,0 +1,142 @@
+"""Encrypts all stored secrets with the first key: those under another, and those of before there was any."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.db.models import F, JSONField, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast
+
+from django_wfe.definition.secret_places import SecretPlaces
+from django_wfe.engine.inputs.secret_schemas import find_places_of, seal_options
+from django_wfe.exceptions import UnreadableSecret
+from django_wfe.models import BulkRun, Definition, InputClaim, JobEvent, StepRun
+from django_wfe.models.workflows import load_graph
+from django_wfe.values.encoding import dump
+from django_wfe.values.sealing import MARK, reseal, seal_places
+
+BATCH = 500
+"""How many rows are read at a time; each is changed by itself, so that nothing is held."""
+
+_Nodes = dict[tuple[int, str], SecretPlaces]
+
+
+@dataclass(slots=True)
+class Rotation:
+    """How many rows hold secrets, how many of them were changed, and how many no key decrypts."""
+
+    found: int = 0
+    changed: int = 0
+    unreadable: int = 0
+
+
+def rotate_secrets(*, tell: Callable[[Rotation], None] = lambda rotation: None) -> Rotation:
+    """Encrypt every stored secret with the first key. Cut off and called again, it does what is left.
+
+    Args:
+        tell: called after each batch with what was done so far.
+
+    Raises:
+        CodeNotLoaded: the package cryptography is not installed.
+    """
+    rotation = Rotation()
+    nodes = _find_nodes()
+    steps = {step for _definition_id, step in nodes}
+    runs = StepRun.objects.filter(external_data__isnull=False)
+    events = JobEvent.objects.filter(kind=JobEvent.Kind.INPUT_REFUSED)
+    claims = InputClaim.objects.filter(draft__isnull=False, step_run__step__in=steps)
+    for rows, column, step, definition, change in (
+        (runs, "external_data", "step", "job__definition_id", _seal),
+        (events, "data", "step_run__step", "job__definition_id", _seal_event),
+        (claims, "draft", "step_run__step", "step_run__job__definition_id", _clear_draft),
+    ):
+        chosen = rows.annotate(text=Cast(column, TextField()), node_step=F(step), node_definition=F(definition))
+        wanted = chosen.filter(Q(node_step__in=steps) | Q(text__contains=MARK))
+        for row in _read_in_batches(wanted, rotation, tell):
+            places = nodes.get((row["node_definition"], row["node_step"]), SecretPlaces([]))
+            _keep(rows, column, row, rotation, partial(change, places=places))
+    bulk_runs = BulkRun.objects.filter(options__has_key="external_data")
+    for row in _read_in_batches(bulk_runs.annotate(text=Cast("options", TextField())), rotation, tell):
+        _keep(bulk_runs, "options", row, rotation, partial(_seal_options, bulk=BulkRun(pk=row["pk"])))
+    return rotation
+
+
+def _find_nodes() -> _Nodes:
+    """Find the nodes that ask for secrets, of all definitions that there are or were."""
+    nodes: _Nodes = {}
+    for definition_id in Definition.objects.order_by("pk").values_list("pk", flat=True):
+        for node in load_graph(definition_id).nodes:
+            places = find_places_of(definition_id, node.path) if node.asks_input else None
+            if places:
+                nodes[definition_id, node.path] = places
+    return nodes
+
+
+def _read_in_batches(
+    rows: QuerySet[Any], rotation: Rotation, tell: Callable[[Rotation], None]
+) -> Iterator[dict[str, Any]]:
+    names = [name for name in ("text", "node_step", "node_definition") if name in rows.query.annotations]
+    last = 0
+    while batch := list(rows.filter(pk__gt=last).order_by("pk").values("pk", *names)[:BATCH]):
+        yield from batch
+        last = batch[-1]["pk"]
+        tell(rotation)
+
+
+def _keep(
+    rows: QuerySet[Any], column: str, row: dict[str, Any], rotation: Rotation, change: Callable[[Any], Any]
+) -> None:
+    before = json.loads(row["text"])
+    try:
+        after = change(before)
+    except UnreadableSecret:
+        rotation.found += 1
+        rotation.unreadable += 1
+        return
+    rotation.found += MARK in json.dumps(after) or after != before
+    if after == before:
+        return
+    # Only what was read is replaced: a worker may have given the input back meanwhile, or a person given another.
+    unchanged = rows.annotate(text=Cast(column, TextField())).filter(pk=row["pk"], text=row["text"])
+    written = Cast(Value(dump(after), output_field=TextField()), JSONField())
+    rotation.changed += unchanged.update(**{column: written})
+
+
+def _seal(data: Any, places: SecretPlaces) -> Any:
+    return reseal(seal_places(data, places))
+
+
+def _seal_event(data: Any, places: SecretPlaces) -> Any:
+    return {**data, "external_data": _seal(data["external_data"], places)} if "external_data" in data else data
+
+
+def _seal_options(options: Any, bulk: BulkRun) -> Any:
+    return reseal(options if MARK in json.dumps(options) else seal_options(options, bulk))
+
+
+def _clear_draft(draft: Any, places: SecretPlaces) -> Any:
+    """Leave secrets out of a draft, as forms do that know them. Its names are paths, such as "logins-0-password"."""
+    if not isinstance(draft, dict):
+        return draft
+    owners = {"-".join(parts[:end]) for parts in map(_split, draft) for end in range(1, len(parts))}
+    return {
+        path: texts
+        for path, texts in draft.items()
+        # A path that others lead on from only counts items.
+        if path in owners or places.cover(nested := _nest(_split(path), texts)) == nested
+    }
+
+
+def _split(path: str) -> list[str]:
+    return path.split("-")
+
+
+def _nest(parts: list[str], value: Any) -> Any:
+    if not parts:
+        return value if value != [] else [""]
+    inner = _nest(parts[1:], value)
+    return [inner] if parts[0].isdecimal() else {parts[0]: inner}

@@ -1,0 +1,247 @@
+"""Starts many Jobs of one Workflow, a row each: first what would happen, then the same for real.
+
+Where the first step asks for input, a row brings its input along. No file formats here: a row is a key and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, ValidationError
+
+from django_wfe.definition.graph import Node, has_input
+from django_wfe.engine.access import PROVIDE_INPUT, START_JOBS, renew_actor, require_permission
+from django_wfe.engine.errors.failures import clean
+from django_wfe.engine.errors.invalid_input import cover_quoted
+from django_wfe.engine.errors.tracebacks import say_briefly
+from django_wfe.engine.inputs.validation import encode_input
+from django_wfe.engine.operations.answering import describe_today
+from django_wfe.engine.operations.starting import MAX_KEY_LENGTH, NOT_GIVEN, find_workflow, start_job
+from django_wfe.engine.project_code.classes import load_node
+from django_wfe.engine.rules.start_rules import require_startable
+from django_wfe.exceptions import CodeNotLoaded, InputCheckFailed, NotEncodable, WFEException
+from django_wfe.models import Job, JobEvent, Workflow
+from django_wfe.models.workflows import load_graph
+from django_wfe.steps import Step
+
+MAX_ROWS = 5_000
+"""How many rows are started in one go."""
+
+ERRORS_KEPT = 5
+"""How many errors of a row are told."""
+
+Outcome = Literal["start", "known", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class StartRow:
+    """A Job to start. ``number`` says which row of the source it is; ``key`` is None where it has none.
+
+    ``errors`` say why the source could not be read at this row: no Job is started then.
+    """
+
+    number: int
+    key: str | None
+    values: dict[str, Any]
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRow:
+    """What would become, or became, of a row.
+
+    ``outcome`` is "start" (a Job is started), "known" (the Job ``job_id`` was started with this key before) or
+    "refused", for the reasons in ``errors``.
+    """
+
+    row: StartRow
+    outcome: Outcome
+    job_id: int | None = None
+    errors: tuple[str, ...] = ()
+
+
+def get_first_node(workflow: Workflow) -> Node:
+    """Give the first step of the current definition: what a row's values are the input of, where it asks for input.
+
+    What it asks is described by the code that will check the answer, where this process has it.
+
+    Raises:
+        WorkflowDeleted, InvalidWorkflow: no Job of it can start.
+    """
+    node = load_graph(require_startable(workflow)).first
+    if not node.asks_input:
+        return node
+    try:
+        step_class = load_node(node.path)
+    except CodeNotLoaded:
+        return node
+    return describe_today(node, step_class) if has_input(step_class) else node
+
+
+def get_first_schema(workflow: Workflow) -> type[BaseModel] | None:
+    """Return the model that a row's values are the input for, or None where the first step asks for nothing.
+
+    Raises:
+        CodeNotLoaded: this process lacks the first step's code.
+        WorkflowDeleted, InvalidWorkflow: no Job of it can start.
+    """
+    step_class = _load_asking(get_first_node(workflow))
+    return step_class.UserInputSchema if step_class is not None else None
+
+
+def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -> list[PlannedRow]:
+    """Say of each row what would become of it. Changes nothing.
+
+    Args:
+        workflow: as of ``start_job``.
+        rows: at most ``MAX_ROWS``.
+        actor: the user whose permissions are asked for: ``add_job`` or ``run_workflow``, and ``provide_input_job``
+            where the first step asks for input. Default None: trusted code.
+
+    Raises:
+        ValueError: more than ``MAX_ROWS`` rows.
+        CodeNotLoaded: this process lacks the first step's code, and cannot check its input.
+        UnknownWorkflow, WorkflowDeleted, InvalidWorkflow, PermissionRequired: as their names say.
+    """
+    found = find_workflow(workflow, actor)
+    asking = _prepare(found, rows, actor)
+    schema = asking.UserInputSchema if asking is not None else None
+    started = _find_started(found, [row.key for row in rows if row.key])
+    seen: dict[str, int] = {}
+    planned = []
+    for row in rows:
+        first = seen.setdefault(row.key, row.number) if row.key else row.number
+        if row.errors:
+            planned.append(PlannedRow(row, "refused", errors=row.errors[:ERRORS_KEPT]))
+        elif first != row.number:
+            planned.append(
+                PlannedRow(row, "refused", errors=(_("key: row %(row)s has the same key.") % {"row": first},))
+            )
+        elif row.key in started:
+            planned.append(PlannedRow(row, "known", started[row.key]))
+        elif errors := _find_errors(row, schema):
+            planned.append(PlannedRow(row, "refused", errors=tuple(errors[:ERRORS_KEPT])))
+        else:
+            planned.append(PlannedRow(row, "start"))
+    return planned
+
+
+def start_many(
+    workflow: Any,
+    rows: Sequence[StartRow],
+    *,
+    actor: Any = None,
+    source: str = JobEvent.Source.PYTHON,
+    batch: str = "",
+) -> list[PlannedRow]:
+    """Start a Job for each row that can start, and give it its input; say of each row what became of it.
+
+    A Job and its input are committed together, row by row: where the process dies in the midst, the rows before are
+    started as a whole, and a second call with the same keys starts the others.
+
+    Args:
+        rows: at most ``MAX_ROWS``.
+        batch: a text that names this call; a row without a key gets one from it, so that the same call again starts
+            nothing twice. Default "": such rows have no key and start each time.
+
+    Raises:
+        ValueError, CodeNotLoaded, UnknownWorkflow, WorkflowDeleted, InvalidWorkflow, PermissionRequired: as of
+            ``plan_starts``.
+    """
+    found = find_workflow(workflow, actor)
+    keyed = [_give_key(row, batch) for row in rows]
+    asking = _prepare(found, keyed, actor)
+    return [
+        _start(found, planned, asking, actor=renew_actor(actor), source=source)
+        if planned.outcome == "start"
+        else planned
+        for planned in plan_starts(found, keyed, actor=actor)
+    ]
+
+
+def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> type[Step] | None:
+    """Give the step that a row's values are the input of, or None where the first one asks for nothing."""
+    if len(rows) > MAX_ROWS:
+        raise ValueError(
+            _("%(rows)s rows are too many: at most %(most)s are started in one go.")
+            % {"rows": number_format(len(rows)), "most": number_format(MAX_ROWS)}
+        )
+    require_permission(actor, START_JOBS)
+    node = get_first_node(workflow)
+    if node.asks_input:
+        require_permission(actor, PROVIDE_INPUT)
+    return _load_asking(node)
+
+
+def _load_asking(node: Node) -> type[Step] | None:
+    if not node.asks_input:
+        return None
+    step_class = load_node(node.path)
+    if not has_input(step_class):
+        raise CodeNotLoaded(
+            _("%(step)s asks for no input any more, and the workflow was not read again since.") % {"step": node.path}
+        )
+    return step_class
+
+
+def _find_started(workflow: Workflow, keys: Iterable[str]) -> dict[str | None, int]:
+    usable = [key for key in keys if clean(key) == key]
+    return dict(Job.objects.filter(workflow=workflow, key__in=usable).order_by().values_list("key", "pk"))
+
+
+def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
+    errors = []
+    if row.key is not None and not (0 < len(row.key) <= MAX_KEY_LENGTH and clean(row.key) == row.key):
+        errors.append(
+            _("key: give a text of 1 to %(longest)s characters without NUL and lone surrogates.")
+            % {"longest": MAX_KEY_LENGTH}
+        )
+    if schema is None:
+        return errors
+    try:
+        encode_input(schema, row.values, _("the input"))
+    except ValidationError as error:
+        errors += _describe(error)
+    except NotEncodable as error:
+        errors.append(str(error))
+    except InputCheckFailed as error:
+        # A validator is code of the project: its defect is told for the row that meets it.
+        errors.append(
+            _("a validator of %(schema)s raised %(error)s")
+            % {
+                "schema": schema.__qualname__,
+                "error": cover_quoted(say_briefly(error.__cause__ or error), schema, row.values),
+            }
+        )
+    return errors
+
+
+def _describe(error: ValidationError) -> list[str]:
+    """Tell each error with the place that it is at, without the value: it may be a secret."""
+    described = []
+    for details in error.errors(include_url=False, include_input=False, include_context=False):
+        place = ".".join(str(part) for part in details["loc"])
+        described.append(f"{place}: {details['msg']}" if place else details["msg"])
+    return described
+
+
+def _give_key(row: StartRow, batch: str) -> StartRow:
+    return replace(row, key=f"{batch} {row.number}") if batch and row.key is None else row
+
+
+def _start(
+    workflow: Workflow, planned: PlannedRow, asking: type[Step] | None, *, actor: Any, source: str
+) -> PlannedRow:
+    row = planned.row
+    first_input = row.values if asking is not None else NOT_GIVEN
+    try:
+        started = start_job(workflow, key=row.key, first_input=first_input, actor=actor, source=source)
+    except ValidationError as error:  # what fitted a moment ago need not fit now: a validator may look at the world
+        return replace(planned, outcome="refused", errors=tuple(_describe(error)[:ERRORS_KEPT]))
+    except WFEException as error:
+        return replace(planned, outcome="refused", errors=(str(error),))
+    return replace(planned, outcome="start" if started.created else "known", job_id=started.job_id)

@@ -1,0 +1,1 @@
+"""Questions that change nothing: why a Job is where it is, what failed, what waits."""

@@ -1,0 +1,191 @@
+"""Failures of one kind, over all Jobs that stand at one: how many, since when, and which Jobs they are.
+
+A Job belongs to the incident of its latest step run that counts, and only while it is FAILED: a repair takes it out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+
+from django_wfe.conf import DATABASE
+from django_wfe.engine.access import list_visible_jobs
+from django_wfe.models import Job, JobState, StepRun, StepRunState
+from django_wfe.values.moments import build_moment, read_seconds
+
+SHOWN = 50
+"""The most incidents that are listed, those seen last."""
+
+EXACT_JOBS = 10_000
+"""Up to this many failed Jobs each of them is looked at, so that every count is exact."""
+
+COUNT_CAP = 250
+"""Where there are more failed Jobs than that, the Jobs of one incident are counted up to this."""
+
+KINDS_CAP = 5_000
+"""The most kinds of failure, repaired ones included, that are gone through then."""
+
+MESSAGE_LENGTH = 500
+
+# Of the newest failed Jobs, the run that each stands at: one look into an index for a Job.
+_GROUP_JOBS = """
+SELECT run.fingerprint, count(*), (EXTRACT(EPOCH FROM max(run.finished_at)) * 1000000)::bigint, max(run.id)
+FROM ({jobs}) AS job (id)
+CROSS JOIN LATERAL (
+    SELECT id, state, fingerprint, finished_at FROM django_wfe_steprun
+    WHERE job_id = job.id AND NOT superseded ORDER BY number DESC, attempt DESC LIMIT 1
+) AS run
+WHERE run.state IN ('FAILED', 'LOST')
+GROUP BY run.fingerprint
+HAVING max(run.finished_at) >= COALESCE(to_timestamp(%s), '-infinity'::timestamptz)
+ORDER BY max(run.finished_at) DESC
+LIMIT %s
+"""
+
+_CURRENT = """
+    FROM django_wfe_steprun AS run CROSS JOIN LATERAL (
+        -- OFFSET keeps the planner to one look for each run: reading all jobs is what is to be avoided.
+        SELECT FROM ({jobs}) AS job (id, number) WHERE job.id = run.job_id AND job.number = run.number OFFSET 0
+    ) AS failed
+    WHERE run.state = 'FAILED' AND run.fingerprint = kind.fingerprint AND NOT run.superseded AND NOT EXISTS (
+        SELECT FROM django_wfe_steprun AS later
+        WHERE later.job_id = run.job_id AND later.number = run.number AND later.attempt > run.attempt
+    )
+    ORDER BY run.id DESC
+"""
+
+# From one fingerprint to the next in the index, without reading what lies between; then the newest of each.
+_GROUP_KINDS = f"""
+WITH RECURSIVE kind AS (
+    (SELECT fingerprint FROM django_wfe_steprun WHERE state = 'FAILED' ORDER BY fingerprint LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT next.fingerprint FROM django_wfe_steprun AS next
+        WHERE next.state = 'FAILED' AND next.fingerprint > kind.fingerprint ORDER BY next.fingerprint LIMIT 1
+    ) FROM kind WHERE kind.fingerprint IS NOT NULL
+), newest AS MATERIALIZED (
+    SELECT kind.fingerprint, last.id, last.finished_at
+    FROM (SELECT fingerprint FROM kind WHERE fingerprint IS NOT NULL LIMIT {KINDS_CAP}) AS kind
+    CROSS JOIN LATERAL (SELECT run.id, run.finished_at {_CURRENT} LIMIT 1) AS last
+    WHERE last.finished_at >= COALESCE(to_timestamp(%s), '-infinity'::timestamptz)
+    ORDER BY last.finished_at DESC LIMIT %s
+)
+SELECT kind.fingerprint, (SELECT count(*) FROM (SELECT run.id {_CURRENT} LIMIT %s) AS counted),
+       (EXTRACT(EPOCH FROM kind.finished_at) * 1000000)::bigint, kind.id
+FROM newest AS kind ORDER BY kind.finished_at DESC
+"""  # noqa: S608  (constants of this module)
+
+_FIRST_SEEN = """
+SELECT asked.fingerprint, (EXTRACT(EPOCH FROM run.finished_at) * 1000000)::bigint
+FROM unnest(%s::text[]) AS asked (fingerprint)
+CROSS JOIN LATERAL (
+    SELECT failed.finished_at FROM django_wfe_steprun AS failed CROSS JOIN LATERAL (
+        SELECT FROM ({jobs}) AS job (id) WHERE job.id = failed.job_id OFFSET 0
+    ) AS seen
+    WHERE failed.state = 'FAILED' AND failed.fingerprint = asked.fingerprint ORDER BY failed.id LIMIT 1
+) AS run
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Failures of one kind: the same node, the same exception, raised in the same function.
+
+    ``jobs`` counts the Jobs that are FAILED with it now; where ``is_capped``, there are that many or more.
+    ``first_seen`` is the oldest failure of this kind that is kept, repaired or not, in a Job that the user may see;
+    ``last_seen`` the latest that is not repaired. ``step_run_id`` and ``job_id`` are the latest one's, ``message`` its
+    error.
+    """
+
+    fingerprint: str
+    step: str
+    error_type: str
+    message: str
+    jobs: int
+    is_capped: bool
+    first_seen: datetime
+    last_seen: datetime
+    step_run_id: int
+    job_id: int
+
+
+def list_incidents(actor: Any, since: datetime | None = None) -> list[Incident]:
+    """List the incidents among the Jobs that a user may see, those seen last first; at most ``SHOWN``.
+
+    A fixed number of queries, of bounded work: up to ``EXACT_JOBS`` failed Jobs all counts are exact, beyond that they
+    stop at ``COUNT_CAP``.
+
+    Args:
+        actor: the user; None for trusted code.
+        since: only incidents seen since then. Default: all.
+    """
+    visible = list_visible_jobs(actor)
+    failed = visible.filter(state=JobState.FAILED)
+    number = failed.order_by()[: EXACT_JOBS + 1].count()
+    if not number:
+        return []
+    is_exact = number <= EXACT_JOBS
+    seconds = None if since is None else read_seconds(since)
+    if is_exact:
+        jobs, parameters = _compile(failed.order_by().values_list("pk"))
+        rows = _fetch(_GROUP_JOBS.format(jobs=jobs), [*parameters, seconds, SHOWN])
+    else:
+        jobs, parameters = _compile(failed.order_by().values_list("pk", "current_step_number"))
+        rows = _fetch(_GROUP_KINDS.format(jobs=jobs), [*parameters, seconds, SHOWN, *parameters, COUNT_CAP])
+    jobs, parameters = _compile(visible.order_by().values_list("pk"))
+    first_seen = dict(_fetch(_FIRST_SEEN.format(jobs=jobs), [[row[0] for row in rows], *parameters])) if rows else {}
+    samples = StepRun.objects.defer("result", "external_data", "edited_input", "traceback").in_bulk(
+        [step_run_id for *_, step_run_id in rows]
+    )
+    return [
+        Incident(
+            fingerprint=fingerprint,
+            step=samples[step_run_id].step,
+            error_type=samples[step_run_id].error_type,
+            message=samples[step_run_id].error[:MESSAGE_LENGTH],
+            jobs=count,
+            is_capped=not is_exact and count >= COUNT_CAP,
+            first_seen=build_moment(first_seen.get(fingerprint, last_seen)),
+            last_seen=build_moment(last_seen),
+            step_run_id=step_run_id,
+            job_id=samples[step_run_id].job_id,
+        )
+        for fingerprint, count, last_seen, step_run_id in rows
+        if step_run_id in samples
+    ]
+
+
+def jobs_of_incident(fingerprint: str) -> QuerySet[Job]:
+    """Give the Jobs that are FAILED now because of a failure of this kind, whoever may see them.
+
+    Combine it with ``list_visible_jobs(actor)`` by ``&``. It asks one indexed question to choose its plan.
+    """
+    failed_jobs = Job.objects.filter(state=JobState.FAILED)
+    if "\0" in fingerprint:  # PostgreSQL refuses it, and no fingerprint holds one
+        return failed_jobs.none()
+    failures = StepRun.objects.filter(state=StepRunState.FAILED, fingerprint=fingerprint)
+    if failures.exists():
+        later = StepRun.objects.filter(job=OuterRef("job"), number=OuterRef("number"), attempt__gt=OuterRef("attempt"))
+        at_it = failures.filter(~Exists(later), job=OuterRef("pk"), number=OuterRef("current_step_number"))
+        return failed_jobs.filter(Exists(at_it.filter(superseded=False)))
+    # What ended as LOST has no index of its own: it is found from the failed Jobs.
+    last = StepRun.objects.filter(job=OuterRef("pk"), superseded=False).order_by("-number", "-attempt")
+    return failed_jobs.alias(kind=Subquery(last.values("fingerprint")[:1])).filter(kind=fingerprint)
+
+
+def _compile(jobs: QuerySet[Any, Any]) -> tuple[str, tuple[Any, ...]]:
+    sql, parameters = jobs.query.sql_with_params()
+    return sql, tuple(parameters)
+
+
+def _fetch(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+    with transaction.atomic(using=DATABASE), connections[DATABASE].cursor() as cursor:
+        # These look expensive by their worst case and do little: compiling them would cost a hundred times their run.
+        cursor.execute("SET LOCAL jit = off")
+        cursor.execute(statement, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

@@ -1,0 +1,1 @@
+"""The end of a step run: its outcome, its commit, and what opens next."""

@@ -1,0 +1,40 @@
+"""The edge that a step run's transition leads along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from django_wfe.definition.graph import Edge, Graph, Node
+from django_wfe.exceptions import InvalidTransition
+
+
+def choose_edge(node: str, transition: Any, outgoing: tuple[Edge, ...]) -> Edge:
+    """Return the edge that a value from ``transition`` names.
+
+    Raises:
+        InvalidTransition: for anything but an int from 0 to the number of edges minus 1. A bool is no index.
+    """
+    if isinstance(transition, int) and not isinstance(transition, bool) and 0 <= transition < len(outgoing):
+        return outgoing[transition]
+    edges = ", ".join(f"{edge.index}: {edge.target}" for edge in outgoing)
+    raise InvalidTransition(
+        _("transition() of %(step)s returned %(transition)r, which is not the index of one of its edges (%(edges)s).")
+        % {"step": node, "transition": transition, "edges": edges}
+    )
+
+
+def find_target(graph: Graph, edge: Edge) -> Node:
+    """Return the node that an edge leads to.
+
+    Raises:
+        InvalidTransition: if the graph has no such node.
+    """
+    node = graph.get_node(edge.target)
+    if node is None:
+        raise InvalidTransition(
+            _("The edge %(index)s of %(source)s leads to %(target)s, which is no node.")
+            % {"index": edge.index, "source": edge.source, "target": edge.target}
+        )
+    return node

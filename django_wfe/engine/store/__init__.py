@@ -1,0 +1,1 @@
+"""The engine's SQL and what carries it: statements, transactions, locks, claims, crash points."""

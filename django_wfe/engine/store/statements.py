@@ -1,0 +1,314 @@
+"""The SQL of the hot path. Each constant is one statement, so that in autocommit it is one transaction.
+
+Every change of state is a compare-and-set. Rows are locked in one order everywhere: step runs by id, then their Job.
+``statement_timestamp()`` is the database's clock at the time of the statement, also within a longer transaction.
+"""
+
+from __future__ import annotations
+
+from django_wfe.engine.store.prepared import Statement
+
+_RUN_COLUMNS = """
+    job_id, number, attempt, step, state, previous_id, external_data, edited_input, worker_id, epoch,
+    created_at, due_at, started_at, finished_at, result, transition, dispatched_at, lost_before,
+    superseded, dispatches, error_type, error, traceback, fingerprint
+"""
+
+# In the order of the model's fields, as Model.from_db wants them.
+WORKFLOW_COLUMNS = ("id", "path", "name", "deleted", "paused", "groups", "current_definition_id", "load_error")
+
+FIND_WORKFLOW = Statement(
+    "find_workflow", f"SELECT {', '.join(WORKFLOW_COLUMNS)} FROM django_wfe_workflow WHERE id = %(workflow_id)s"
+)
+FIND_WORKFLOW_BY_PATH = Statement(
+    "find_workflow_by_path", f"SELECT {', '.join(WORKFLOW_COLUMNS)} FROM django_wfe_workflow WHERE path = %(path)s"
+)
+
+# What every start begins with: the Job, unless its key is known, and its finished start.
+_INSERT_JOB = f"""
+WITH job AS (
+    INSERT INTO django_wfe_job
+        (uuid, workflow_id, definition_id, state, current_step, current_step_number, key, created_by_id,
+         created_at, started_at, error)
+    VALUES
+        (%(uuid)s, %(workflow_id)s, %(definition_id)s, %(job_state)s, %(step)s, 1, %(key)s, %(created_by_id)s,
+         statement_timestamp(), CASE WHEN %(run_state)s = 'RUNNING' THEN statement_timestamp() END, '')
+    ON CONFLICT (workflow_id, key) WHERE key IS NOT NULL DO NOTHING
+    RETURNING id, created_at
+), start AS (
+    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
+    SELECT id, 0, 1, %(start)s, 'FINISHED', NULL, NULL, NULL, NULL, 0,
+           created_at, created_at, created_at, created_at, NULL, 0, created_at, 0,
+           FALSE, 0, '', '', '', ''
+    FROM job
+    RETURNING id, job_id
+"""
+
+START = Statement(
+    "start",
+    _INSERT_JOB
+    + f"""), first AS (
+    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
+    SELECT job.id, 1, 1, %(step)s, %(run_state)s, start.id, NULL, NULL, %(worker_id)s, %(epoch)s,
+           created_at, created_at, CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END, NULL, NULL, NULL,
+           created_at, 0, FALSE, 0, '', '', '', ''
+    FROM job JOIN start ON start.job_id = job.id
+    RETURNING id
+), event AS (
+    INSERT INTO django_wfe_jobevent (job_id, kind, actor_id, actor_name, source, data, created_at)
+    SELECT id, 'started', %(created_by_id)s, %(actor_name)s, %(source)s, '{{}}', created_at FROM job
+)
+SELECT job.id, first.id FROM job, first
+""",
+)
+
+# A start that brings the first step's input along: what START and PROVIDE_INPUT would do, and never a Job that waits.
+START_ANSWERED = Statement(
+    "start_answered",
+    _INSERT_JOB
+    + f"""), first AS (
+    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
+    SELECT job.id, 1, 1, %(step)s, %(run_state)s, start.id, %(external_data)s::jsonb, NULL, %(worker_id)s, %(epoch)s,
+           created_at, created_at, CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END, NULL, NULL, NULL,
+           created_at, 0, FALSE, 0, '', '', '', ''
+    FROM job JOIN start ON start.job_id = job.id
+    RETURNING id
+), event AS (
+    -- One INSERT, so that the history has them in this order.
+    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_id, actor_name, source, data, created_at)
+    SELECT job.id, CASE WHEN kind = 'input_provided' THEN first.id END, kind,
+           %(created_by_id)s, %(actor_name)s, %(source)s, '{{}}', created_at
+    FROM job, first, (VALUES (1, 'started'), (2, 'input_provided')) AS happened (place, kind)
+    ORDER BY place
+)
+SELECT job.id, first.id FROM job, first
+""",
+)
+
+CLAIM = Statement(
+    "claim",
+    """
+WITH ready AS (
+    SELECT id, job_id, previous_id FROM django_wfe_steprun
+    -- Written so that no partial index fits: the planner takes that of the ready runs to be empty, reads all of it to
+    -- find one, and each claim then costs as much as the backlog is long.
+    WHERE id = %(id)s AND state || '' = 'READY'
+        -- What was due when it was made stays due, though the database's clock be set back.
+        AND due_at <= GREATEST(statement_timestamp(), created_at)
+        -- A worker runs one suspect at a time, so that a step that kills its workers takes no other suspect with it.
+        AND (lost_before = 0 OR %(suspects)s)
+    FOR UPDATE
+), job AS (
+    UPDATE django_wfe_job AS job
+    SET state = 'ONGOING', started_at = COALESCE(job.started_at, statement_timestamp())
+    FROM ready, django_wfe_workflow AS workflow
+    WHERE job.id = ready.job_id AND job.state = ANY(%(runnable)s)
+        AND workflow.id = job.workflow_id AND NOT workflow.paused
+    RETURNING job.id, job.uuid, job.definition_id, workflow.name, workflow.path
+), run AS (
+    UPDATE django_wfe_steprun AS run
+    SET state = 'RUNNING', worker_id = %(worker_id)s, epoch = run.epoch + 1, started_at = statement_timestamp()
+    FROM job
+    WHERE run.id = %(id)s AND run.state || '' = 'READY' AND run.job_id = job.id
+    RETURNING run.id, run.job_id, run.number, run.attempt, run.epoch, run.step, run.previous_id, run.external_data,
+              run.edited_input, run.lost_before
+)
+SELECT run.id, run.job_id, job.uuid, job.name, job.path, job.definition_id,
+       run.number, run.attempt, run.epoch, run.step,
+       CASE WHEN run.edited_input IS NULL THEN previous.result ELSE run.edited_input -> 'value' END, run.external_data,
+       run.lost_before
+FROM run JOIN job ON job.id = run.job_id
+LEFT JOIN django_wfe_steprun AS previous ON previous.id = run.previous_id
+""",
+)
+
+# What every ending of a step run begins with: the compare-and-set on the run that this claim holds, and its log.
+_END = """
+WITH ended AS (
+    UPDATE django_wfe_steprun
+    SET state = %(state)s, result = %(result)s::jsonb, transition = %(transition)s,
+        finished_at = statement_timestamp(), error_type = %(error_type)s, error = %(error)s,
+        traceback = %(traceback)s, fingerprint = %(fingerprint)s
+    WHERE id = %(id)s AND state = 'RUNNING' AND worker_id = %(worker_id)s AND epoch = %(epoch)s
+    RETURNING id, job_id
+), log AS (
+    INSERT INTO django_wfe_joblog (step_run_id, sequence, text, created_at)
+    SELECT id, %(log_sequence)s, %(log)s, statement_timestamp() FROM ended WHERE %(log)s <> ''
+)
+"""
+
+# The shorter form for a step that went well, the hot path.
+_FINISH = """
+WITH ended AS (
+    UPDATE django_wfe_steprun
+    SET state = 'FINISHED', result = %(result)s::jsonb, transition = %(transition)s,
+        finished_at = statement_timestamp()
+    WHERE id = %(id)s AND state = 'RUNNING' AND worker_id = %(worker_id)s AND epoch = %(epoch)s
+    RETURNING id, job_id
+)
+"""
+
+_FINISH_WITH_LOG = (
+    _FINISH
+    + """
+, log AS (
+    INSERT INTO django_wfe_joblog (step_run_id, sequence, text, created_at)
+    SELECT id, %(log_sequence)s, %(log)s, statement_timestamp() FROM ended
+)
+"""
+)
+
+# The Job moves on unless it has ended meanwhile; a paused one stays paused, and so its next run stays READY.
+_ADVANCE = f"""
+, job AS (
+    UPDATE django_wfe_job AS job
+    SET current_step = %(next_step)s, current_step_number = %(next_number)s, error = '',
+        state = CASE WHEN job.state = 'PAUSED' THEN 'PAUSED' ELSE %(next_job_state)s END
+    FROM ended, django_wfe_workflow AS workflow
+    WHERE job.id = ended.job_id AND job.state <> ALL('{{FINISHED,CANCELED,FAILED}}') AND workflow.id = job.workflow_id
+    RETURNING job.id, CASE WHEN %(next_run_state)s = 'RUNNING' AND (job.state = 'PAUSED' OR workflow.paused)
+                           THEN 'READY' ELSE %(next_run_state)s END AS run_state
+), next AS (
+    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
+    SELECT id, %(next_number)s, 1, %(next_step)s, run_state, %(id)s, NULL, NULL,
+           CASE WHEN run_state = 'RUNNING' THEN %(worker_id)s::uuid END,
+           CASE WHEN run_state = 'RUNNING' THEN 1 ELSE 0 END,
+           statement_timestamp(), statement_timestamp(),
+           CASE WHEN run_state = 'RUNNING' THEN statement_timestamp() END, NULL, NULL, NULL,
+           statement_timestamp(), 0, FALSE, 0, '', '', '', ''
+    FROM job
+    RETURNING id, state
+)
+SELECT ended.id, next.id, next.state FROM ended LEFT JOIN next ON TRUE
+"""
+
+_FINISH_JOB = """
+, job AS (
+    UPDATE django_wfe_job AS job SET state = 'FINISHED', finished_at = statement_timestamp(), error = ''
+    FROM ended
+    WHERE job.id = ended.job_id AND job.state <> ALL('{FINISHED,CANCELED,FAILED}')
+    RETURNING job.id
+), event AS (
+    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_name, source, data, created_at)
+    SELECT id, %(id)s, 'finished', '', 'engine', '{}', statement_timestamp() FROM job
+)
+SELECT ended.id, job.id, NULL FROM ended LEFT JOIN job ON TRUE
+"""
+
+FINISH_AND_ADVANCE = Statement("finish_and_advance", _FINISH + _ADVANCE)
+FINISH_AND_ADVANCE_WITH_LOG = Statement("finish_and_advance_with_log", _FINISH_WITH_LOG + _ADVANCE)
+FINISH_JOB = Statement("finish_job", _FINISH + _FINISH_JOB)
+FINISH_JOB_WITH_LOG = Statement("finish_job_with_log", _FINISH_WITH_LOG + _FINISH_JOB)
+
+FAIL_JOB = Statement(
+    "fail_job",
+    _END
+    + """
+, job AS (
+    UPDATE django_wfe_job AS job SET state = 'FAILED', finished_at = statement_timestamp(), error = %(job_error)s
+    FROM ended
+    WHERE job.id = ended.job_id AND job.state <> ALL('{FINISHED,CANCELED,FAILED}')
+    RETURNING job.id
+), event AS (
+    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_name, source, data, created_at)
+    SELECT id, %(id)s, 'failed', '', 'engine', %(event_data)s::jsonb, statement_timestamp() FROM job
+)
+SELECT ended.id, job.id, NULL FROM ended LEFT JOIN job ON TRUE
+""",
+)
+
+# Another attempt at the same node, due after a wait; the failed or lost one stays as it is.
+RETRY = Statement(
+    "retry",
+    _END
+    + f"""
+, job AS (
+    UPDATE django_wfe_job AS job
+    SET state = CASE WHEN job.state = 'PAUSED' THEN 'PAUSED' ELSE %(next_job_state)s END, error = %(job_error)s
+    FROM ended
+    WHERE job.id = ended.job_id AND job.state <> ALL('{{FINISHED,CANCELED,FAILED}}')
+    RETURNING job.id
+), next AS (
+    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
+    SELECT run.job_id, run.number, run.attempt + 1, run.step, 'READY', run.previous_id, run.external_data,
+           run.edited_input, NULL, 0, statement_timestamp(),
+           statement_timestamp() + %(wait_seconds)s * INTERVAL '1 second', NULL, NULL, NULL, NULL,
+           statement_timestamp(), run.lost_before + CASE WHEN %(state)s = 'LOST' THEN 1 ELSE 0 END,
+           FALSE, 0, '', '', '', ''
+    FROM job JOIN django_wfe_steprun AS run ON run.id = %(id)s
+    RETURNING id, job_id
+), event AS (
+    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_name, source, data, created_at)
+    SELECT job_id, %(id)s, %(event_kind)s, '', 'engine', %(event_data)s::jsonb, statement_timestamp() FROM next
+)
+SELECT ended.id, next.id, 'READY' FROM ended LEFT JOIN next ON TRUE
+""",
+)
+
+CANCEL_RUN = Statement("cancel_run", _END + "SELECT id, NULL, NULL FROM ended")
+
+# A run goes back unharmed: its worker was told to stop, lacks the code, or found its stored input no longer valid.
+GIVE_BACK = Statement(
+    "give_back",
+    """
+WITH ended AS (
+    UPDATE django_wfe_steprun
+    SET state = %(state)s, worker_id = NULL, started_at = NULL, dispatched_at = statement_timestamp(), dispatches = 0,
+        due_at = statement_timestamp() + %(wait_seconds)s * INTERVAL '1 second',
+        external_data = CASE WHEN %(state)s = 'INPUT_REQUIRED' THEN NULL ELSE external_data END
+    WHERE id = %(id)s AND state = 'RUNNING' AND worker_id = %(worker_id)s AND epoch = %(epoch)s
+    RETURNING id, job_id
+), before AS (
+    SELECT job.id, job.error FROM django_wfe_job AS job JOIN ended ON ended.job_id = job.id
+), job AS (
+    UPDATE django_wfe_job AS job
+    SET state = CASE WHEN job.state = 'PAUSED' THEN 'PAUSED' ELSE %(next_job_state)s END, error = %(job_error)s
+    FROM ended
+    WHERE job.id = ended.job_id AND job.state <> ALL('{FINISHED,CANCELED,FAILED}')
+    RETURNING job.id
+), event AS (
+    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_name, source, data, created_at)
+    SELECT job.id, %(id)s, %(event_kind)s, '', 'engine', %(event_data)s::jsonb, statement_timestamp()
+    FROM job JOIN before ON before.id = job.id
+    -- Said once, not at each try.
+    WHERE before.error <> %(job_error)s
+)
+SELECT ended.id, NULL, NULL FROM ended
+""",
+)
+
+FIND_ENDED = Statement(
+    "find_ended",
+    """
+SELECT run.state, next.id, next.state, next.worker_id
+FROM django_wfe_steprun AS run
+LEFT JOIN django_wfe_steprun AS next
+    ON next.job_id = run.job_id AND next.number = run.number + 1 AND next.previous_id = run.id AND next.attempt = 1
+WHERE run.id = %(id)s AND run.worker_id = %(worker_id)s AND run.epoch = %(epoch)s
+""",
+)
+
+PROVIDE_INPUT = Statement(
+    "provide_input",
+    """
+WITH run AS (
+    UPDATE django_wfe_steprun
+    SET state = 'READY', external_data = %(external_data)s::jsonb,
+        dispatched_at = statement_timestamp(), dispatches = 0
+    WHERE id = %(id)s AND state = 'INPUT_REQUIRED'
+    RETURNING id, job_id
+), job AS (
+    UPDATE django_wfe_job AS job
+    SET state = CASE WHEN job.state = 'PAUSED' THEN 'PAUSED' ELSE 'INPUT_RECEIVED' END, error = ''
+    FROM run WHERE job.id = run.job_id
+    RETURNING job.id
+), event AS (
+    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_id, actor_name, source, data, created_at)
+    SELECT job.id, %(id)s, 'input_provided', %(actor_id)s, %(actor_name)s, %(source)s, '{}', statement_timestamp()
+    FROM job
+), claim AS (
+    DELETE FROM django_wfe_inputclaim USING run WHERE step_run_id = run.id
+)
+SELECT run.id FROM run
+""",
+)

@@ -1,0 +1,222 @@
+"""Runs one claimed step run: finds its class, gives it what it asks for, and says what came of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, ValidationError
+
+from django_wfe.conf import settings
+from django_wfe.definition.graph import has_input
+from django_wfe.engine.errors.database_errors import is_connection_broken, is_connection_error
+from django_wfe.engine.errors.failures import clean, describe_failure, describe_reason
+from django_wfe.engine.errors.tracebacks import list_members, say
+from django_wfe.engine.inputs.validation import list_values, load_input
+from django_wfe.engine.isolation.contexts import enter_context
+from django_wfe.engine.isolation.interrupts import ActiveRun, get_run, release_logging_locks
+from django_wfe.engine.isolation.sessions import SessionWatch
+from django_wfe.engine.isolation.stacks import Place
+from django_wfe.engine.output.capture import Capture
+from django_wfe.engine.project_code.classes import find_refusal, has_refusals, load_node
+from django_wfe.engine.runs.edges import choose_edge, find_target
+from django_wfe.engine.runs.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
+from django_wfe.engine.store.claims import Claim
+from django_wfe.engine.store.crash_points import Death, cross
+from django_wfe.engine.worker.heartbeat import WorkerProcess
+from django_wfe.exceptions import CodeNotLoaded, Interrupt, StepCanceled, UnreadableSecret
+from django_wfe.models import Job
+from django_wfe.models.workflows import load_graph
+from django_wfe.steps import Step, StepContext, plan_execute, plan_transition
+from django_wfe.values.encoding import encode
+
+CUT_OFF = (KeyboardInterrupt, GeneratorExit, Death)
+"""What ends the process, or stands for its end: no failure of the step."""
+
+ENGINE_FRAMES = 3
+"""How many frames of a step's traceback are this module's and CallPlan's."""
+
+
+def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture: Capture) -> Outcome:
+    """Run the step of a claim. Never raises what the step raised, except KeyboardInterrupt and its like.
+
+    The thread is afterwards as it was: its database sessions, and all that context variables hold, such as the active
+    language, time zone and decimal context.
+    """
+    watch = SessionWatch(own_transaction=step_class.atomic)
+    outcome: Outcome | None = None
+    try:
+        outcome = enter_context().run(_perform, claim, step_class, worker, capture, watch)
+    finally:
+        run = watch.run
+        was_interrupted = outcome is None or (run is not None and run.asked is not None)
+        left_open = watch.finish(interrupted=was_interrupted)
+        if run is not None and run.raised is not None:
+            _repair(run, worker)
+    if left_open and isinstance(outcome, Finished):
+        reason = _(
+            "The step returned, but %(left_open)s: what it wrote there was rolled back. "
+            "Use 'with transaction.atomic():' around it, or atomic = True."
+        ) % {"left_open": left_open}
+        return Failed(failure=describe_reason(reason, claim.step, "OpenTransaction"))
+    return outcome
+
+
+def clean_up(claim: Claim, step: Step) -> None:
+    """Let a canceled step clean up after itself. What it raises is logged."""
+    watch = SessionWatch(own_transaction=False)
+    try:
+        enter_context().run(step.on_cancel)
+    except (*CUT_OFF, Interrupt):
+        raise
+    except BaseException as error:
+        failure = describe_failure(error, claim.step, engine_frames=1)
+        step.log.error(
+            "on_cancel() of %s raised %s; the job is canceled all the same.\n%s",
+            claim.step,
+            failure,
+            failure.traceback.rstrip(),
+        )
+    finally:
+        watch.finish(interrupted=False)
+
+
+def _perform(
+    claim: Claim, step_class: type[Step], worker: WorkerProcess, capture: Capture, watch: SessionWatch
+) -> Outcome:
+    model: BaseModel | None = None
+    try:
+        if has_input(step_class):
+            model = load_input(step_class.UserInputSchema, json.dumps(claim.external_data))
+        step = step_class(
+            StepContext(
+                load_job=lambda: Job.objects.select_related("workflow").get(pk=claim.job_id),
+                idempotency_key=claim.build_idempotency_key,
+                attempt=claim.attempt,
+                external_input_model=model,
+            )
+        )
+    except CUT_OFF:
+        raise
+    except BaseException as error:
+        if model is None and has_input(step_class):
+            refusal = _refuse_input(claim, error)
+            if refusal is not None:
+                return refusal
+        # The schema's own validators and the step's __init__ may raise anything, as its execute may.
+        return describe_error(claim, step_class, error, engine_frames=1)
+    with worker.watch(claim, capture, _give_seconds(step_class.timeout)) as active:
+        watch.run = active
+        try:
+            return _run(claim, step, model, active)
+        except CUT_OFF:
+            raise
+        except BaseException as error:
+            # A step's code may raise anything; all of it is its failure. sys.exit() must not end the worker, nor a
+            # canceled asyncio task leave the run without an end.
+            raised = error
+            if issubclass(type(error), Interrupt) and get_run(error) not in (None, active):
+                # This job was run by a step of another: that one is interrupted.
+                raise
+            if active.raised is not None and _holds(error, active.raised):
+                if isinstance(active.raised, StepCanceled):
+                    return Canceled(step=step)
+                values = {"step": claim.step, "seconds": f"{_give_seconds(step_class.timeout):g}"}
+                raised = TimeoutError(_("%(step)s ran longer than its timeout of %(seconds)s s.") % values)
+            elif is_connection_error(error) and is_connection_broken():
+                # The database went away under the step: it was interrupted, as if its worker had died.
+                return Lost(
+                    reason=_("the connection to the database broke in the middle of it (%(error)s)")
+                    % {"error": say(error)}
+                )
+            return describe_error(claim, step_class, raised, engine_frames=ENGINE_FRAMES)
+
+
+def _refuse_input(claim: Claim, error: BaseException) -> Outcome | None:
+    """Return what comes of stored input that cannot be given to the step; None where the schema's own code failed."""
+    values = {"step": claim.step, "error": say(error)}
+    if issubclass(type(error), ValidationError):
+        detail = _("The input given to %(step)s no longer validates; it is asked for again. %(error)s") % values
+    elif issubclass(type(error), UnreadableSecret):
+        detail = _("The input given to %(step)s cannot be decrypted; it is asked for again. %(error)s") % values
+    elif issubclass(type(error), CodeNotLoaded):
+        return Parked(reason=clean(say(error)))
+    else:
+        return None
+    return InputRefused(reason=clean(detail), external_data=claim.external_data)
+
+
+def _holds(error: BaseException, interrupt: Interrupt) -> bool:
+    """Return whether an exception is the interrupt, or a group, such as a TaskGroup's, that it is in."""
+    return error is interrupt or any(_holds(inner, interrupt) for inner in list_members(error))
+
+
+def _repair(run: ActiveRun, worker: WorkerProcess) -> None:
+    """Mend what an interrupt may have broken; where that cannot be known, have another process take over."""
+    place, name = run.find_damage()
+    release_logging_locks()
+    if place in (Place.HELD, Place.IMPORTING):
+        worker.retire(
+            f"step run {run.claim.step_run_id} ({run.claim.step}) was interrupted in {name}, which may hold locks"
+        )
+
+
+def describe_error(claim: Claim, step_class: type[Step], error: BaseException, *, engine_frames: int = 0) -> Failed:
+    """Give the failure that an exception stands for, with the wait before the next attempt where one may follow."""
+    failure = describe_failure(error, claim.step, engine_frames=engine_frames)
+    wait = None
+    # What a worker's death cut off was no try of the step's.
+    tries = claim.attempt - claim.lost_before
+    if step_class.retry is not None and step_class.retry.allows(error, tries):
+        wait = step_class.retry.seconds_before(tries + 1)
+    return Failed(failure=failure, wait_seconds=wait)
+
+
+def find_step_class(claim: Claim) -> type[Step] | Outcome:
+    """Give the class of the claim's node, or the outcome that stands for its absence."""
+    if claim.number > settings.max_steps_per_job:
+        reason = _(
+            "The job has taken %(steps)s steps, the most that WFE_MAX_STEPS_PER_JOB allows. "
+            "Mend the loop, or raise the setting and retry."
+        ) % {"steps": f"{claim.number - 1:,}"}
+        return Failed(failure=describe_reason(reason, claim.step, "TooManySteps"))
+    if has_refusals():
+        refusal = find_refusal(claim.workflow_path, load_graph(claim.definition_id).fingerprint)
+        if refusal:
+            return Parked(reason=clean(refusal))
+    try:
+        return load_node(claim.step)
+    except CodeNotLoaded as error:
+        return Parked(reason=clean(str(error)))
+
+
+def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -> Outcome:
+    graph = load_graph(claim.definition_id)
+    offered = {"external_input": list_values(model), "logfile": active.capture.logfile}
+    step_class = type(step)
+    outgoing = graph.list_edges_from(claim.step)
+    cross("before execute")
+    active.begin(sys._getframe())
+    try:
+        result = plan_execute(step_class).call(step.execute, claim.value, offered)
+        # What the next step gets is what the database will give after a crash, so that both are the same.
+        encoded = encode(result, lambda: _("the result of %(step)s") % {"step": claim.step})
+        value = None if encoded == "null" else json.loads(encoded)
+        transition = None
+        if outgoing:
+            offered["result"] = result
+            transition = plan_transition(step_class).call(step.transition, claim.value, offered)
+    finally:
+        active.capture.leave_forked_process()
+        active.end()
+    cross("after execute")
+    if not outgoing:
+        return Finished(encoded=encoded, value=value, transition=None, next_node=None)
+    edge = choose_edge(claim.step, transition, outgoing)
+    return Finished(encoded=encoded, value=value, transition=edge.index, next_node=find_target(graph, edge))
+
+
+def _give_seconds(timeout: float | timedelta | None) -> float | None:
+    return timeout.total_seconds() if isinstance(timeout, timedelta) else timeout

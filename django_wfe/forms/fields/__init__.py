@@ -1,0 +1,1 @@
+"""Form fields and widgets for the kinds of values that pydantic knows."""

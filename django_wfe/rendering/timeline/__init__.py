@@ -1,0 +1,1 @@
+"""A Job's timeline: its step runs on one time axis."""

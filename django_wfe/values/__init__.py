@@ -1,0 +1,1 @@
+"""Values on their way in and out: JSON, secrets, times, identifiers, visible text."""
