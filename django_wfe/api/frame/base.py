@@ -21,8 +21,7 @@ from django_wfe.api.frame.permissions import HoldsPermission
 from django_wfe.engine.access import has_permission, list_visible, list_visible_jobs
 from django_wfe.exceptions import UnknownJob
 from django_wfe.models import Job, Step, Workflow
-
-LARGEST_ID = 2**63 - 1
+from django_wfe.values.identifiers import parse_id
 
 _ADDRESSED: Mapping[str, tuple[type[Model], str]] = {
     "job_id": (Job, "django_wfe.view_job"),
@@ -81,14 +80,6 @@ class WFEView(APIView):
         if job is None:
             raise UnknownJob(_("There is no job %(id)s.") % {"id": job_id})
         return job
-
-
-def parse_id(text: str) -> int | None:
-    """Read an id, or give None for what cannot be one: no decimal digits, or more than a bigint holds."""
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(LARGEST_ID)):
-        return None
-    number = int(text)
-    return number if number <= LARGEST_ID else None
 
 
 def parse_job_id(text: str) -> int:

@@ -17,8 +17,7 @@ from django_wfe.engine.queries.incidents import jobs_of_incident
 from django_wfe.exceptions import UnknownWorkflow, WFEException
 from django_wfe.management.job_commands.output import REFUSED, refuse, reject
 from django_wfe.models import Job, Workflow
-
-LARGEST_ID = 2**63 - 1
+from django_wfe.values.identifiers import parse_id
 
 
 def find_user(name: str | None) -> Any:
@@ -38,8 +37,9 @@ def find_workflow(name: str, user: Any) -> Workflow:
     A name or label counts where only one workflow has it.
     """
     known = list_workflows_in_sight(user)
-    if name.isascii() and name.isdecimal() and len(name) <= len(str(LARGEST_ID)) and int(name) <= LARGEST_ID:
-        found = list(known.filter(pk=int(name)))
+    number = parse_id(name)
+    if number is not None:
+        found = list(known.filter(pk=number))
     else:
         found = list(known.filter(path=name)) or list(known.filter(Q(name=name) | Q(label=name)))
     if len(found) == 1:
@@ -73,15 +73,10 @@ def find_startable_workflow(name: str, user: Any) -> Workflow:
 
 def find_job(job_id: int, user: Any) -> Job:
     """Give a job that the user may see."""
-    job = list_visible_jobs(user).select_related("workflow").filter(pk=job_id).first() if is_id(job_id) else None
+    job = list_visible_jobs(user).select_related("workflow").filter(pk=parse_id(job_id) or 0).first()
     if job is None:
         raise refuse(_("There is no job %(id)s.") % {"id": job_id})
     return job
-
-
-def is_id(number: int) -> bool:
-    """Tell whether a number can be an id at all: PostgreSQL refuses others."""
-    return 0 < number <= LARGEST_ID
 
 
 def choose_jobs(
