@@ -14,6 +14,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from django_wfe import states
+from django_wfe.admin.elements.counts import count_up_to, write_count
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.live import Live
 from django_wfe.admin.home.waiting import build_waiting_list
@@ -62,7 +63,7 @@ class StateCount:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """What the admin's index says in one line. Each count stops at ``ATTENTION_CAP``."""
+    """What the admin's index says in one line. Each count stops beyond ``ATTENTION_CAP``."""
 
     waiting: int
     failed: int
@@ -72,12 +73,12 @@ class Attention:
     @property
     def waiting_text(self) -> str:
         """How many wait, in words: "3", "1,000+"."""
-        return _write_capped(self.waiting)
+        return write_count(self.waiting, ATTENTION_CAP)
 
     @property
     def failed_text(self) -> str:
         """How many failed, in words."""
-        return _write_capped(self.failed)
+        return write_count(self.failed, ATTENTION_CAP)
 
 
 def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBase:
@@ -131,8 +132,8 @@ def count_attention(user: Any) -> Attention | None:
         return None
     jobs = list_visible_jobs(user).order_by()
     return Attention(
-        waiting=jobs.filter(state=states.JobState.INPUT_REQUIRED)[:ATTENTION_CAP].count(),
-        failed=jobs.filter(state=states.JobState.FAILED)[:ATTENTION_CAP].count(),
+        waiting=count_up_to(jobs.filter(state=states.JobState.INPUT_REQUIRED), ATTENTION_CAP),
+        failed=count_up_to(jobs.filter(state=states.JobState.FAILED), ATTENTION_CAP),
         may_answer=has_permission(user, PROVIDE_INPUT),
         trend=count_failures(user),
     )
@@ -205,11 +206,6 @@ def count_broken(workflows: list[Workflow], modules: list[DefinitionModule]) -> 
     """Count what failed to load. What is wrong with a workflow is told of its module as well, and counts once."""
     paths = {workflow.path for workflow in workflows}
     return len(workflows) + sum(paths.isdisjoint(module.workflows) for module in modules)
-
-
-def _write_capped(count: int) -> str:
-    text = str(number_format(count, force_grouping=True))
-    return f"{text}+" if count >= ATTENTION_CAP else text
 
 
 def _count_by_state(jobs: QuerySet[Job]) -> dict[str, int]:

@@ -12,10 +12,10 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_wfe.admin.elements.counts import count_up_to, write_count
 from django_wfe.admin.elements.labels import load_step_labels
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.trouble import warn_of_no_workflows
@@ -157,9 +157,7 @@ def build_tabs(user: Any, filters: Filters) -> list[Tab]:
 def count_waiting(user: Any, **options: Any) -> str:
     """Count what ``list_waiting`` would give, in words: "3", "1,000+"."""
     # In its order, which is that of an index: PostgreSQL then stops at the last one that counts.
-    count = list_waiting(user, **options).values("pk")[:COUNTED].count()
-    text = str(number_format(count, force_grouping=True))
-    return f"{text}+" if count >= COUNTED else text
+    return write_count(count_up_to(list_waiting(user, **options), COUNTED), COUNTED)
 
 
 def list_workflows(user: Any) -> list[Workflow]:
