@@ -23,7 +23,7 @@ from django_wfe.engine.errors.database_trouble import (
 from django_wfe.engine.project_code.needed_code import list_needed_code, say_cure, say_needed_code
 from django_wfe.engine.project_code.outdated_workers import list_outdated
 from django_wfe.engine.queries.incidents import SHOWN, list_incidents
-from django_wfe.engine.queries.situation import list_live_workers
+from django_wfe.engine.recovery.liveness import list_live_workers
 from django_wfe.engine.rules.start_rules import say_how_to_read, was_never_read
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
 from django_wfe.models.moments import MomentField

@@ -19,7 +19,7 @@ from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.live import Live
 from django_wfe.admin.home.waiting import build_waiting_list
 from django_wfe.admin.incidents.page import Trend, count_failures, list_incidents
-from django_wfe.admin.workers import annotate_silence, leave_out_closed_nodes
+from django_wfe.admin.workers import leave_out_closed_nodes
 from django_wfe.conf import settings
 from django_wfe.engine.access import (
     PROVIDE_INPUT,
@@ -30,6 +30,7 @@ from django_wfe.engine.access import (
     list_visible_workflows,
 )
 from django_wfe.engine.project_code.outdated_workers import list_outdated
+from django_wfe.engine.recovery.liveness import annotate_silence, list_in_service
 from django_wfe.engine.rules.start_rules import explain_no_workflows
 from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
 from django_wfe.values.moments import get_now
@@ -160,7 +161,7 @@ def count_states(jobs: QuerySet[Job]) -> list[StateCount]:
 
 def list_workers() -> tuple[list[Worker], list[Worker]]:
     """Give the workers heard of lately, and those that fell silent and were neither stopped nor declared dead."""
-    started = annotate_silence(Worker.objects.filter(stopped_at=None, declared_dead_at=None))
+    started = annotate_silence(list_in_service())
     alive: list[Worker] = []
     silent: list[Worker] = []
     for worker in started.order_by("-last_seen")[:WORKERS_SHOWN]:
