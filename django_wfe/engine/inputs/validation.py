@@ -10,11 +10,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, RootModel, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticSerializationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticSerializationError
 
 from django_wfe.definition.secret_places import find_secret_places
 from django_wfe.engine.errors.database_trouble import explain_database_error
-from django_wfe.engine.errors.invalid_input import PYDANTICS_OWN, cover_quoted, hide_secrets
+from django_wfe.engine.errors.invalid_input import cover_quoted, hide_secrets, rebuild
 from django_wfe.engine.errors.tracebacks import format_traceback, get_location, quotes_input
 from django_wfe.engine.inputs.given_times import settle_times
 from django_wfe.exceptions import InputCheckFailed, NotEncodable, WFEException
@@ -142,8 +142,5 @@ def _telling_of_own_code(schema: type[BaseModel], given: str) -> Iterator[None]:
         ) from error
 
 
-def _keep_error(details: Any) -> InitErrorDetails:
-    kind, context = details["type"], details.get("ctx", {})
-    if kind not in PYDANTICS_OWN:
-        kind = PydanticCustomError(kind, details["msg"])
-    return {"type": kind, "loc": details["loc"], "input": details["input"], "ctx": context}
+def _keep_error(details: ErrorDetails) -> InitErrorDetails:
+    return rebuild(details, message=details["msg"], value=details["input"], context=dict(details.get("ctx", {})))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from django_wfe.definition.graph import Node, has_input
 from django_wfe.engine.access import PROVIDE_INPUT, START_JOBS, renew_actor, require_permission
 from django_wfe.engine.errors.failures import clean
-from django_wfe.engine.errors.invalid_input import cover_quoted
+from django_wfe.engine.errors.invalid_input import cover_quoted, list_problems
 from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.operations.answering import describe_today
@@ -222,11 +222,8 @@ def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
 
 def _describe(error: ValidationError) -> list[str]:
     """Tell each error with the place that it is at, without the value: it may be a secret."""
-    described = []
-    for details in error.errors(include_url=False, include_input=False, include_context=False):
-        place = ".".join(str(part) for part in details["loc"])
-        described.append(f"{place}: {details['msg']}" if place else details["msg"])
-    return described
+    problems = list_problems(error, ERRORS_KEPT)
+    return [f"{problem.place}: {problem.message}" if problem.place else problem.message for problem in problems]
 
 
 def _give_key(row: StartRow, batch: str) -> StartRow:
@@ -241,7 +238,7 @@ def _start(
     try:
         started = start_job(workflow, key=row.key, first_input=first_input, actor=actor, source=source)
     except ValidationError as error:  # what fitted a moment ago need not fit now: a validator may look at the world
-        return replace(planned, outcome="refused", errors=tuple(_describe(error)[:ERRORS_KEPT]))
+        return replace(planned, outcome="refused", errors=tuple(_describe(error)))
     except WFEException as error:
         return replace(planned, outcome="refused", errors=(str(error),))
     return replace(planned, outcome="start" if started.created else "known", job_id=started.job_id)

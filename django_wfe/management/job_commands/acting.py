@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 from pydantic import ValidationError
 
 from django_wfe.engine.access import renew_actor
+from django_wfe.engine.errors.invalid_input import list_problems
 from django_wfe.engine.lifecycle import (
     NOT_GIVEN,
     VERBS,
@@ -140,8 +141,7 @@ def describe_error(error: WFEException | ValidationError) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     lines = [_("The input is not valid.")]
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
-        lines.append(f"  {'.'.join(map(str, item['loc'])) or '-'}: {item['msg']}")
+    lines += [f"  {problem.place or '-'}: {problem.message}" for problem in list_problems(error)]
     return "\n".join(lines)
 
 
