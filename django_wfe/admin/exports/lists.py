@@ -46,7 +46,7 @@ class _Exportable(ExportMixin):
         return list_formats(mixed_in.export_formats)
 
     def _do_file_export(
-        self, file_format: StreamedFormat, request: HttpRequest, queryset: QuerySet[Any], export_form: Any = None
+        self, file_format: Any, request: HttpRequest, queryset: QuerySet[Any], export_form: Any = None
     ) -> HttpResponseBase:
         """Record the export, and make its file."""
         mixed_in: Any = self
