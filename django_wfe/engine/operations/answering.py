@@ -10,11 +10,11 @@ from pydantic import BaseModel
 
 from django_wfe.definition.graph import Node, describe_schema, get_description, get_input_within, get_label
 from django_wfe.engine.access import PROVIDE_INPUT, key_actor, name_actor, require_for_job
-from django_wfe.engine.delivery.dispatcher import dispatch_on_commit
 from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.explanations import Explanation
 from django_wfe.engine.rules.obstacles import find_obstacle
+from django_wfe.engine.runs.opening import announce
 from django_wfe.engine.store import statements
 from django_wfe.engine.store.transactions import fetch_committed_row
 from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
@@ -133,7 +133,7 @@ def give_input(step_run_id: int, step_class: type[Step], external_data: Any, *, 
     }
     if fetch_committed_row(statements.PROVIDE_INPUT, parameters) is None:
         return False
-    dispatch_on_commit([step_run_id])
+    announce(step_run_id, StepRunState.READY)
     return True
 
 

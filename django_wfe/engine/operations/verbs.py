@@ -21,7 +21,7 @@ from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.operations.assigning import end_claims
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.verb_rules import RULES, Rule, judge
-from django_wfe.engine.runs.opening import advance_past, open_attempt, open_rerun, store_result
+from django_wfe.engine.runs.reopening import advance_past, open_attempt, open_rerun, store_result
 from django_wfe.engine.store.locking import change_job, check_expected_state
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
