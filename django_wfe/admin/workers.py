@@ -136,12 +136,12 @@ def _attach_outdated(request: HttpRequest, workers: Iterable[Any]) -> None:
 
 
 def is_at_work(worker: Worker) -> bool:
-    """Tell whether a worker was neither stopped nor declared dead."""
+    """Return whether a worker was neither stopped nor declared dead."""
     return worker.stopped_at is None and worker.declared_dead_at is None
 
 
 def describe_worker(worker: Worker) -> tuple[str, str]:
-    """Give the condition of a worker that ``annotate_silence`` has looked at, as a text and a CSS class's suffix."""
+    """Return the condition of a worker that ``annotate_silence`` has looked at, as a text and a CSS class's suffix."""
     if worker.declared_dead_at is not None:
         return _("declared dead"), "bad"
     if worker.stopped_at is not None:

@@ -28,7 +28,7 @@ def parse_id(given: Any) -> int | None:
 
 
 def make_uuid() -> uuid.UUID:
-    """Give a new UUID of version 7 (RFC 9562, section 5.7): 48 bits of milliseconds, then 74 random bits.
+    """Return a new UUID of version 7 (RFC 9562, section 5.7): 48 bits of milliseconds, then 74 random bits.
 
     Rows that are added one after another stand together in the index of such UUIDs. Those of version 4 are spread over
     all of it, so that each new Job would touch another page, and the more pages the more Jobs there are.

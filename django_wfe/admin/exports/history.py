@@ -46,5 +46,5 @@ class ExportAdmin(ConsoleAdmin[Export]):
 
 
 def describe_export(export: Export) -> str:
-    """Say what was exported. Not how many rows: that depends on who asks."""
+    """Describe what was exported. Not how many rows: that depends on who asks."""
     return _("Exported: %(kind)s, %(format)s.") % {"kind": export.get_kind_display(), "format": export.file_format}

@@ -35,7 +35,7 @@ class _Exportable(ExportMixin):
     export_form_class: Any = ExportForm
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        """Tell whether the user may export: who may view, may, unless the project asks for a permission."""
+        """Return whether the user may export: who may view, may, unless the project asks for a permission."""
         mixed_in: Any = self
         is_allowed: Any = super().has_export_permission
         return bool(mixed_in.has_view_permission(request) and is_allowed(request))

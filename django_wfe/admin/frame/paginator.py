@@ -29,7 +29,7 @@ class CappedPaginator(_Paginator):
 
     @property
     def is_capped(self) -> bool:
-        """Tell whether there are more rows than the list pages through."""
+        """Return whether there are more rows than the list pages through."""
         return self._counted > CAP
 
     @property

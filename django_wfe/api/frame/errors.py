@@ -57,7 +57,7 @@ ERRORS_LISTED = 100
 
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Give the response for what a view raised, or None for what is a fault of the server.
+    """Return the response for what a view raised, or None for what is a fault of the server.
 
     Every body has "detail", a sentence. Where fields are at fault there is "errors" too: ``{field: [messages]}``, the
     field of a nested value being a path such as ``items.0.price``. Where a state is in the way there is "state", its
@@ -93,7 +93,7 @@ def _answer(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def list_input_errors(error: InvalidInput) -> dict[str, list[str]]:
-    """Give pydantic's messages by field path; what is said of the input as a whole stands under "non_field_errors"."""
+    """Return pydantic's messages by field path; those about the input as a whole under "non_field_errors"."""
     errors: dict[str, list[str]] = {}
     for problem in list_problems(error, ERRORS_LISTED):
         errors.setdefault(problem.place or api_settings.NON_FIELD_ERRORS_KEY, []).append(problem.message)

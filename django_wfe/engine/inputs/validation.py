@@ -34,10 +34,10 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
     Secrets in it are encrypted.
 
     Raises:
-        pydantic.ValidationError: where it does not fit the schema; without what was given, if that holds a secret.
-        NotEncodable: where it cannot be kept as JSON.
+        pydantic.ValidationError: if it does not fit the schema; without what was given, if that holds a secret.
+        NotEncodable: if it cannot be kept as JSON.
         CodeNotLoaded: it holds a secret, and the package that encrypts it is not installed.
-        InputCheckFailed: where the schema's own code, such as a validator, raised something else.
+        InputCheckFailed: if the schema's own code, such as a validator, raised something else.
     """
     given = encode(external_data, what)
     if holds_sealed(given) and holds_mark(json.loads(given)):
@@ -58,7 +58,7 @@ def read_given(schema: type[BaseModel], given: str) -> tuple[BaseModel, str]:
     Every door passes through here, the forms included: what is taken, and what it means, is the same at each.
 
     Raises:
-        pydantic.ValidationError: where it does not fit, or a time in it would have to be guessed.
+        pydantic.ValidationError: if it does not fit, or a time in it would have to be guessed.
     """
     settled, guessed = settle_times(schema, given)
     if not guessed:
@@ -74,12 +74,12 @@ def read_given(schema: type[BaseModel], given: str) -> tuple[BaseModel, str]:
 
 
 def load_input(schema: type[BaseModel], stored: str) -> BaseModel:
-    """Give the model of what ``encode_input`` kept.
+    """Return the model of what ``encode_input`` kept.
 
     Raises:
-        pydantic.ValidationError: where it no longer fits, because the schema or the world has changed.
-        UnreadableSecret: where no key decrypts a secret in it.
-        CodeNotLoaded: where the package that decrypts it is not installed.
+        pydantic.ValidationError: if it no longer fits, because the schema or the world has changed.
+        UnreadableSecret: if no key decrypts a secret in it.
+        CodeNotLoaded: if the package that decrypts it is not installed.
     """
     if holds_sealed(stored):
         stored = dump(unseal(json.loads(stored)))
@@ -103,7 +103,7 @@ def _choose_form(schema: type[BaseModel], model: BaseModel, given: str, what: st
 
 
 def list_values(model: BaseModel | None) -> Any:
-    """Give what a step gets as ``external_input``: a dict of Python values by field name, or None without input."""
+    """Return what a step gets as ``external_input``: a dict of Python values by field name, or None without input."""
     if model is None:
         return None
     if isinstance(model, RootModel):

@@ -55,7 +55,7 @@ class OpenQuestion:
 
 
 def get_open_question(job: Job) -> OpenQuestion | None:
-    """Give what the Job waits for, or None where it waits for no input."""
+    """Return what the Job waits for, or None if it waits for no input."""
     step_run = _find_waiting(job.pk)
     if step_run is None:
         return None
@@ -113,7 +113,7 @@ def provide_external_input(
 
 
 def give_input(step_run_id: int, step_class: type[Step], external_data: Any, *, actor: Any, source: str) -> bool:
-    """Give a step run its input, and have its Job go on. Rights are not looked at.
+    """Return a step run its input, and have its Job go on. Rights are not looked at.
 
     Returns:
         Whether it still waited.

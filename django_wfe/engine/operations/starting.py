@@ -43,7 +43,7 @@ NOT_GIVEN: Any = object()
 class Started:
     """A started Job.
 
-    ``created`` is False where its key was known, and ``step_run_id``, its first step run, is None then; ``claim`` is
+    ``created`` is False if its key was known, and ``step_run_id``, its first step run, is None then; ``claim`` is
     given where it is to run here.
     """
 
@@ -76,8 +76,8 @@ def start_job(
         run_here: claim the first step run for this process in place of sending a message.
 
     Raises:
-        UnknownWorkflow, WorkflowDeleted, InvalidWorkflow: where no Job can be started of it.
-        PermissionRequired: where ``actor`` may not.
+        UnknownWorkflow, WorkflowDeleted, InvalidWorkflow: if no Job can be started of it.
+        PermissionRequired: if ``actor`` may not.
         pydantic.ValidationError, NotEncodable: ``first_input`` does not fit, or cannot be kept as JSON.
         InputNotAsked: there is a ``first_input``, and the first step asks for none.
         CodeNotLoaded: this process lacks the code that validates ``first_input``.
@@ -165,7 +165,7 @@ def run_job_here(started: Started) -> None:
 
 
 def find_workflow(workflow: Any, actor: Any = None) -> Workflow:
-    """Give the row of a workflow named by id, row, class or dotted path.
+    """Return the row of a workflow named by id, row, class or dotted path.
 
     A class that is new is recorded, and so is one that ``WFE_WORKFLOWS`` declares under the path.
 
@@ -173,7 +173,7 @@ def find_workflow(workflow: Any, actor: Any = None) -> Workflow:
         actor: the user in whose sight it must be. Default None: trusted code.
 
     Raises:
-        UnknownWorkflow: where there is none.
+        UnknownWorkflow: if there is none.
         InvalidWorkflow: for a class with problems.
     """
     row = _find_or_record(workflow, actor)
@@ -199,7 +199,7 @@ def _find_or_record(workflow: Any, actor: Any) -> Workflow:
 
 
 def _find_row(statement: Statement, parameters: dict[str, Any]) -> Workflow | None:
-    """Give a row with the columns that a start needs; the others load when they are asked for."""
+    """Return a row with the columns that a start needs; the others load when they are asked for."""
     row = fetch_row(statement, parameters)
     if row is None:
         return None
@@ -221,14 +221,14 @@ def _choose_definition(asked: Any, row: Workflow) -> int:
 
 
 def _find_started(row: Workflow, key: str | None) -> int | None:
-    """Give the Job that was started with this key: a repeated call must find it whatever it would be told today."""
+    """Return the Job that was started with this key: a repeated call must find it whatever it would be told today."""
     if key is None:
         return None
     return Job.objects.filter(workflow=row, key=key).values_list("pk", flat=True).first()
 
 
 def _encode_first_input(row: Workflow, step: str, first_input: Any) -> str:
-    """Validate what was given for the first step, by the code that will read it, and give it as JSON text."""
+    """Validate what was given for the first step, by the code that will read it, and return it as JSON text."""
     step_class = load_node(step)
     if not has_input(step_class):
         raise InputNotAsked(

@@ -31,7 +31,7 @@ LONGEST_QUOTE = 300
 
 
 def explain_job(job: Job, *, with_data: bool = True) -> Explanation:
-    """Say why the Job is in the state it is in, in the current language and timezone. At most four queries.
+    """Explain why the Job is in the state it is in, in the current language and timezone. At most four queries.
 
     Args:
         with_data: quote errors, which may hold what people put in. Default True; give False to those without the
@@ -67,7 +67,7 @@ def explain_job(job: Job, *, with_data: bool = True) -> Explanation:
 
 
 def _find_live_run(job: Job) -> StepRun | None:
-    """Give the run that the Job is at, with its worker, the database's time, and whether its node is still declared."""
+    """Return the run that the Job is at, with its worker, the database's time, and whether its node is declared."""
     gone = Exists(Step.objects.filter(path=OuterRef("step"), deleted=True))
     return (
         job.step_runs.filter(state__in=sorted(LIVE_STEP_RUN_STATES))
@@ -247,7 +247,7 @@ def _explain_no_worker(values: dict[str, str], now: datetime) -> Explanation:
 
 
 def _find_max_attempts(step: str) -> int | None:
-    """Give how many attempts the step's class allows today, or None where this process does not know it."""
+    """Return how many attempts the step's class allows today, or None if this process does not know it."""
     try:
         retry = load_node(step).retry
     except CodeNotLoaded:

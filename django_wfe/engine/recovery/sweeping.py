@@ -175,7 +175,7 @@ def _repeat(work: Callable[[], int]) -> int:
 
 
 def give_back_lost() -> int:
-    """Mark what no live worker holds as LOST and open the next attempts; give their number."""
+    """Mark what no live worker holds as LOST and open the next attempts; return their number."""
     count = 0
     with atomic():
         for row in _fetch_all(_LOCK_LOST, [BATCH]):
@@ -191,7 +191,7 @@ def find_held(worker_id: Any) -> list[Claim]:
 
 
 def redispatch_overdue() -> int:
-    """Send messages again for what has been ready for too long without a claim; give their number."""
+    """Send messages again for what has been ready for too long without a claim; return their number."""
     parameters = {
         "runnable": RUNNABLE,
         "after": settings.redispatch_after,

@@ -32,7 +32,7 @@ logger = logging.getLogger("django_wfe.engine")
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a commit did. ``accepted`` is False where the claim was no longer held: then nothing was changed."""
+    """What a commit did. ``accepted`` is False if the claim was no longer held: then nothing was changed."""
 
     accepted: bool
     next_claim: Claim | None = None
@@ -86,7 +86,7 @@ def settle_surely(
         attempted: another outcome, whose commit broke just now: where it arrived all the same, it stands.
 
     Raises:
-        DatabaseError, InterfaceError: where the database stays away for ``WFE_WORKER_TIMEOUT`` seconds. The run is
+        DatabaseError, InterfaceError: if the database stays away for ``WFE_WORKER_TIMEOUT`` seconds. The run is
             then LOST, and recovery's to give back.
     """
     deadline: float | None = None
@@ -242,7 +242,7 @@ def _give_back(
 
 
 def _find_settled(claim: Claim, outcome: Outcome) -> Settled | None:
-    """After a broken commit: give what it did, or None where it did not arrive and the claim is still held."""
+    """After a broken commit: give what it did, or None if it did not arrive and the claim is still held."""
     row = fetch_row(
         statements.FIND_ENDED, {"id": claim.step_run_id, "worker_id": claim.worker_id, "epoch": claim.epoch}
     )

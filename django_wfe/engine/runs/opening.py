@@ -53,7 +53,7 @@ def choose_first_opening(node: Node, *, is_answered: bool, is_claimed: bool) -> 
 
 
 def announce(step_run_id: int, run_state: str, *, delay_seconds: float = 0) -> None:
-    """Tell who has to know, once it is committed, that a step run is open: the workers, or those who answer."""
+    """Announce an open step run, once it is committed, to the workers or to the receivers of ``input_required``."""
     if run_state == StepRunState.READY:
         dispatch_on_commit([step_run_id], delay_seconds=delay_seconds)
     elif run_state == StepRunState.INPUT_REQUIRED:

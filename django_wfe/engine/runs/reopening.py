@@ -18,7 +18,7 @@ _STILL_OPEN = (StepRunState.READY, StepRunState.INPUT_REQUIRED)
 
 
 def open_attempt(job: Job, failed: StepRun, edited: dict[str, str]) -> int:
-    """Open another attempt at the node of a failed run, and give its id.
+    """Open another attempt at the node of a failed run, and return its id.
 
     Args:
         edited: JSON texts that replace the failed run's ``external_data`` or ``edited_input``.
@@ -39,7 +39,7 @@ def open_attempt(job: Job, failed: StepRun, edited: dict[str, str]) -> int:
 
 
 def open_rerun(job: Job, chosen: StepRun, number: int) -> int:
-    """Open a run of the chosen run's node under a new number, with the same input; give its id."""
+    """Open a run of the chosen run's node under a new number, with the same input; return its id."""
     node = load_graph(job.definition_id).get_node(chosen.step)
     return _open_run(
         job,
@@ -73,7 +73,7 @@ def advance_past(job: Job, run: StepRun, done_id: int, transition: int | None) -
     """Go on after a run whose result was given: open the next run, or finish the Job.
 
     Raises:
-        InvalidTransition: where several edges go out and ``transition`` names none of them.
+        InvalidTransition: if several edges go out and ``transition`` names none of them.
     """
     notify_step_finished(done_id)
     graph = load_graph(job.definition_id)

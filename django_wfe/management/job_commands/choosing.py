@@ -21,7 +21,7 @@ from django_wfe.values.identifiers import parse_id
 
 
 def find_user(name: str | None) -> Any:
-    """Give the user of this name; None, which stands for trusted code, where no name is given."""
+    """Return the user of this name; None, which stands for trusted code, where no name is given."""
     if name is None:
         return None
     users = get_user_model()
@@ -55,7 +55,7 @@ def find_workflow(name: str, user: Any) -> Workflow:
 
 
 def find_startable_workflow(name: str, user: Any) -> Workflow:
-    """Give the workflow of this name, as ``find_workflow``. One that is declared and not read yet is recorded."""
+    """Return the workflow of this name, as ``find_workflow``. One that is declared and not read yet is recorded."""
     try:
         return find_workflow(name, user)
     except CommandError as error:
@@ -72,7 +72,7 @@ def find_startable_workflow(name: str, user: Any) -> Workflow:
 
 
 def find_job(job_id: int, user: Any) -> Job:
-    """Give a job that the user may see."""
+    """Return a job that the user may see."""
     job = list_visible_jobs(user).select_related("workflow").filter(pk=parse_id(job_id) or 0).first()
     if job is None:
         raise refuse(_("There is no job %(id)s.") % {"id": job_id})
@@ -82,7 +82,7 @@ def find_job(job_id: int, user: Any) -> Job:
 def choose_jobs(
     user: Any, *, states: Sequence[str], workflows: Sequence[str], incident: str, limit: int | None = None
 ) -> QuerySet[Job]:
-    """Give the jobs that the user may see and that match every filter; with ``limit`` only the oldest."""
+    """Return the jobs that the user may see and that match every filter; with ``limit`` only the oldest."""
     jobs = list_visible_jobs(user)
     if incident:
         jobs = jobs & jobs_of_incident(incident)
