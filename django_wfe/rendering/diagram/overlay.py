@@ -174,7 +174,7 @@ def build_grouped_overlay(
 
 
 def describe_counts(counts: NodeCounts) -> str:
-    """Tell the counts of a node in words, or "" if all are zero."""
+    """Return the counts of a node in words, or "" if all are zero."""
     parts = []
     if counts.running:
         parts.append(ngettext("%(count)s running", "%(count)s running", counts.running) % {"count": counts.running})
