@@ -10,12 +10,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext as _
 
-from django_wfe.admin.bulk.filters import BulkReasonForm
 from django_wfe.admin.bulk.ordering import start_bulk_run
 from django_wfe.admin.elements.labels import load_step_labels
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.job_lookup import is_id
 from django_wfe.admin.incidents.page import find_incident, list_jobs_of_incident
+from django_wfe.admin.verbs.forms import ManyForm
 from django_wfe.engine.access import has_permission
 from django_wfe.engine.bulk.runs import preview_bulk
 from django_wfe.engine.lifecycle import VERBS
@@ -27,7 +27,7 @@ STAGES = {"one": 1, "ten": 10, "all": 0}
 VERB = VERBS["retry"]
 
 
-class RepairForm(BulkReasonForm):
+class RepairForm(ManyForm):
     """The jobs that the preview named, where it named them, and the reason."""
 
     jobs = forms.CharField(widget=forms.HiddenInput, required=False, max_length=1000)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe import states
-from django_wfe.admin.elements.form_fields import UncutField
+from django_wfe.admin.elements.form_fields import ReasonField
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_action
 from django_wfe.engine.access import has_permission
@@ -29,12 +29,8 @@ COUNTED = 10_000
 class PauseForm(forms.Form):
     """Why the workflow is held."""
 
-    reason = UncutField(
-        label=gettext_lazy("Reason"),
-        required=False,
-        max_length=1000,
-        help_text=gettext_lazy("Optional. Shown on the workflow's page and on the page of each of its jobs."),
-        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
+    reason = ReasonField(
+        help_text=gettext_lazy("Optional. Shown on the workflow's page and on the page of each of its jobs.")
     )
 
 

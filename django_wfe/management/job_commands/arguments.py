@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
+from pydantic.fields import FieldInfo
 
-from django_wfe.engine.lifecycle import VERBS
+from django_wfe.engine.lifecycle import VERBS, Verb
 from django_wfe.management.job_commands.output import reject
 from django_wfe.models import JobState
 from django_wfe.values.json_text import UnreadableJson
 from django_wfe.values.json_text import read_json as parse_json
 
 LARGEST_NUMBER = 2**31 - 1
+OPTION_PREFIX = "option_"
+"""Begins what the parser calls the options of verbs, so that they meet none of its own."""
+
 JSON_HELP = "JSON, or @FILE to read it from a file, or - to read it from the standard input."
 
 
@@ -77,17 +82,28 @@ def read_json(text: str, option: str, *, stdin: Any = None) -> Any:
         raise reject(_("%(option)s is no JSON: %(error)s") % {"option": option, "error": error}) from error
 
 
-def read_verb_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Give the arguments of the verb's function that were given, by name."""
+def read_verb_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a verb that were given, by name."""
     given: dict[str, Any] = {}
-    for name in ("external_data", "value", "result"):
-        text = options.get(name)
-        if text is not None:
-            given[name] = read_json(text, f"--{name.replace('_', '-')}")
-    for name in ("transition", "number", "expected_state"):
-        if options.get(name) is not None:
-            given[name] = options[name]
+    for option, info in list_options(VERBS[name]).items():
+        value = options.get(f"{OPTION_PREFIX}{option}")
+        if value is not None:
+            is_text = find_kind(info) is None
+            given[option] = read_json(value, _write_flag(option)) if is_text else value
+    if options.get("expected_state") is not None:
+        given["expected_state"] = options["expected_state"]
     return given
+
+
+def list_options(verb: Verb) -> Mapping[str, FieldInfo]:
+    """Return what a verb takes besides what all take."""
+    return verb.Options.model_fields if verb.Options is not None else {}
+
+
+def find_kind(info: FieldInfo) -> type | None:
+    """Return the type of an option that a shell's word can be read as, or None for one that is given as JSON."""
+    kinds = [kind for kind in (get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
+    return next((kind for kind in (bool, int, str) if kinds == [kind]), None)
 
 
 def _add(actions: Any, name: str, text: str) -> CommandParser:
@@ -116,14 +132,25 @@ def _add_verb(actions: Any, name: str) -> None:
     filters.add_argument("--limit", type=_read_number, help=_("Only the oldest so many."))
     filters.add_argument("--stop-on", metavar="FINGERPRINT", default="", help=_("Stop when this failure comes back."))
     filters.add_argument("--wait", action="store_true", help=_("Follow it until it has ended."))
-    if name == "retry":
-        verb.add_argument("--external-data", metavar="JSON", help=_("Other external input.") + " " + JSON_HELP)
-        verb.add_argument("--value", metavar="JSON", help=_("What the step gets as _input.") + " " + JSON_HELP)
-    elif name == "skip":
-        verb.add_argument("--result", metavar="JSON", required=True, help=_("The step's result.") + " " + JSON_HELP)
-        verb.add_argument("--transition", type=int, metavar="N", help=_("The index of the edge to take, from 0."))
-    elif name == "rerun":
-        verb.add_argument("--number", type=int, metavar="N", required=True, help=_("The step run to begin with."))
+    for option, info in list_options(VERBS[name]).items():
+        _add_option(verb, option, info)
+
+
+def _add_option(verb: CommandParser, name: str, info: FieldInfo) -> None:
+    kind, text = find_kind(info), _(info.description) if info.description else ""
+    shared: dict[str, Any] = {"dest": f"{OPTION_PREFIX}{name}", "required": info.is_required()}
+    if kind is bool:
+        verb.add_argument(_write_flag(name), action=argparse.BooleanOptionalAction, help=text, **shared)
+    elif kind is int:
+        verb.add_argument(_write_flag(name), type=int, metavar="N", help=text, **shared)
+    elif kind is str:
+        verb.add_argument(_write_flag(name), metavar="TEXT", help=text, **shared)
+    else:
+        verb.add_argument(_write_flag(name), metavar="JSON", help=f"{text} {JSON_HELP}".strip(), **shared)
+
+
+def _write_flag(option: str) -> str:
+    return f"--{option.replace('_', '-')}"
 
 
 def _read_number(text: str) -> int:
