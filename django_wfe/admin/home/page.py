@@ -80,7 +80,7 @@ class Attention:
         return _write_capped(self.failed)
 
 
-def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBase:
+def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBase:
     """Show the console's home."""
     user = request.user
     if not has_permission(user, "django_wfe.view_job"):
@@ -95,7 +95,7 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
     incidents = list_incidents(user)
     attention = count_attention(user)
     broken, broken_modules = list_broken_workflows(list_visible_workflows(user)), list_broken_modules(user)
-    return admin.render(
+    return model_admin.render(
         request,
         "django_wfe/console/home.html",
         title=_("Workflow console"),

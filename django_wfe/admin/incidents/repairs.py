@@ -40,9 +40,9 @@ class RepairForm(ManyForm):
         return [int(part) for part in parts]
 
 
-def show_repair(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str, stage: str) -> HttpResponseBase:
+def show_repair(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str, stage: str) -> HttpResponseBase:
     """Say what a retry of one, ten or all jobs of the incident does, and start it when that is posted."""
-    admin.require_view_permission(request)
+    model_admin.require_view_permission(request)
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
@@ -59,21 +59,21 @@ def show_repair(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str
         if limit:
             jobs = jobs.filter(pk__in=form.cleaned_data["jobs"][:limit])
         return start_bulk_run(
-            admin, request, VERB.name, jobs, reason=form.cleaned_data["reason"], stop_on_fingerprint=stop_on
+            model_admin, request, VERB.name, jobs, reason=form.cleaned_data["reason"], stop_on_fingerprint=stop_on
         )
     chosen = list_chosen(request.user, fingerprint, limit)
     if limit and not form.is_bound:
         form = RepairForm(initial={"jobs": ",".join(str(job.pk) for job in chosen)})
     label = load_step_labels([incident.run.step])[incident.run.step]
-    return admin.render(
+    return model_admin.render(
         request,
         "django_wfe/console/repair.html",
         title=describe_stage(stage),
         crumbs=[
-            Crumb(_("Incidents"), admin.build_url("django_wfe_incidents")),
+            Crumb(_("Incidents"), model_admin.build_url("django_wfe_incidents")),
             Crumb(
                 _("%(error)s in “%(step)s”") % {"error": incident.run.error_type or _("Failure"), "step": label},
-                admin.build_url("django_wfe_incident", fingerprint),
+                model_admin.build_url("django_wfe_incident", fingerprint),
             ),
         ],
         incident=incident,

@@ -94,7 +94,7 @@ class RunRow:
         return [(title, preview, self.is_folded or preview.is_long) for title, preview in named if preview is not None]
 
 
-def build_job_page(admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> dict[str, Any]:
+def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> dict[str, Any]:
     """Gather all that the Job page shows, in a number of queries that does not depend on the Job."""
     user, now = request.user, get_now()
     may_see_data = has_permission(user, VIEW_DATA, job.workflow)
