@@ -21,7 +21,7 @@ from django_wfe.api.shapes.serializers import (
     ProblemSerializer,
     WrongStateSerializer,
 )
-from django_wfe.api.shapes.verb_bodies import build_verb_body
+from django_wfe.api.shapes.verb_bodies import build_verb_body, name_class
 from django_wfe.engine.lifecycle import Source, Verb
 from django_wfe.exceptions import CodeNotLoaded, WFEException
 from django_wfe.models import Job
@@ -58,9 +58,8 @@ def build_verb_view(verb: Verb) -> type[VerbView]:
         parameters=[JOB_ID],
         tag="jobs",
     )(post)
-    title = "".join(part.title() for part in name.split("_"))
     members = {"verb": verb, "permissions": {"POST": (verb.permission,)}, "post": described, "__doc__": text}
-    return type(f"{title}View", (VerbView,), {**members, "__module__": __name__})
+    return type(name_class(verb, "View"), (VerbView,), {**members, "__module__": __name__})
 
 
 def _list_answers(verb: Verb) -> dict[int, Answer]:

@@ -33,6 +33,7 @@ from django_wfe.engine.operations.verbs.base import Verb, VerbStatus, find_last_
 from django_wfe.engine.operations.verbs.ending import cancel_job
 from django_wfe.engine.operations.verbs.holding import pause_job, resume_job
 from django_wfe.engine.operations.verbs.listing import find_status, list_statuses, list_verbs
+from django_wfe.engine.operations.verbs.options import Option, list_options
 from django_wfe.engine.operations.verbs.registry import VERBS, find_verb, list_actions
 from django_wfe.engine.operations.verbs.repairing import UNCHANGED, rerun_job, retry_job, skip_step
 from django_wfe.engine.operations.workflow_verbs import pause_workflow, resume_workflow
@@ -50,6 +51,7 @@ __all__ = [
     "Entry",
     "Explanation",
     "OpenQuestion",
+    "Option",
     "PlannedRow",
     "Rotation",
     "Source",
@@ -73,6 +75,7 @@ __all__ = [
     "get_first_schema",
     "get_open_question",
     "list_actions",
+    "list_options",
     "list_statuses",
     "list_verbs",
     "list_waiting",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import types
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
-from pydantic.fields import FieldInfo
 from rest_framework import serializers
 
 from django_wfe.api.shapes.bodies import JSONValueField, OperatorBody, PlacedBody
 from django_wfe.api.shapes.schema import component
-from django_wfe.engine.lifecycle import Verb
+from django_wfe.engine.lifecycle import Option, Verb, list_options
 
 _BODIES: dict[Verb, type[OperatorBody]] = {}
 
@@ -22,52 +20,37 @@ def build_verb_body(verb: Verb) -> type[OperatorBody]:
     return _BODIES[verb]
 
 
+def name_class(verb: Verb, kind: str) -> str:
+    """Return the name of a class that is made for a verb, such as "RetryBody"."""
+    return "".join(part.title() for part in verb.name.split("_")) + kind
+
+
 def _build(verb: Verb) -> type[OperatorBody]:
     base = PlacedBody if verb.is_about_step else OperatorBody
     if verb.Options is None and base is OperatorBody:
         return OperatorBody
-    fields = verb.Options.model_fields if verb.Options is not None else {}
-    title = "".join(part.title() for part in verb.name.split("_"))
-    members = {name: _build_field(info) for name, info in fields.items()}
-    made: type[OperatorBody] = type(
-        f"{title}Body", (base,), {**members, "__doc__": _describe(verb), "__module__": __name__}
-    )
+    text = (verb.Options.__doc__ if verb.Options is not None else None) or f"What {verb.name} takes."
+    fields = {option.name: _build_field(option) for option in list_options(verb)}
+    members = {**fields, "__doc__": text, "__module__": __name__}
+    made: type[OperatorBody] = type(name_class(verb, "Body"), (base,), members)
     return component(made)
 
 
-def _describe(verb: Verb) -> str:
-    return (verb.Options.__doc__ if verb.Options is not None else None) or f"What {verb.name} takes."
-
-
-def _build_field(info: FieldInfo) -> serializers.Field[Any, Any, Any, Any]:
-    """Return the field of an option. What it cannot express itself is told by the engine, which validates again."""
-    kind, is_nullable = _read_kind(info.annotation)
-    shared: dict[str, Any] = {"required": info.is_required(), "help_text": info.description or ""}
-    limits = {name: getattr(item, name) for item in info.metadata for name in _LIMITS if hasattr(item, name)}
-    if is_nullable and info.is_required():
+def _build_field(option: Option) -> serializers.Field[Any, Any, Any, Any]:
+    """Return the field of an option. What it does not check itself is told by the engine, which validates again."""
+    shared: dict[str, Any] = {"required": option.is_required, "help_text": option.description}
+    if option.kind is None:
+        return JSONValueField(**shared, allow_null=True)
+    if option.is_nullable and option.is_required:
         shared["allow_null"] = True
-    if kind is int:
-        bounds = {"min_value": limits.get("ge"), "max_value": limits.get("le")}
-        shared |= {name: bound for name, bound in bounds.items() if bound is not None}
-        return serializers.IntegerField(**shared)
-    if kind is bool:
+    if option.kind is bool:
         return serializers.BooleanField(**shared)
-    if kind is str:
-        if limits.get("max_length") is not None:
-            shared["max_length"] = limits["max_length"]
-        return serializers.CharField(**shared, allow_blank=True, trim_whitespace=False)
-    shared["allow_null"] = True
-    return JSONValueField(**shared)
+    if option.kind is int:
+        bounds = {"min_value": option.least, "max_value": option.most}
+        return serializers.IntegerField(**shared, **_leave_out_none(bounds))
+    longest = _leave_out_none({"max_length": option.longest})
+    return serializers.CharField(**shared, **longest, allow_blank=True, trim_whitespace=False)
 
 
-_LIMITS = ("ge", "le", "max_length")
-
-
-def _read_kind(annotation: Any) -> tuple[Any, bool]:
-    """Return the type of an option, and whether it may be None too."""
-    if annotation is Any:
-        return Any, True
-    if get_origin(annotation) in (Union, types.UnionType):
-        kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
-        return (kinds[0] if len(kinds) == 1 else object), len(kinds) < len(get_args(annotation))
-    return annotation, False
+def _leave_out_none(given: dict[str, int | None]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
-from pydantic.fields import FieldInfo
 
-from django_wfe.engine.lifecycle import VERBS, Verb
+from django_wfe.engine.lifecycle import VERBS, Option, list_options
 from django_wfe.management.job_commands.output import reject
 from django_wfe.models import JobState
 from django_wfe.values.json_text import UnreadableJson
@@ -85,25 +83,13 @@ def read_json(text: str, option: str, *, stdin: Any = None) -> Any:
 def read_verb_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a verb that were given, by name."""
     given: dict[str, Any] = {}
-    for option, info in list_options(VERBS[name]).items():
-        value = options.get(f"{OPTION_PREFIX}{option}")
+    for option in list_options(VERBS[name]):
+        value = options.get(f"{OPTION_PREFIX}{option.name}")
         if value is not None:
-            is_text = find_kind(info) is None
-            given[option] = read_json(value, _write_flag(option)) if is_text else value
+            given[option.name] = read_json(value, _write_flag(option)) if option.kind is None else value
     if options.get("expected_state") is not None:
         given["expected_state"] = options["expected_state"]
     return given
-
-
-def list_options(verb: Verb) -> Mapping[str, FieldInfo]:
-    """Return what a verb takes besides what all take."""
-    return verb.Options.model_fields if verb.Options is not None else {}
-
-
-def find_kind(info: FieldInfo) -> type | None:
-    """Return the type of an option that a shell's word can be read as, or None for one that is given as JSON."""
-    kinds = [kind for kind in (get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
-    return next((kind for kind in (bool, int, str) if kinds == [kind]), None)
 
 
 def _add(actions: Any, name: str, text: str) -> CommandParser:
@@ -132,25 +118,25 @@ def _add_verb(actions: Any, name: str) -> None:
     filters.add_argument("--limit", type=_read_number, help=_("Only the oldest so many."))
     filters.add_argument("--stop-on", metavar="FINGERPRINT", default="", help=_("Stop when this failure comes back."))
     filters.add_argument("--wait", action="store_true", help=_("Follow it until it has ended."))
-    for option, info in list_options(VERBS[name]).items():
-        _add_option(verb, option, info)
+    for option in list_options(VERBS[name]):
+        _add_option(verb, option)
 
 
-def _add_option(verb: CommandParser, name: str, info: FieldInfo) -> None:
-    kind, text = find_kind(info), _(info.description) if info.description else ""
-    shared: dict[str, Any] = {"dest": f"{OPTION_PREFIX}{name}", "required": info.is_required()}
-    if kind is bool:
-        verb.add_argument(_write_flag(name), action=argparse.BooleanOptionalAction, help=text, **shared)
-    elif kind is int:
-        verb.add_argument(_write_flag(name), type=int, metavar="N", help=text, **shared)
-    elif kind is str:
-        verb.add_argument(_write_flag(name), metavar="TEXT", help=text, **shared)
+def _add_option(verb: CommandParser, option: Option) -> None:
+    text = _(option.description) if option.description else ""
+    shared: dict[str, Any] = {"dest": f"{OPTION_PREFIX}{option.name}", "required": option.is_required, "help": text}
+    if option.kind is bool:
+        verb.add_argument(_write_flag(option), action=argparse.BooleanOptionalAction, **shared)
+    elif option.kind is int:
+        verb.add_argument(_write_flag(option), type=int, metavar="N", **shared)
+    elif option.kind is str:
+        verb.add_argument(_write_flag(option), metavar="TEXT", **shared)
     else:
-        verb.add_argument(_write_flag(name), metavar="JSON", help=f"{text} {JSON_HELP}".strip(), **shared)
+        verb.add_argument(_write_flag(option), metavar="JSON", **{**shared, "help": f"{text} {JSON_HELP}".strip()})
 
 
-def _write_flag(option: str) -> str:
-    return f"--{option.replace('_', '-')}"
+def _write_flag(option: Option) -> str:
+    return f"--{option.name.replace('_', '-')}"
 
 
 def _read_number(text: str) -> int:
