@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='bulkitem',
             name='key',
-            field=models.CharField(blank=True, db_default='', default='', help_text='Names an entry that has no job, once a bulk run.', max_length=255, verbose_name='key'),
+            field=models.CharField(blank=True, db_default='', default='', help_text='Names an entry that has no job; unique within the bulk run.', max_length=255, verbose_name='key'),
         ),
         migrations.AddField(
             model_name='bulkitem',

@@ -149,7 +149,7 @@ class BulkItem(EngineModel):
         blank=True,
         default="",
         db_default="",
-        help_text=_("Names an entry that has no job, once a bulk run."),
+        help_text=_("Names an entry that has no job; unique within the bulk run."),
     )
     options: Any = models.JSONField(
         _("options"),

@@ -226,7 +226,7 @@ def test_a_verb_that_is_gone_leaves_its_history_and_its_bulk_runs(
     bulk.refresh_from_db()
     assert (bulk.state, bulk.items.get().state) == ("WAITING", "PENDING"), "a later release may know the verb again"
     url = reverse("admin:django_wfe_bulkrun_change", args=[bulk.pk])
-    assert "This process knows no verb “escalate”." in read_page(client.get(url)).text
+    assert "This process does not know the verb “escalate”." in read_page(client.get(url)).text
     client.post(reverse("admin:django_wfe_bulkrun_stop", args=[bulk.pk]), {"reason": "Gone."})
     bulk.refresh_from_db()
     assert bulk.state == BulkRun.State.STOPPED

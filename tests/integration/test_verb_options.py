@@ -149,6 +149,6 @@ def test_a_verb_that_breaks_ends_with_its_entry_and_leaves_no_value_in_the_resul
     broken = bulk.items.get(state=BulkItem.State.REFUSED)
     assert (broken.job_id, broken.message) == (
         jobs[1],
-        "The verb failed with ZeroDivisionError. The worker's log tells more.",
+        "The verb failed with ZeroDivisionError. See the worker's log.",
     )
     assert JobEvent.objects.filter(kind="note").count() == 2

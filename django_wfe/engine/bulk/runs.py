@@ -261,7 +261,7 @@ def _apply_to_next(bulk_run_id: int, verb: BulkVerb) -> bool:
         except Exception as error:
             # A verb is code of the project: its defect ends with this entry, and not with the worker's message.
             logger.exception("%s failed for %s.", verb.name, item)
-            sentence = _("The verb failed with %(error)s. The worker's log tells more.")
+            sentence = _("The verb failed with %(error)s. See the worker's log.")
             state, message = BulkItem.State.REFUSED, sentence % {"error": type(error).__name__}
         BulkItem.objects.filter(pk=item.pk).update(state=state, message=message, job=job_id)
     if bulk.stop_on_fingerprint:
