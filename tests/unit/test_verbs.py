@@ -113,7 +113,7 @@ def test_the_pages_that_the_engines_own_name_are_there() -> None:
 def test_the_list_offers_the_actions_by_their_names() -> None:
     register(make(is_action=True))
     assert list(list_actions()) == ["cancel", "pause", "ping", "resume", "retry"]
-    assert VERBS["ping"].name_action() == "Ping: selected jobs"
+    assert VERBS["ping"].say_action() == "Ping: selected jobs"
 
 
 def test_options_are_validated_and_unknown_ones_named() -> None:

@@ -63,7 +63,7 @@ def rotate_secrets(*, tell: Callable[[Rotation], None] = lambda rotation: None) 
     bulk_runs = bulk_runs.filter(Q(options__has_key="external_data") | Q(text__contains=MARK))
     for row in _read_in_batches(bulk_runs, rotation, tell):
         _keep(BulkRun.objects.all(), "options", row, rotation, partial(_seal_options, bulk=BulkRun(pk=row["pk"])))
-    items = BulkItem.objects.annotate(text=Cast("options", TextField())).filter(text__contains=MARK)
+    items = BulkItem.objects.exclude(options={}).annotate(text=Cast("options", TextField())).filter(text__contains=MARK)
     for row in _read_in_batches(items, rotation, tell):
         _keep(BulkItem.objects.all(), "options", row, rotation, reseal)
     return rotation

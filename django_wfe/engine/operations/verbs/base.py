@@ -138,8 +138,8 @@ class Verb(BulkVerb):
         wanted_in: the states of a Job in which this is what its operator most likely wants.
         goes_back: whether Jobs run again from an earlier step than the one that they are at.
         raises: what ``perform`` may raise besides ``WrongState``; REST describes the answers by it.
-        page: the dotted path of the function that makes the form on the Job's page, as ``build_options_page`` of the
-            admin does out of ``Options``. Default: that one.
+        page: the dotted path of a function that makes the form on the Job's page, where what it asks depends on the
+            Job. Default: the form is made of ``Options``.
     """
 
     refusals: Mapping[str, Text] = {}
@@ -262,7 +262,7 @@ class Verb(BulkVerb):
         """Say in words what it has done to a Job."""
         return str(self.done) % {"job": job, "verb": self.label}
 
-    def name_action(self) -> str:
+    def say_action(self) -> str:
         """Return what the list of actions calls it."""
         return str(self.action_label) or _("%(verb)s: selected jobs") % {"verb": self.label}
 
