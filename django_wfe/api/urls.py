@@ -10,8 +10,9 @@ from django_wfe.api.bulk import BulkDetailView, BulkListView, BulkStopView
 from django_wfe.api.definitions import StepDetailView, StepListView, WorkflowDetailView, WorkflowListView
 from django_wfe.api.inputs import JobInputView
 from django_wfe.api.jobs import JobDetailView, JobListView, JobLogsView
-from django_wfe.api.operations import CancelView, PauseView, RerunView, ResumeView, RetryView, SkipView
+from django_wfe.api.operations import build_verb_view
 from django_wfe.api.workflow_operations import WorkflowPauseView, WorkflowResumeView
+from django_wfe.engine.lifecycle import VERBS
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -36,12 +37,7 @@ urlpatterns = [
     _route("jobs/<job_id>", JobDetailView, "job_detail"),
     _route("jobs/<job_id>/logs", JobLogsView, "job_logs"),
     _route("jobs/<job_id>/input", JobInputView, "job_input"),
-    _route("jobs/<job_id>/cancel", CancelView, "job_cancel"),
-    _route("jobs/<job_id>/pause", PauseView, "job_pause"),
-    _route("jobs/<job_id>/resume", ResumeView, "job_resume"),
-    _route("jobs/<job_id>/retry", RetryView, "job_retry"),
-    _route("jobs/<job_id>/skip", SkipView, "job_skip"),
-    _route("jobs/<job_id>/rerun", RerunView, "job_rerun"),
+    *(_route(f"jobs/<job_id>/{name}", build_verb_view(verb), f"job_{name}") for name, verb in sorted(VERBS.items())),
     _route("bulk", BulkListView, "bulk_list"),
     _route("bulk/<bulk_id>", BulkDetailView, "bulk_detail"),
     _route("bulk/<bulk_id>/stop", BulkStopView, "bulk_stop"),

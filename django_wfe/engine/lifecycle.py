@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django_wfe.engine.bulk.entries import Entry
 from django_wfe.engine.bulk.runs import BulkPreview, preview_bulk, start_bulk, stop_bulk
 from django_wfe.engine.errors.database_trouble import noting_database_trouble
 from django_wfe.engine.operations.answering import OpenQuestion, get_open_question, provide_external_input
@@ -28,20 +29,13 @@ from django_wfe.engine.operations.starting_many import (
     plan_starts,
     start_many,
 )
-from django_wfe.engine.operations.verbs import (
-    UNCHANGED,
-    VERBS,
-    Verb,
-    VerbStatus,
-    cancel_job,
-    find_last_run,
-    list_verbs,
-    pause_job,
-    rerun_job,
-    resume_job,
-    retry_job,
-    skip_step,
-)
+from django_wfe.engine.operations.verbs.base import Verb, VerbStatus, find_last_run
+from django_wfe.engine.operations.verbs.ending import cancel_job
+from django_wfe.engine.operations.verbs.holding import pause_job, resume_job
+from django_wfe.engine.operations.verbs.listing import find_status, list_statuses, list_verbs
+from django_wfe.engine.operations.verbs.options import Option, list_options
+from django_wfe.engine.operations.verbs.registry import VERBS, find_verb, list_actions
+from django_wfe.engine.operations.verbs.repairing import UNCHANGED, rerun_job, retry_job, skip_step
 from django_wfe.engine.operations.workflow_verbs import pause_workflow, resume_workflow
 from django_wfe.engine.queries.inbox import find_next, get_due, list_waiting
 from django_wfe.engine.queries.situation import explain_job
@@ -54,8 +48,10 @@ __all__ = [
     "VERBS",
     "BulkPreview",
     "Draft",
+    "Entry",
     "Explanation",
     "OpenQuestion",
+    "Option",
     "PlannedRow",
     "Rotation",
     "Source",
@@ -70,12 +66,17 @@ __all__ = [
     "explain_job",
     "find_last_run",
     "find_next",
+    "find_status",
+    "find_verb",
     "find_workflow",
     "get_claim",
     "get_due",
     "get_first_node",
     "get_first_schema",
     "get_open_question",
+    "list_actions",
+    "list_options",
+    "list_statuses",
     "list_verbs",
     "list_waiting",
     "load_draft",

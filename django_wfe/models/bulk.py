@@ -14,6 +14,7 @@ from django_wfe.models.acting import Deed, Source
 from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.jobs import Job
 from django_wfe.models.moments import MomentField
+from django_wfe.models.workflows import Workflow
 
 
 class BulkRun(Deed):
@@ -27,7 +28,7 @@ class BulkRun(Deed):
         FINISHED = "FINISHED", _("finished")
         STOPPED = "STOPPED", _("stopped")
 
-    verb = models.CharField(_("verb"), max_length=16)
+    verb = models.CharField(_("verb"), max_length=32)
     options: Any = models.JSONField(_("options"), default=dict, blank=True)
     reason = models.TextField(_("reason"), blank=True)
     state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.WAITING)
@@ -43,6 +44,16 @@ class BulkRun(Deed):
         default=False,
         db_default=False,
         help_text=_("Started by code, for no user: no permission is asked for."),
+    )
+    workflow = ForeignKey(
+        Workflow,
+        verbose_name=_("workflow"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        help_text=_("The workflow that its entries without a job are about; it decides who sees them."),
     )
     total = models.PositiveIntegerField(_("jobs"), default=0)
     shares: Any = models.JSONField(
@@ -95,7 +106,7 @@ class BulkEvent(Deed):
 
 
 class BulkItem(EngineModel):
-    """One Job of a BulkRun, and what came of the verb."""
+    """One entry of a BulkRun, and what came of the verb. It is a Job, or stands for what has none yet under a key."""
 
     class State(models.TextChoices):
         """What came of it."""
@@ -107,7 +118,22 @@ class BulkItem(EngineModel):
     bulk_run = ForeignKey(
         BulkRun, verbose_name=_("bulk run"), on_delete=models.CASCADE, related_name="items", db_index=False
     )
-    job = ForeignKey(Job, verbose_name=_("job"), on_delete=models.CASCADE, related_name="+")
+    job = ForeignKey(Job, verbose_name=_("job"), null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(
+        _("key"),
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Names an entry that has no job; unique within the bulk run."),
+    )
+    options: Any = models.JSONField(
+        _("options"),
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        blank=True,
+        help_text=_("What the verb takes for this entry alone."),
+    )
     state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.PENDING)
     message = models.TextField(_("message"), blank=True)
 
@@ -116,11 +142,12 @@ class BulkItem(EngineModel):
         verbose_name_plural = _("bulk items")
         ordering: ClassVar[list[str]] = ["id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["bulk_run", "job"], name="wfe_bulk_item_unique")
+            models.UniqueConstraint(fields=["bulk_run", "job"], name="wfe_bulk_item_unique"),
+            models.UniqueConstraint(fields=["bulk_run", "key"], name="wfe_bulk_item_key", condition=~Q(key="")),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["bulk_run", "id"], name="wfe_bulk_pending", condition=Q(state="PENDING"))
         ]
 
     def __str__(self) -> str:
-        return f"{self.bulk_run_id}/{self.job_id}"
+        return f"{self.bulk_run_id}/{self.job_id or self.key}"

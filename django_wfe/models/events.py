@@ -77,6 +77,9 @@ class JobEvent(Deed):
     data: Any = models.JSONField(_("data"), default=dict, blank=True)
     created_at = MomentField(_("created"), db_default=Now())
 
+    words_of_verbs: ClassVar[dict[str, Any]] = {}
+    """The words for the kinds that verbs of the project write; whoever registers a verb adds to them."""
+
     class Meta:
         verbose_name = _("job event")
         verbose_name_plural = _("job events")
@@ -87,6 +90,12 @@ class JobEvent(Deed):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.job_id})"
+
+    def get_kind_display(self) -> str:
+        """Return what happened in words; the plain kind if it was written by a verb that there is no longer."""
+        if self.kind in self.Kind.values:
+            return str(self.Kind(self.kind).label)
+        return str(self.words_of_verbs.get(self.kind, self.kind))
 
 
 class WorkflowEvent(Deed):

@@ -165,20 +165,19 @@ class Engine(RuleBasedStateMachine):
         if job is None:
             return
         arguments: dict[str, Any] = {}
-        positional: tuple[Any, ...] = ()
         if name == "skip":
-            positional, arguments = (result,), {"transition": transition}
+            arguments = {"result": result, "transition": transition}
         elif name == "rerun":
-            positional = (number,)
+            arguments = {"number": number}
         elif name == "retry" and edit:
             arguments = {"value": result}
         status = next(status for status in list_verbs(job, None) if status.verb.name == name)
         before, events = _take_picture(), JobEvent.objects.count()
         try:
-            self._act(lambda: VERBS[name].function(job.pk, *positional, **arguments), fatal)
+            self._act(lambda: VERBS[name].apply(job.pk, **arguments), fatal)
         except WFEException:
             assert _take_picture() == before
-            assert not status.allowed or positional or arguments, status
+            assert not status.allowed or arguments, status
         else:
             assert status.allowed, status.reason
             assert JobEvent.objects.count() > events

@@ -25,6 +25,7 @@ FACES = {
     "steps",
     "tasks",
     "urls",
+    "verbs",
 }
 FACES |= {"version", "workflows"}
 """The modules of the package itself: what projects import, and what Django looks for. All else lies in a room."""

@@ -14,7 +14,6 @@ PACKAGE = Path(django_wfe.__file__).parent
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
 
 BESIDE_A_FOUND_ROW = {
-    "admin/bulk/actions.py": {"build_preview"},
     "admin/workflows/comparing.py": {"show_comparison", "_find"},
     "admin/jobs/downloads.py": {"show_workflow_graph", "show_job_graph"},
     "admin/incidents/page.py": {"find_incident_of", "_list_last_runs"},
@@ -26,7 +25,7 @@ BESIDE_A_FOUND_ROW = {
     "admin/verbs/pausing.py": {"_show"},
     "admin/elements/payloads.py": {"load_text_previews", "load_log_previews"},
     "admin/jobs/step_runs.py": {"show_data"},
-    "admin/verbs/forms.py": {"list_rerun_choices", "_load_former_input"},
+    "admin/verbs/repair_pages.py": {"list_rerun_choices", "_load_former_input"},
     "admin/workflows/model_admin.py": {"list_definitions"},
     "api/frame/storage.py": {"load_storages"},
 }

@@ -6,7 +6,7 @@ whole filter does too, whatever it matches: see ``bulk_filters``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,21 +16,20 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from pydantic import ValidationError
 
-from django_wfe import states
-from django_wfe.admin.bulk.filters import BulkReasonForm, preview_filter
+from django_wfe.admin.bulk.filters import preview_filter
 from django_wfe.admin.bulk.ordering import start_bulk_run
-from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.history import log_action
+from django_wfe.admin.verbs.forms import ManyForm, are_all_valid, build_options_form, read_options
 from django_wfe.engine.access import has_permission, list_visible_jobs, renew_actor
 from django_wfe.engine.bulk.runs import describe_refusal
-from django_wfe.engine.lifecycle import VERBS, Source, Verb, VerbStatus
-from django_wfe.engine.rules.verb_rules import judge
+from django_wfe.engine.lifecycle import VERBS, Source, Verb, VerbStatus, list_actions, list_statuses
 from django_wfe.exceptions import WFEException
-from django_wfe.models import Job, StepRun
+from django_wfe.forms import InputForm
+from django_wfe.models import Job
 from django_wfe.values.identifiers import parse_id
 
 if TYPE_CHECKING:
@@ -38,13 +37,12 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-BULK_VERBS = ("cancel", "pause", "resume", "retry")
 IMMEDIATE_LIMIT = 100
 BULK_LIMIT = 1000
 LISTED = 50
 
 
-class BulkForm(BulkReasonForm):
+class BulkForm(ManyForm):
     """The jobs, each with the state that it had on the preview, and the reason."""
 
     jobs = forms.CharField(widget=forms.HiddenInput)
@@ -74,41 +72,23 @@ class Preview:
 class BulkActions(_Base):
     """Adds the verbs to the actions of the Job list, each for those who hold its permission."""
 
-    actions = ("cancel_selected", "pause_selected", "resume_selected", "retry_selected")
+    @property
+    def actions(self) -> Sequence[Any]:  # type: ignore[override]
+        """Return an action for each verb that is for many jobs: projects register theirs."""
+        return [build_action(verb) for verb in list_actions().values()]
 
-    @admin.action(permissions=["cancel"], description=gettext_lazy("Cancel selected jobs"))
-    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponseBase | None:
-        """Show what a cancel of these would do."""
-        return self._preview(request, queryset, "cancel")
-
-    @admin.action(permissions=["pause"], description=gettext_lazy("Pause selected jobs"))
-    def pause_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponseBase | None:
-        """Show what a pause of these would do."""
-        return self._preview(request, queryset, "pause")
-
-    @admin.action(permissions=["pause"], description=gettext_lazy("Resume selected jobs"))
-    def resume_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponseBase | None:
-        """Show what a resume of these would do."""
-        return self._preview(request, queryset, "resume")
-
-    @admin.action(permissions=["retry"], description=gettext_lazy("Retry selected jobs"))
-    def retry_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponseBase | None:
-        """Show what a retry of these would do."""
-        return self._preview(request, queryset, "retry")
-
-    def has_cancel_permission(self, request: HttpRequest) -> bool:
-        """Tell whether the user may cancel jobs at all; the engine asks again for each job."""
-        return has_permission(request.user, VERBS["cancel"].permission)
-
-    def has_pause_permission(self, request: HttpRequest) -> bool:
-        """Tell whether the user may pause and resume jobs at all."""
-        return has_permission(request.user, VERBS["pause"].permission)
-
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Tell whether the user may retry failed steps at all."""
-        return has_permission(request.user, VERBS["retry"].permission)
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
+        """Return the actions, those of verbs to whom may use them; the engine asks again for each job."""
+        # Django 6.1 tells where they are shown, and warns of an admin that does not take that.
+        given = {} if action_location is None else {"action_location": action_location}
+        found: dict[str, Any] = super().get_actions(request, **given)
+        for verb in list_actions().values():
+            if not has_permission(request.user, verb.permission):
+                found.pop(name_action(verb), None)
+        return found
 
     def _preview(self, request: HttpRequest, queryset: QuerySet[Job], verb: str) -> HttpResponseBase | None:
+        """Show what the verb would do to these, or to all that the list's filter matches."""
         if request.POST.get("select_across", "0") not in ("", "0", "false"):
             return preview_filter(self, request, queryset, verb)
         pks = list(queryset.order_by("-pk").values_list("pk", flat=True)[: BULK_LIMIT + 1])
@@ -117,9 +97,12 @@ class BulkActions(_Base):
             return None
         preview = build_preview(request.user, pks, verb)
         selection = ",".join(f"{job.pk}:{job.state}" for job, _status in preview.ready)
-        return self._render_preview(request, verb, preview, BulkForm(initial={"jobs": selection}))
+        form = BulkForm(initial={"jobs": selection})
+        return self._render_preview(request, verb, preview, form, build_options_form(VERBS[verb]))
 
-    def _render_preview(self, request: HttpRequest, verb: str, preview: Preview, form: BulkForm) -> HttpResponseBase:
+    def _render_preview(
+        self, request: HttpRequest, verb: str, preview: Preview, form: BulkForm, options_form: InputForm | None
+    ) -> HttpResponseBase:
         return self.render(
             request,
             "django_wfe/console/bulk.html",
@@ -131,49 +114,55 @@ class BulkActions(_Base):
             left_listed=preview.left[:LISTED],
             in_background=len(preview.ready) > IMMEDIATE_LIMIT,
             form=form,
+            options_form=options_form,
+            media=options_form.media if options_form is not None else None,
         )
+
+
+def build_action(verb: Verb) -> Callable[..., HttpResponseBase | None]:
+    """Return the action that shows what a verb would do to the jobs that are selected."""
+
+    def act(model_admin: BulkActions, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponseBase | None:
+        return model_admin._preview(request, queryset, verb.name)
+
+    act.__name__ = name_action(verb)
+    return admin.action(description=verb.say_action().replace("%", "%%"))(act)  # Django fills in names
+
+
+def name_action(verb: Verb) -> str:
+    """Return the name under which the list posts the action of a verb."""
+    return f"{verb.name}_selected"
 
 
 def show_bulk(model_admin: BulkActions, request: HttpRequest, verb: str) -> HttpResponseBase:
     """Run the verb on the jobs of the preview page, and say per job what was done."""
     model_admin.require_view_permission(request)
-    if verb not in BULK_VERBS or not has_permission(request.user, VERBS[verb].permission):
+    if verb not in list_actions() or not has_permission(request.user, VERBS[verb].permission):
         raise PermissionDenied
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    form = BulkForm(request.POST)
-    if not form.is_valid():
+    form, options_form = BulkForm(request.POST), build_options_form(VERBS[verb], request)
+    if not are_all_valid(form, options_form):
         if "jobs" in form.errors:
             messages.warning(request, " ".join(str(error) for error in form.errors["jobs"]))
             return HttpResponseRedirect(model_admin.build_changelist_url())
         posted = [part.partition(":")[0] for part in request.POST.get("jobs", "").split(",")]
         preview = build_preview(request.user, [int(pk) for pk in posted], verb)
-        return model_admin._render_preview(request, verb, preview, form)
-    expected, reason = form.cleaned_data["jobs"], form.cleaned_data["reason"]
+        return model_admin._render_preview(request, verb, preview, form, options_form)
+    expected, reason, options = form.cleaned_data["jobs"], form.cleaned_data["reason"], read_options(options_form)
     if len(expected) > IMMEDIATE_LIMIT:
-        return start_bulk_run(model_admin, request, verb, list_unchanged(request.user, expected), reason=reason)
-    _run(request, VERBS[verb], expected, reason)
+        unchanged = list_unchanged(request.user, expected)
+        return start_bulk_run(model_admin, request, verb, unchanged, options=options, reason=reason)
+    _run(request, VERBS[verb], expected, reason, options)
     return HttpResponseRedirect(model_admin.build_changelist_url())
 
 
 def build_preview(user: Any, pks: Sequence[int], name: str) -> Preview:
     """Sort the jobs into those that the verb would touch and those that it would leave alone, in three queries."""
-    verb, preview = VERBS[name], Preview([], [])
+    preview = Preview([], [])
     jobs = list(list_visible_jobs(user).filter(pk__in=pks).select_related("workflow").order_by("-pk"))
-    runs = StepRun.objects.filter(job__in=jobs, superseded=False).defer(*PAYLOAD_COLUMNS)
-    live: dict[int, list[StepRun]] = {}
-    for run in runs.filter(state__in=sorted(states.LIVE_STEP_RUN_STATES)).order_by("pk"):
-        live.setdefault(run.job_id, []).append(run)
-    last = {run.job_id: run for run in runs.order_by("job_id", "-number", "-attempt").distinct("job_id")}
-    for job in jobs:
-        has_running = any(run.state == states.StepRunState.RUNNING for run in live.get(job.pk, []))
-        situation = judge(job, has_running=has_running, last=last.get(job.pk))
-        reason = verb.rule.refuse(situation)
-        effect = "" if reason else verb.rule.describe(situation)
-        if not has_permission(user, verb.permission, job.workflow):
-            reason = _("You need the permission “%(permission)s”.") % {"permission": verb.permission}
-        status = VerbStatus(verb, not reason, reason, effect)
-        (preview.left if reason else preview.ready).append((job, status))
+    for job, status in zip(jobs, list_statuses(VERBS[name], jobs, user), strict=True):
+        (preview.ready if status.allowed else preview.left).append((job, status))
     return preview
 
 
@@ -188,13 +177,14 @@ def list_unchanged(user: Any, expected: dict[int, str]) -> QuerySet[Job]:
     return list_visible_jobs(user).filter(as_seen)
 
 
-def _run(request: HttpRequest, verb: Verb, expected: dict[int, str], reason: str) -> None:
+def _run(request: HttpRequest, verb: Verb, expected: dict[int, str], reason: str, options: Mapping[str, Any]) -> None:
     done, refused = 0, list[str]()
     jobs = list_visible_jobs(request.user).filter(pk__in=expected).select_related("workflow")
     for job in jobs.order_by("pk"):
         try:
-            verb.function(
+            verb.apply(
                 job.pk,
+                **options,
                 actor=renew_actor(request.user),
                 source=Source.ADMIN,
                 reason=reason,

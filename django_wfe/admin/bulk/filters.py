@@ -15,13 +15,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.bulk.ordering import start_bulk_run
-from django_wfe.admin.elements.form_fields import UncutField
+from django_wfe.admin.verbs.forms import ManyForm, are_all_valid, build_options_form, read_options
 from django_wfe.engine.access import has_permission
 from django_wfe.engine.bulk.runs import preview_bulk
 from django_wfe.engine.lifecycle import VERBS
+from django_wfe.forms import InputForm
 from django_wfe.models import Job
 
 SALT = "django_wfe.bulk_filter"
@@ -29,19 +29,7 @@ GOOD_FOR = 24 * 60 * 60
 """Seconds for which a preview can be confirmed."""
 
 
-class BulkReasonForm(forms.Form):
-    """Why the user does it."""
-
-    reason = UncutField(
-        label=gettext_lazy("Reason"),
-        required=False,
-        max_length=1000,
-        help_text=gettext_lazy("Optional. Kept in the events of each job."),
-        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
-    )
-
-
-class FilterForm(BulkReasonForm):
+class FilterForm(ManyForm):
     """The filter as it was signed, and the reason."""
 
     filter = forms.CharField(widget=forms.HiddenInput)
@@ -69,18 +57,19 @@ class ChosenFilter:
         return cls(**signing.loads(text, salt=SALT, max_age=GOOD_FOR))
 
 
-def preview_filter(admin_of: Any, request: HttpRequest, jobs: QuerySet[Job], verb: str) -> HttpResponseBase:
+def preview_filter(model_admin: Any, request: HttpRequest, jobs: QuerySet[Job], verb: str) -> HttpResponseBase:
     """Count what the verb would do to all that match; nothing is changed, and no job is loaded."""
     query = request.GET.copy()
     query.pop(PAGE_VAR, None)
     newest = jobs.order_by("-pk").values_list("pk", flat=True).first() or 0
     chosen = ChosenFilter(verb, query.urlencode(), newest)
-    return _render(admin_of, request, chosen, FilterForm(initial={"filter": chosen.sign()}))
+    form = FilterForm(initial={"filter": chosen.sign()})
+    return _render(model_admin, request, chosen, form, build_options_form(VERBS[verb]))
 
 
-def show_bulk_filter(admin_of: Any, request: HttpRequest, verb: str) -> HttpResponseBase:
+def show_bulk_filter(model_admin: Any, request: HttpRequest, verb: str) -> HttpResponseBase:
     """Start the verb on all jobs that the signed filter matches now, but those that are younger than its preview."""
-    admin_of.require_view_permission(request)
+    model_admin.require_view_permission(request)
     if not has_permission(request.user, VERBS[verb].permission):
         raise PermissionDenied
     if request.method != "POST":
@@ -90,28 +79,36 @@ def show_bulk_filter(admin_of: Any, request: HttpRequest, verb: str) -> HttpResp
         chosen = ChosenFilter.read(request.POST.get("filter", ""))
         if chosen.verb != verb:
             raise signing.BadSignature(f"This filter was signed for {chosen.verb}.")
-        jobs = list_matching(admin_of, request, chosen)
+        jobs = list_matching(model_admin, request, chosen)
     except (signing.BadSignature, IncorrectLookupParameters):
         messages.warning(
             request, _("This page is too old, or was changed. Choose the jobs again; nothing was changed.")
         )
-        return HttpResponseRedirect(admin_of.build_changelist_url())
-    if not form.is_valid():
-        return _render(admin_of, request, chosen, form)
-    return start_bulk_run(admin_of, request, verb, jobs, reason=form.cleaned_data["reason"])
+        return HttpResponseRedirect(model_admin.build_changelist_url())
+    options_form = build_options_form(VERBS[verb], request)
+    if not are_all_valid(form, options_form):
+        return _render(model_admin, request, chosen, form, options_form)
+    return start_bulk_run(
+        model_admin,
+        request,
+        verb,
+        jobs,
+        options=read_options(options_form),
+        reason=form.cleaned_data["reason"],
+    )
 
 
-def list_matching(admin_of: Any, request: HttpRequest, chosen: ChosenFilter) -> QuerySet[Job]:
+def list_matching(model_admin: Any, request: HttpRequest, chosen: ChosenFilter) -> QuerySet[Job]:
     """Give the jobs that the filter matches, among those that the user may see."""
-    rows: QuerySet[Job] = build_changelist(admin_of, request, chosen.query).queryset
+    rows: QuerySet[Job] = build_changelist(model_admin, request, chosen.query).queryset
     return rows.filter(pk__lte=chosen.newest)
 
 
-def build_changelist(admin_of: Any, request: HttpRequest, query: str) -> ChangeList:
+def build_changelist(model_admin: Any, request: HttpRequest, query: str) -> ChangeList:
     """Give the Job list as it would be at this query string."""
     at_list = copy.copy(request)
     at_list.GET = QueryDict(query)
-    changelist: ChangeList = admin_of.get_changelist_instance(at_list)
+    changelist: ChangeList = model_admin.get_changelist_instance(at_list)
     return changelist
 
 
@@ -128,17 +125,21 @@ def describe_filter(changelist: ChangeList) -> list[tuple[str, str]]:
     return shown
 
 
-def _render(admin_of: Any, request: HttpRequest, chosen: ChosenFilter, form: FilterForm) -> HttpResponseBase:
-    changelist = build_changelist(admin_of, request, chosen.query)
+def _render(
+    model_admin: Any, request: HttpRequest, chosen: ChosenFilter, form: FilterForm, options_form: InputForm | None
+) -> HttpResponseBase:
+    changelist = build_changelist(model_admin, request, chosen.query)
     verb = VERBS[chosen.verb]
-    return admin_of.render(  # type: ignore[no-any-return]
+    return model_admin.render(  # type: ignore[no-any-return]
         request,
         "django_wfe/console/bulk_filter.html",
         title=_("%(verb)s – all jobs that match") % {"verb": verb.label},
-        crumbs=[admin_of.list_crumb()],
+        crumbs=[model_admin.list_crumb()],
         verb=verb,
         filters=describe_filter(changelist),
         list_query=chosen.query,
         preview=preview_bulk(chosen.verb, changelist.queryset.filter(pk__lte=chosen.newest)),
         form=form,
+        options_form=options_form,
+        media=options_form.media if options_form is not None else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -19,11 +20,12 @@ from django_wfe.models import Job
 
 
 def start_bulk_run(
-    admin_of: ConsoleAdmin[Any],
+    model_admin: ConsoleAdmin[Any],
     request: HttpRequest,
     verb: str,
     jobs: QuerySet[Job],
     *,
+    options: Mapping[str, Any] | None = None,
     reason: str,
     stop_on_fingerprint: str = "",
 ) -> HttpResponseRedirect:
@@ -34,11 +36,12 @@ def start_bulk_run(
     """
     if not jobs.exists():
         messages.warning(request, _("None of these jobs is there as it was any more; nothing was changed."))
-        return HttpResponseRedirect(admin_of.build_url("django_wfe_job_changelist"))
+        return HttpResponseRedirect(model_admin.build_url("django_wfe_job_changelist"))
     try:
         bulk = start_bulk(
             verb,
             jobs,
+            options=options,
             actor=request.user,
             source=Source.ADMIN,
             reason=reason,
@@ -48,4 +51,4 @@ def start_bulk_run(
         raise PermissionDenied from error
     log_action(request, bulk, _("Started: %(verb)s. %(reason)s") % {"verb": VERBS[verb].label, "reason": reason})
     messages.success(request, _("%(verb)s: the workers are at it.") % {"verb": VERBS[verb].label})
-    return HttpResponseRedirect(admin_of.build_url("django_wfe_bulkrun_change", bulk.pk))
+    return HttpResponseRedirect(model_admin.build_url("django_wfe_bulkrun_change", bulk.pk))

@@ -22,14 +22,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.elements.drawing import NOTHING, draw_look, draw_time
-from django_wfe.admin.elements.form_fields import UncutField
+from django_wfe.admin.elements.form_fields import ReasonField
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.history import log_action
 from django_wfe.admin.frame.live import Live
 from django_wfe.engine.access import count_seen, has_permission, list_visible_bulk_items
 from django_wfe.engine.bulk.progress import count_progress, get_stop_reason
-from django_wfe.engine.bulk.runs import is_whole_or_own, stop_bulk
-from django_wfe.engine.lifecycle import VERBS, Source
+from django_wfe.engine.bulk.runs import get_permission, is_whole_or_own, stop_bulk
+from django_wfe.engine.lifecycle import VERBS, Source, find_verb
 from django_wfe.exceptions import PermissionRequired, UnknownBulkRun, WrongState
 from django_wfe.models import BulkEvent, BulkItem, BulkRun
 from django_wfe.rendering import states as looks
@@ -56,10 +56,7 @@ _ITEM_LOOKS = {
 class StopForm(forms.Form):
     """Why it is stopped."""
 
-    reason = UncutField(
-        label=gettext_lazy("Reason"),
-        required=False,
-        max_length=1000,
+    reason = ReasonField(
         help_text=gettext_lazy("Optional. What is done stays done; the rest is left alone."),
         widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
@@ -167,15 +164,15 @@ class BulkRunAdmin(ConsoleAdmin[BulkRun]):
         return super().history_view(request, object_id, {**shown, **(extra_context or {})})
 
 
-def find_bulk_run(admin_of: BulkRunAdmin, request: HttpRequest, pk: Any) -> BulkRun:
+def find_bulk_run(model_admin: BulkRunAdmin, request: HttpRequest, pk: Any) -> BulkRun:
     """Give the BulkRun of this id, among those that the user may see.
 
     Raises:
         PermissionDenied: where the user may not see bulk runs.
         Http404: where there is none.
     """
-    admin_of.require_view_permission(request)
-    bulk = admin_of.get_queryset(request).filter(pk=parse_id(pk) or 0).first()
+    model_admin.require_view_permission(request)
+    bulk = model_admin.get_queryset(request).filter(pk=parse_id(pk) or 0).first()
     if bulk is None:
         raise Http404(_("There is no bulk run with the id %(id)s.") % {"id": pk})
     return bulk
@@ -183,17 +180,18 @@ def find_bulk_run(admin_of: BulkRunAdmin, request: HttpRequest, pk: Any) -> Bulk
 
 def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
     """Gather what the page of a bulk run shows: its counts in one grouped query, and a window of its jobs."""
-    verb = VERBS[bulk.verb]
+    is_known = find_verb(bulk.verb) is not None
     kind = request.GET.get("items", "")
     kind = kind if kind in BulkItem.State.values else ""
     after = parse_id(request.GET.get("after", ""))
     items = list_items(request.user, bulk, kind=kind, after=after or 0)
     shown = items[:ITEMS_SHOWN]
     is_live = bulk.state in LIVE_STATES
-    may_stop = has_permission(request.user, verb.permission) and is_whole_or_own(bulk, request.user)
+    may_stop = has_permission(request.user, get_permission(bulk)) and is_whole_or_own(bulk, request.user)
     return {
         "bulk": bulk,
-        "verb": verb,
+        "verb": {"name": bulk.verb, "label": name_verb(bulk)},
+        "is_known": is_known,
         "state_drawn": draw_look(_LOOKS[BulkRun.State(bulk.state)]),
         "progress": count_progress(bulk, request.user),
         "stop_reason": get_stop_reason(bulk),
@@ -201,7 +199,7 @@ def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
         "items": [(item, draw_look(_ITEM_LOOKS[BulkItem.State(item.state)])) for item in shown],
         "items_kind": kind,
         "items_after": str(after or ""),
-        "next_after": shown[-1].job_id if len(items) > ITEMS_SHOWN else None,
+        "next_after": getattr(shown[-1], _order_by(bulk)) if len(items) > ITEMS_SHOWN else None,
         "kinds": [("", _("all")), *BulkItem.State.choices],
         "is_live": is_live,
         "may_stop": may_stop,
@@ -217,28 +215,42 @@ def list_events(bulk: BulkRun) -> list[BulkEvent]:
 
 def list_items(user: Any, bulk: BulkRun, *, kind: str, after: int) -> list[BulkItem]:
     """Give a window of what came of each job that the user may see, in the order in which it is done."""
-    # Its items came in by the order of the jobs, and the index goes by them.
-    chosen = Q(job_id__gt=after) & (Q(state=kind) if kind else Q())
+    column = _order_by(bulk)
+    chosen = Q(**{f"{column}__gt": after}) & (Q(state=kind) if kind else Q())
     rows = list_visible_bulk_items(user, bulk).filter(chosen).select_related("job__workflow")
-    return list(rows.defer("job__error", "job__workflow__description").order_by("job_id")[: ITEMS_SHOWN + 1])
+    return list(rows.defer("options", "job__error", "job__workflow__description").order_by(column)[: ITEMS_SHOWN + 1])
+
+
+def _order_by(bulk: BulkRun) -> str:
+    """Return the column by which its entries come in their order: the index has the jobs, which came in by their order.
+
+    Those of a verb that is not for jobs may have none.
+    """
+    return "job_id" if bulk.verb in VERBS and bulk.workflow_id is None else "id"
 
 
 def describe_bulk_run(bulk: BulkRun) -> str:
     """Give a bulk run's name: its verb, and its number."""
-    return _("%(verb)s, bulk run %(id)s") % {"verb": VERBS[bulk.verb].label, "id": bulk.pk}
+    return _("%(verb)s, bulk run %(id)s") % {"verb": name_verb(bulk), "id": bulk.pk}
 
 
-def show_stop(admin_of: BulkRunAdmin, request: HttpRequest, bulk_run_id: int) -> HttpResponseBase:
+def name_verb(bulk: BulkRun) -> str:
+    """Return the label of its verb; the plain name if there is no such verb any more."""
+    verb = find_verb(bulk.verb)
+    return str(verb.label) if verb is not None else bulk.verb
+
+
+def show_stop(model_admin: BulkRunAdmin, request: HttpRequest, bulk_run_id: int) -> HttpResponseBase:
     """Stop a bulk run; what is done stays done."""
-    bulk = find_bulk_run(admin_of, request, bulk_run_id)
-    if not has_permission(request.user, VERBS[bulk.verb].permission):
+    bulk = find_bulk_run(model_admin, request, bulk_run_id)
+    if not has_permission(request.user, get_permission(bulk)):
         raise PermissionDenied
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     form = StopForm(request.POST)
     if not form.is_valid():
         messages.warning(request, _("The reason is too long; nothing was changed."))
-        return HttpResponseRedirect(admin_of.build_object_url(bulk.pk))
+        return HttpResponseRedirect(model_admin.build_object_url(bulk.pk))
     try:
         stop_bulk(bulk.pk, actor=request.user, source=Source.ADMIN, reason=form.cleaned_data["reason"])
     except PermissionRequired as error:
@@ -248,4 +260,4 @@ def show_stop(admin_of: BulkRunAdmin, request: HttpRequest, bulk_run_id: int) ->
     else:
         log_action(request, bulk, _("Stopped. %(reason)s") % {"reason": form.cleaned_data["reason"]})
         messages.success(request, _("It was stopped. What is done stays done."))
-    return HttpResponseRedirect(admin_of.build_object_url(bulk.pk))
+    return HttpResponseRedirect(model_admin.build_object_url(bulk.pk))

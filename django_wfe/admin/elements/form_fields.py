@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy
 
 from django_wfe.forms.fields.json_text import read_json
 
@@ -16,6 +17,16 @@ class UncutField(forms.CharField):
         """Return the attributes of a CharField, without the lengths."""
         lengths = ("maxlength", "minlength")
         return {name: value for name, value in super().widget_attrs(widget).items() if name not in lengths}
+
+
+class ReasonField(UncutField):
+    """Why somebody does it: what every form of a verb, of a pause and of a stop asks. It may be left empty."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})
+
+    def __init__(self, *, help_text: Any, **options: Any) -> None:
+        shared = {"label": gettext_lazy("Reason"), "required": False, "max_length": 1000}
+        super().__init__(help_text=help_text, **{**shared, **options})
 
 
 class JsonResultField(forms.CharField):

@@ -167,7 +167,7 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         return self.build_url(f"{self.opts.app_label}_{self.opts.model_name}_change", pk)
 
     def route(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-        """Give a URL of this admin: ``view(admin, request, ...)`` behind the site's login."""
+        """Give a URL of this admin: ``view(model_admin, request, ...)`` behind the site's login."""
         # What is typed here is in no report of an error: it may be a secret.
         guarded = self.admin_site.admin_view(sensitive_post_parameters()(partial(view, self)))
         return path(route, tell_database_trouble(refuse_lost_sessions(guarded, self.admin_site)), name=name)

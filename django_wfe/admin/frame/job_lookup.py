@@ -17,19 +17,19 @@ from django_wfe.values.identifiers import parse_id
 FOUND_AT_MOST = 200
 
 
-def find_job(admin_of: ConsoleAdmin[Job], request: HttpRequest, pk: Any) -> Job:
+def find_job(model_admin: ConsoleAdmin[Job], request: HttpRequest, pk: Any) -> Job:
     """Give the Job of this id with its workflow and definition, among those that the user may see.
 
     Raises:
         PermissionDenied: where the user may not see jobs, or not this one.
         Http404: where there is none.
     """
-    admin_of.require_view_permission(request)
+    model_admin.require_view_permission(request)
     rows = list_visible_jobs(request.user).select_related("workflow", "definition", "created_by")
     job = rows.filter(pk=parse_id(pk) or 0).first()
     if job is None:
         raise Http404(_("There is no job with the id %(id)s.") % {"id": pk})
-    admin_of.require_view_permission(request, job)
+    model_admin.require_view_permission(request, job)
     return job
 
 

@@ -82,7 +82,7 @@ class Attention:
         return write_count(self.failed, ATTENTION_CAP)
 
 
-def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBase:
+def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBase:
     """Show the console's home."""
     user = request.user
     if not has_permission(user, "django_wfe.view_job"):
@@ -97,7 +97,7 @@ def show_home(admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBas
     incidents = list_incidents(user)
     attention = count_attention(user)
     broken, broken_modules = list_broken_workflows(list_visible_workflows(user)), list_broken_modules(user)
-    return admin.render(
+    return model_admin.render(
         request,
         "django_wfe/console/home.html",
         title=_("Workflow console"),

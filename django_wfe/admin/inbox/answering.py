@@ -44,40 +44,40 @@ PREFIX = "input"
 CLAIM_BUTTONS = {"_claim": "claim", "_release": "release", "_take_over": "take_over"}
 
 
-def show_input(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> HttpResponseBase:
+def show_input(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> HttpResponseBase:
     """Show what the Job asks, and take the answer, a draft or a claim when that is posted."""
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
-    job = find_job(admin, request, job_id)
+    job = find_job(model_admin, request, job_id)
     if not has_permission(request.user, PROVIDE_INPUT, job.workflow):
         raise PermissionDenied
     try:
         question = get_open_question(job)
     except WrongState as error:
         messages.warning(request, str(error))
-        return HttpResponseRedirect(admin.build_object_url(job.pk))
+        return HttpResponseRedirect(model_admin.build_object_url(job.pk))
     if question is None:
         messages.warning(request, _("%(job)s does not wait for input.") % {"job": job})
-        return HttpResponseRedirect(admin.build_object_url(job.pk))
+        return HttpResponseRedirect(model_admin.build_object_url(job.pk))
     if request.method == "POST" and request.POST.get("step_run") != str(question.step_run.pk):
         messages.warning(
             request, _("%(job)s has moved on since you opened the form; nothing was changed.") % {"job": job}
         )
-        return HttpResponseRedirect(admin.build_object_url(job.pk))
+        return HttpResponseRedirect(model_admin.build_object_url(job.pk))
     draft = load_draft(question.step_run.pk, request.user) if request.method != "POST" else None
     form, load_error = build_form(question, request, draft)
     if request.method == "POST":
-        answered = _take_post(admin, request, job, question, form)
+        answered = _take_post(model_admin, request, job, question, form)
         if answered is not None:
             return answered
     claim = get_claim(question.step_run.pk)
     now, due = get_now(), get_due(question.step_run)
-    return admin.render(
+    return model_admin.render(
         request,
         "django_wfe/console/input.html",
         title=question.label,
-        crumbs=[admin.list_crumb(), Crumb(str(job), admin.build_object_url(job.pk))],
+        crumbs=[model_admin.list_crumb(), Crumb(str(job), model_admin.build_object_url(job.pk))],
         media=forms.Media(css={"all": ["django_wfe/inbox.css"]}) + (form.media if form is not None else forms.Media()),
         job=job,
         question=question,
@@ -129,7 +129,7 @@ def load_given(user: Any, job: Job, step_run: StepRun) -> Preview | None:
 
 
 def _take_post(
-    admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm | None
+    model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm | None
 ) -> HttpResponseBase | None:
     """Do what the pressed button says. None: show the form again, with what was typed."""
     if form is not None and form.apply_structure_change():
@@ -142,14 +142,14 @@ def _take_post(
             change_claim(request, question.step_run.pk, action, request.POST.get("holder", ""))
         elif form is not None and "_draft" in request.POST:
             form.show_as_typed()
-            return _save_draft(admin, request, job, question, form)
+            return _save_draft(model_admin, request, job, question, form)
         elif form is not None and _is_held_by_other(get_claim(question.step_run.pk), request.user):
             form.show_as_typed()
             messages.warning(
                 request, _("Somebody else has claimed this. Take it over to submit; what you typed is here.")
             )
         elif form is not None and form.is_valid():
-            return _provide(admin, request, job, question, form)
+            return _provide(model_admin, request, job, question, form)
     except PermissionRequired as error:
         raise PermissionDenied from error
     except WFEException as error:
@@ -162,7 +162,7 @@ def _is_held_by_other(claim: InputClaim | None, user: Any) -> bool:
 
 
 def _save_draft(
-    admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm
+    model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm
 ) -> HttpResponseBase:
     save_draft(question.step_run.pk, form.read_draft(), request.user, source=Source.ADMIN)
     messages.success(
@@ -170,11 +170,11 @@ def _save_draft(
         _("Your draft for “%(step)s” of %(job)s was saved. Files and secrets are not part of it.")
         % {"step": question.label, "job": job},
     )
-    return HttpResponseRedirect(admin.build_url("django_wfe_job_input", job.pk))
+    return HttpResponseRedirect(model_admin.build_url("django_wfe_job_input", job.pk))
 
 
 def _provide(
-    admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm
+    model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm
 ) -> HttpResponseBase | None:
     """Hand the answer to the engine. None: show the form again, with what is wrong."""
     try:
@@ -195,7 +195,7 @@ def _provide(
         return None
     except WrongState as error:
         messages.warning(request, _("Nothing was changed: %(reason)s") % {"reason": error})
-        return HttpResponseRedirect(admin.build_object_url(job.pk))
+        return HttpResponseRedirect(model_admin.build_object_url(job.pk))
     except WFEException as error:
         form.add_error(None, str(error))
         return None
@@ -206,6 +206,6 @@ def _provide(
     if "_next" in request.POST:
         following = find_next(request.user, after_job=job.pk)
         if following is not None:
-            return HttpResponseRedirect(admin.build_url("django_wfe_job_input", following.job_id))
+            return HttpResponseRedirect(model_admin.build_url("django_wfe_job_input", following.job_id))
         messages.info(request, _("No other job waits for your input."))
-    return HttpResponseRedirect(admin.build_object_url(job.pk))
+    return HttpResponseRedirect(model_admin.build_object_url(job.pk))

@@ -94,19 +94,19 @@ class ActionForm(forms.Form):
     holder = forms.CharField(required=False, max_length=255)
 
 
-def show_inbox(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:
+def show_inbox(model_admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:
     """Show what waits for the user, and claim or release when that is posted."""
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
-    admin.require_view_permission(request)
+    model_admin.require_view_permission(request)
     if not has_permission(request.user, PROVIDE_INPUT):
         raise PermissionDenied
     filters = Filters.read(request.POST if request.method == "POST" else request.GET)
     if request.method == "POST":
         _act(request)
         query = filters.write()
-        return HttpResponseRedirect(admin.build_url("django_wfe_inbox") + (f"?{query}" if query else ""))
+        return HttpResponseRedirect(model_admin.build_url("django_wfe_inbox") + (f"?{query}" if query else ""))
     now = get_now()
     waiting = list_waiting(request.user, assigned=filters.assigned, workflow=filters.workflow)
     shown = list(_cut(waiting, request.user, filters.after)[: PAGE_SIZE + 1])
@@ -114,7 +114,7 @@ def show_inbox(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBa
     items = build_items(shown[:PAGE_SIZE], request.user, now)
     if not items:
         warn_of_no_workflows(request)
-    return admin.render(
+    return model_admin.render(
         request,
         "django_wfe/console/inbox.html",
         title=_("Inbox"),

@@ -107,14 +107,14 @@ class IncidentOfJob:
         return write_count(self.others or 0, OTHERS_CAP)
 
 
-def show_incidents(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:
+def show_incidents(model_admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:
     """Show every incident among the jobs that the user may see."""
-    admin.require_view_permission(request)
+    model_admin.require_view_permission(request)
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
     now = get_now()
-    return admin.render(
+    return model_admin.render(
         request,
         "django_wfe/console/incidents.html",
         title=_("Incidents"),
@@ -126,9 +126,9 @@ def show_incidents(admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpRespon
     )
 
 
-def show_incident(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str) -> HttpResponseBase:
+def show_incident(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str) -> HttpResponseBase:
     """Show one incident: where, what, how often, a traceback, the jobs, and the ways to repair them."""
-    admin.require_view_permission(request)
+    model_admin.require_view_permission(request)
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
@@ -139,11 +139,11 @@ def show_incident(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: s
     texts = load_text_previews([incident.run.pk], PREVIEW_CHARACTERS).get(incident.run.pk, {}) if may_see_data else {}
     label = load_step_labels([incident.run.step])[incident.run.step]
     rows = incident.jobs.select_related("workflow").defer("error", "workflow__description")
-    return admin.render(
+    return model_admin.render(
         request,
         "django_wfe/console/incident.html",
         title=_("%(error)s in “%(step)s”") % {"error": incident.run.error_type or _("Failure"), "step": label},
-        crumbs=[Crumb(_("Incidents"), admin.build_url("django_wfe_incidents"))],
+        crumbs=[Crumb(_("Incidents"), model_admin.build_url("django_wfe_incidents"))],
         live=Live(PACE, str(incident.count), incident.count_text),
         incident=incident,
         label=label,

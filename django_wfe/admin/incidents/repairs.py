@@ -10,11 +10,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext as _
 
-from django_wfe.admin.bulk.filters import BulkReasonForm
 from django_wfe.admin.bulk.ordering import start_bulk_run
 from django_wfe.admin.elements.labels import load_step_labels
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.incidents.page import find_incident, list_jobs_of_incident
+from django_wfe.admin.verbs.forms import ManyForm
 from django_wfe.engine.access import has_permission
 from django_wfe.engine.bulk.runs import preview_bulk
 from django_wfe.engine.lifecycle import VERBS
@@ -27,7 +27,7 @@ STAGES = {"one": 1, "ten": 10, "all": 0}
 VERB = VERBS["retry"]
 
 
-class RepairForm(BulkReasonForm):
+class RepairForm(ManyForm):
     """The jobs that the preview named, where it named them, and the reason."""
 
     jobs = forms.CharField(widget=forms.HiddenInput, required=False, max_length=1000)
@@ -41,9 +41,9 @@ class RepairForm(BulkReasonForm):
         return ids
 
 
-def show_repair(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str, stage: str) -> HttpResponseBase:
+def show_repair(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str, stage: str) -> HttpResponseBase:
     """Say what a retry of one, ten or all jobs of the incident does, and start it when that is posted."""
-    admin.require_view_permission(request)
+    model_admin.require_view_permission(request)
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
@@ -60,21 +60,21 @@ def show_repair(admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str
         if limit:
             jobs = jobs.filter(pk__in=form.cleaned_data["jobs"][:limit])
         return start_bulk_run(
-            admin, request, VERB.name, jobs, reason=form.cleaned_data["reason"], stop_on_fingerprint=stop_on
+            model_admin, request, VERB.name, jobs, reason=form.cleaned_data["reason"], stop_on_fingerprint=stop_on
         )
     chosen = list_chosen(request.user, fingerprint, limit)
     if limit and not form.is_bound:
         form = RepairForm(initial={"jobs": ",".join(str(job.pk) for job in chosen)})
     label = load_step_labels([incident.run.step])[incident.run.step]
-    return admin.render(
+    return model_admin.render(
         request,
         "django_wfe/console/repair.html",
         title=describe_stage(stage),
         crumbs=[
-            Crumb(_("Incidents"), admin.build_url("django_wfe_incidents")),
+            Crumb(_("Incidents"), model_admin.build_url("django_wfe_incidents")),
             Crumb(
                 _("%(error)s in “%(step)s”") % {"error": incident.run.error_type or _("Failure"), "step": label},
-                admin.build_url("django_wfe_incident", fingerprint),
+                model_admin.build_url("django_wfe_incident", fingerprint),
             ),
         ],
         incident=incident,

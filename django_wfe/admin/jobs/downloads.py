@@ -26,14 +26,14 @@ FORMATS: dict[GraphFormat, str] = {
 
 
 def show_workflow_graph(
-    admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: str, file_format: str
+    model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: str, file_format: str
 ) -> HttpResponseBase:
     """Give the graph of a workflow's current definition, or of the one that ``?definition=`` names, as a file."""
-    admin.require_view_permission(request)
+    model_admin.require_view_permission(request)
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
-    workflow = admin.get_queryset(request).filter(pk=parse_id(workflow_id) or 0).first()
+    workflow = model_admin.get_queryset(request).filter(pk=parse_id(workflow_id) or 0).first()
     if workflow is None:
         raise Http404(_("There is no workflow with the id %(id)s.") % {"id": workflow_id})
     wanted = parse_id(request.GET.get("definition", "")) or workflow.current_definition_id or 0
@@ -46,12 +46,12 @@ def show_workflow_graph(
         return _send(write_graph_file(definition, known_format, name=workflow.path), known_format, name)
     except DotFailed as error:
         messages.error(request, _("The file could not be made: %(reason)s") % {"reason": error})
-        return HttpResponseRedirect(admin.build_object_url(workflow.pk))
+        return HttpResponseRedirect(model_admin.build_object_url(workflow.pk))
 
 
-def show_job_graph(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> HttpResponseBase:
+def show_job_graph(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> HttpResponseBase:
     """Give the graph with a Job's state on it as an SVG file."""
-    job = find_job(admin, request, job_id)
+    job = find_job(model_admin, request, job_id)
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
@@ -60,7 +60,7 @@ def show_job_graph(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) 
         return _send(write_job_svg(job.definition, runs[:RUNS_DRAWN], job=job).encode(), "svg", str(job))
     except DotFailed as error:
         messages.error(request, _("The file could not be made: %(reason)s") % {"reason": error})
-        return HttpResponseRedirect(admin.build_object_url(job.pk))
+        return HttpResponseRedirect(model_admin.build_object_url(job.pk))
 
 
 def _send(content: bytes, file_format: GraphFormat, name: str) -> HttpResponse:

@@ -23,14 +23,14 @@ from django_wfe.values.sealing import cover_sealed
 class JobEventAdmin(ConsoleAdmin[JobEvent]):
     """What happened to jobs. The list loads no data."""
 
-    list_display = ("kind", "job_link", "actor_drawn", "source", "created")
-    list_display_links = ("kind",)
+    list_display = ("kind_drawn", "job_link", "actor_drawn", "source", "created")
+    list_display_links = ("kind_drawn",)
     list_select_related = ("job__workflow",)
     search_fields = ("=job__id",)
     search_help_text = gettext_lazy("Finds the events of a job by its exact id.")
     sortable_by = ()
     ordering = ("-id",)
-    fields = ("kind", "job_link", "actor_drawn", "source", "created_at", "data_written")
+    fields = ("kind_drawn", "job_link", "actor_drawn", "source", "created_at", "data_written")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobEvent]:
@@ -52,6 +52,11 @@ class JobEventAdmin(ConsoleAdmin[JobEvent]):
         if obj is not None and not has_permission(request.user, VIEW_DATA, obj.job.workflow):
             shown.remove("data_written")
         return shown
+
+    @admin.display(description=gettext_lazy("kind"))
+    def kind_drawn(self, event: JobEvent) -> str:
+        """What happened, in the words of the verb that a project has added, too."""
+        return event.get_kind_display()
 
     @admin.display(description=gettext_lazy("job"))
     def job_link(self, event: JobEvent) -> SafeString:

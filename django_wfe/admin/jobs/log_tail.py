@@ -58,9 +58,9 @@ def read_tail(step_run_id: int, after: int = -1) -> LogTail:
     return LogTail(step_run_id, text, sizes[0][0], is_cut=is_cut)
 
 
-def show_tail(admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int, step_run_id: int) -> HttpResponseBase:
+def show_tail(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int, step_run_id: int) -> HttpResponseBase:
     """Give what came into a step run's log after the piece ``?after=``, as HTML text to append; 286 when it ended."""
-    job = find_job(admin, request, job_id)
+    job = find_job(model_admin, request, job_id)
     if not has_permission(request.user, VIEW_DATA, job.workflow):
         raise PermissionDenied
     refused = refuse_other_methods(request, "GET", "HEAD")

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_wfe.admin.bulk.actions import BULK_VERBS, BulkActions, show_bulk
+from django_wfe.admin.bulk.actions import BulkActions, show_bulk
 from django_wfe.admin.bulk.filters import show_bulk_filter
 from django_wfe.admin.elements.drawing import NOTHING, draw_job_state, draw_time
 from django_wfe.admin.elements.labels import annotate_label, read_annotated_label
@@ -27,8 +27,8 @@ from django_wfe.admin.jobs.downloads import show_job_graph
 from django_wfe.admin.jobs.filters import AgeFilter, IncidentFilter, MineFilter, NodeFilter, StateFilter, WorkflowFilter
 from django_wfe.admin.jobs.log_tail import show_tail
 from django_wfe.admin.jobs.page import build_job_page
+from django_wfe.admin.verbs import addresses  # noqa: F401  (its parts of addresses)
 from django_wfe.admin.verbs.job_verbs import show_verb
-from django_wfe.engine.lifecycle import VERBS
 from django_wfe.models import Job, Workflow
 
 
@@ -57,7 +57,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
         return obj.workflow
 
     def get_urls(self) -> list[URLPattern]:
-        verbs, many, stages = "|".join(VERBS), "|".join(BULK_VERBS), "|".join(STAGES)
+        stages = "|".join(STAGES)
         return [
             self.route("incidents/", show_incidents, "django_wfe_incidents"),
             self.route("incidents/<str:fingerprint>/", show_incident, "django_wfe_incident"),
@@ -70,14 +70,14 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
             self.route("<int:job_id>/log/<int:step_run_id>/", show_tail, "django_wfe_job_log"),
             self.route("inbox/", show_inbox, "django_wfe_inbox"),
             self.route("<int:job_id>/input/", show_input, "django_wfe_job_input"),
-            self.route_pattern(rf"^bulk/(?P<verb>{verbs})/$", show_bulk, "django_wfe_job_bulk"),
-            self.route_pattern(rf"^bulk/(?P<verb>{many})/filter/$", show_bulk_filter, "django_wfe_job_bulk_filter"),
-            self.route_pattern(rf"^(?P<job_id>\d+)/(?P<verb>{verbs})/$", show_verb, "django_wfe_job_verb"),
+            self.route("bulk/<wfe_verb:verb>/", show_bulk, "django_wfe_job_bulk"),
+            self.route("bulk/<wfe_action:verb>/filter/", show_bulk_filter, "django_wfe_job_bulk_filter"),
+            self.route("<int:job_id>/<wfe_verb:verb>/", show_verb, "django_wfe_job_verb"),
             *super().get_urls(),
         ]
 
     def route_pattern(self, pattern: str, view: Any, name: str) -> URLPattern:
-        """Give a URL whose parts are among a few words, such as the verbs."""
+        """Return a URL whose parts are among a few words, such as the stages of a repair."""
         plain = self.route("", view, name)
         return re_path(pattern, plain.callback, name=name)
 

@@ -30,7 +30,7 @@ from django_wfe.admin.jobs.window import Window, load_window
 from django_wfe.admin.verbs.pausing import may_pause
 from django_wfe.definition.graph import Graph
 from django_wfe.engine.access import PROVIDE_INPUT, VIEW_DATA, has_permission
-from django_wfe.engine.lifecycle import OpenQuestion, get_open_question, list_verbs
+from django_wfe.engine.lifecycle import OpenQuestion, VerbStatus, get_open_question, list_verbs
 from django_wfe.engine.queries.situation import explain_job
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job, JobEvent, StepRun
@@ -94,7 +94,7 @@ class RunRow:
         return [(title, preview, self.is_folded or preview.is_long) for title, preview in named if preview is not None]
 
 
-def build_job_page(admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> dict[str, Any]:
+def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> dict[str, Any]:
     """Gather all that the Job page shows, in a number of queries that does not depend on the Job."""
     user, now = request.user, get_now()
     may_see_data = has_permission(user, VIEW_DATA, job.workflow)
@@ -221,10 +221,9 @@ def link_event(event: JobEvent, window: Window) -> str:
     return window.link(run.number, run.attempt) if run is not None else ""
 
 
-def choose_next_verb(job: Job, verbs: Iterable[Any]) -> Any:
-    """Give the verb that an operator most likely wants now: retry what failed, resume what is paused."""
-    wanted = {states.JobState.FAILED.value: "retry", states.JobState.PAUSED.value: "resume"}.get(job.state)
-    return next((status for status in verbs if status.verb.name == wanted and status.allowed), None)
+def choose_next_verb(job: Job, verbs: Iterable[VerbStatus]) -> VerbStatus | None:
+    """Return the verb that an operator most likely wants now: retry what failed, resume what is paused."""
+    return next((status for status in verbs if job.state in status.verb.wanted_in and status.allowed), None)
 
 
 def label_of(graph: Graph, path: str) -> str:

@@ -169,26 +169,26 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
         )
 
 
-def find_step_run(admin_of: StepRunAdmin, request: HttpRequest, pk: Any) -> StepRun:
+def find_step_run(model_admin: StepRunAdmin, request: HttpRequest, pk: Any) -> StepRun:
     """Give the step run of this id, without its payloads, among those that the user may see.
 
     Raises:
         PermissionDenied: where the user may not see step runs, or not this one.
         Http404: where there is none.
     """
-    admin_of.require_view_permission(request)
+    model_admin.require_view_permission(request)
     rows = list_visible_step_runs(request.user).defer(*PAYLOAD_COLUMNS)
     rows = rows.select_related("job__workflow", "job__definition", "worker")
     run = rows.filter(pk=parse_id(pk) or 0).first()
     if run is None:
         raise Http404(_("There is no step run with the id %(id)s.") % {"id": pk})
-    admin_of.require_view_permission(request, run)
+    model_admin.require_view_permission(request, run)
     return run
 
 
-def show_log(admin_of: StepRunAdmin, request: HttpRequest, step_run_id: int) -> HttpResponse:
+def show_log(model_admin: StepRunAdmin, request: HttpRequest, step_run_id: int) -> HttpResponse:
     """Give one step run's whole log as plain text."""
-    run = find_step_run(admin_of, request, step_run_id)
+    run = find_step_run(model_admin, request, step_run_id)
     if not has_permission(request.user, VIEW_DATA, run.job.workflow):
         raise PermissionDenied
     refused = refuse_other_methods(request, "GET", "HEAD")
@@ -201,9 +201,9 @@ def show_log(admin_of: StepRunAdmin, request: HttpRequest, step_run_id: int) -> 
     )
 
 
-def show_data(admin_of: StepRunAdmin, request: HttpRequest, step_run_id: int, column: str) -> HttpResponse:
+def show_data(model_admin: StepRunAdmin, request: HttpRequest, step_run_id: int, column: str) -> HttpResponse:
     """Return one input or result of a step run whole, as a file with the JSON that is stored, without its secrets."""
-    run = find_step_run(admin_of, request, step_run_id)
+    run = find_step_run(model_admin, request, step_run_id)
     if not has_permission(request.user, VIEW_DATA, run.job.workflow):
         raise PermissionDenied
     refused = refuse_other_methods(request, "GET", "HEAD")

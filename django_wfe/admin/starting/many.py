@@ -78,29 +78,29 @@ class Preview:
         return cls(**by_outcome, unknown_columns=unknown_columns)
 
 
-def show_start_many(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
+def show_start_many(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
     """Ask for a file, show what each of its rows would do, and do it when that is confirmed."""
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
-    workflow = find_startable(admin, request, workflow_id)
+    workflow = find_startable(model_admin, request, workflow_id)
     reason = explain_no_start(workflow, request.user)
     node = get_first_node(workflow) if not reason else None
     if node is not None and node.asks_input and not has_permission(request.user, PROVIDE_INPUT, workflow):
         node, reason = None, _("The rows bring input along, and you lack the permission to provide input.")
     form = FileForm(request.POST, request.FILES) if request.method == "POST" else FileForm()
     if node is None:
-        return _render(admin, request, workflow, form, no_start=reason)
+        return _render(model_admin, request, workflow, form, no_start=reason)
     if request.method == "POST" and "confirmed" in request.POST:
-        return _start(admin, request, workflow)
+        return _start(model_admin, request, workflow)
     if form.is_valid():
         try:
-            return _preview(admin, request, workflow, node, form)
+            return _preview(model_admin, request, workflow, node, form)
         except PermissionRequired as error:
             raise PermissionDenied from error
         except (UnreadableFile, WFEException) as error:
             form.add_error("file", str(error))
-    return _render(admin, request, workflow, form, node=node, columns=_list_columns(workflow))
+    return _render(model_admin, request, workflow, form, node=node, columns=_list_columns(workflow))
 
 
 def _list_columns(workflow: Workflow) -> list[Column]:
@@ -111,13 +111,13 @@ def _list_columns(workflow: Workflow) -> list[Column]:
 
 
 def _preview(
-    admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, node: Node, form: FileForm
+    model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, node: Node, form: FileForm
 ) -> HttpResponseBase:
     columns, upload = Columns(get_first_schema(workflow)), form.cleaned_data["file"]
     found = read_file(upload, columns)
     plan = Preview.sort(plan_starts(workflow, found.rows, actor=request.user), columns.list_unknown(found.rows))
     return _render(
-        admin,
+        model_admin,
         request,
         workflow,
         form,
@@ -160,7 +160,7 @@ def _unpack(user: Any, workflow: Workflow, packed: str) -> tuple[str, list[Start
     return content["batch"], [StartRow(number, key, unseal(values)) for number, key, values in content["rows"]]
 
 
-def _start(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow) -> HttpResponseBase:
+def _start(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow) -> HttpResponseBase:
     try:
         batch, rows = _unpack(request.user, workflow, request.POST["confirmed"])
         # The rows without a key get one: a second click on the button starts nothing twice.
@@ -169,14 +169,14 @@ def _start(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workfl
         raise PermissionDenied from error
     except (UnreadableFile, WFEException) as error:
         messages.warning(request, _("Nothing was started: %(reason)s") % {"reason": error})
-        return HttpResponseRedirect(admin.build_url("django_wfe_workflow_start_many", workflow.pk))
+        return HttpResponseRedirect(model_admin.build_url("django_wfe_workflow_start_many", workflow.pk))
     plan = Preview.sort(done, [])
     log_starts(request, [row.job_id for row in plan.start if row.job_id is not None])
     _tell(request, plan)
     if has_permission(request.user, "django_wfe.view_job", workflow):
-        jobs = admin.build_url("django_wfe_job_changelist")
+        jobs = model_admin.build_url("django_wfe_job_changelist")
         return HttpResponseRedirect(f"{jobs}?{urlencode({'workflow': workflow.pk})}")
-    return HttpResponseRedirect(admin.build_object_url(workflow.pk))
+    return HttpResponseRedirect(model_admin.build_object_url(workflow.pk))
 
 
 def _tell(request: HttpRequest, plan: Preview) -> None:
@@ -205,13 +205,13 @@ def _tell(request: HttpRequest, plan: Preview) -> None:
 
 
 def _render(
-    admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, form: FileForm, **context: Any
+    model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, form: FileForm, **context: Any
 ) -> HttpResponseBase:
-    return admin.render(
+    return model_admin.render(
         request,
         "django_wfe/console/start_many.html",
         title=_("Start many: %(workflow)s") % {"workflow": workflow},
-        crumbs=[admin.list_crumb(), Crumb(str(workflow), admin.build_object_url(workflow.pk))],
+        crumbs=[model_admin.list_crumb(), Crumb(str(workflow), model_admin.build_object_url(workflow.pk))],
         media=forms.Media(css={"all": ["django_wfe/inbox.css"]}),
         workflow=workflow,
         form=form,

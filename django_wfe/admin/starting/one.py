@@ -35,24 +35,24 @@ class StartForm(forms.Form):
     )
 
 
-def show_start(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
+def show_start(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
     """Say what will start, and start it when that is posted."""
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
-    workflow = find_startable(admin, request, workflow_id)
+    workflow = find_startable(model_admin, request, workflow_id)
     form = StartForm(request.POST if request.method == "POST" else None)
     reason = explain_no_start(workflow, request.user)
     if request.method == "POST" and not reason and form.is_valid():
-        started = _start(admin, request, workflow, form)
+        started = _start(model_admin, request, workflow, form)
         if started is not None:
             return started
     graph = workflow.current_definition.load_graph() if workflow.current_definition is not None else None
-    return admin.render(
+    return model_admin.render(
         request,
         "django_wfe/console/start.html",
         title=_("Start a job: %(workflow)s") % {"workflow": workflow},
-        crumbs=[admin.list_crumb(), Crumb(str(workflow), admin.build_object_url(workflow.pk))],
+        crumbs=[model_admin.list_crumb(), Crumb(str(workflow), model_admin.build_object_url(workflow.pk))],
         workflow=workflow,
         form=form,
         first=graph.first if graph is not None else None,
@@ -60,15 +60,15 @@ def show_start(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id:
     )
 
 
-def find_startable(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> Workflow:
+def find_startable(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> Workflow:
     """Give the Workflow of this id, which the user may see and start jobs of.
 
     Raises:
         PermissionDenied: the user may not.
         Http404: there is none.
     """
-    admin.require_view_permission(request)
-    workflow = admin.get_queryset(request).select_related("current_definition").filter(pk=workflow_id).first()
+    model_admin.require_view_permission(request)
+    workflow = model_admin.get_queryset(request).select_related("current_definition").filter(pk=workflow_id).first()
     if workflow is None:
         raise Http404(_("There is no workflow with the id %(id)s.") % {"id": workflow_id})
     if not has_permission(request.user, START_JOBS, workflow):
@@ -87,7 +87,7 @@ def explain_no_start(workflow: Workflow, user: Any) -> str:
 
 
 def _start(
-    admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, form: StartForm
+    model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, form: StartForm
 ) -> HttpResponseBase | None:
     key = form.cleaned_data["key"] or None
     try:
@@ -104,5 +104,5 @@ def _start(
     else:
         messages.info(request, _("%(job)s was started with this key before; no other was started.") % {"job": job})
     if not has_permission(request.user, "django_wfe.view_job", workflow):
-        return HttpResponseRedirect(admin.build_object_url(workflow.pk))
-    return HttpResponseRedirect(admin.build_url("django_wfe_job_change", job.pk))
+        return HttpResponseRedirect(model_admin.build_object_url(workflow.pk))
+    return HttpResponseRedirect(model_admin.build_url("django_wfe_job_change", job.pk))

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe import states
 from django_wfe.admin.elements.counts import count_up_to
-from django_wfe.admin.elements.form_fields import UncutField
+from django_wfe.admin.elements.form_fields import ReasonField
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_action
 from django_wfe.engine.access import has_permission
@@ -30,12 +30,8 @@ COUNTED = 10_000
 class PauseForm(forms.Form):
     """Why the workflow is held."""
 
-    reason = UncutField(
-        label=gettext_lazy("Reason"),
-        required=False,
-        max_length=1000,
-        help_text=gettext_lazy("Optional. Shown on the workflow's page and on the page of each of its jobs."),
-        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
+    reason = ReasonField(
+        help_text=gettext_lazy("Optional. Shown on the workflow's page and on the page of each of its jobs.")
     )
 
 
@@ -43,14 +39,14 @@ class ResumeForm(forms.Form):
     """Nothing is asked."""
 
 
-def show_pause(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
+def show_pause(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
     """Say what a pause of the workflow does, and pause it when that is posted."""
-    return _show(admin, request, workflow_id, pauses=True)
+    return _show(model_admin, request, workflow_id, pauses=True)
 
 
-def show_resume(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
+def show_resume(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
     """Say what goes on, and let it go on when that is posted."""
-    return _show(admin, request, workflow_id, pauses=False)
+    return _show(model_admin, request, workflow_id, pauses=False)
 
 
 def may_pause(user: Any, workflow: Workflow) -> bool:
@@ -58,28 +54,30 @@ def may_pause(user: Any, workflow: Workflow) -> bool:
     return has_permission(user, PERMISSION, workflow)
 
 
-def _show(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int, *, pauses: bool) -> HttpResponseBase:
+def _show(
+    model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int, *, pauses: bool
+) -> HttpResponseBase:
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
-    admin.require_view_permission(request)
-    workflow = admin.get_queryset(request).filter(pk=workflow_id).first()
+    model_admin.require_view_permission(request)
+    workflow = model_admin.get_queryset(request).filter(pk=workflow_id).first()
     if workflow is None:
         raise Http404(_("There is no workflow with the id %(id)s.") % {"id": workflow_id})
     if not may_pause(request.user, workflow):
         raise PermissionDenied
     form = (PauseForm if pauses else ResumeForm)(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        return _act(admin, request, workflow, form.cleaned_data.get("reason", ""), pauses=pauses)
+        return _act(model_admin, request, workflow, form.cleaned_data.get("reason", ""), pauses=pauses)
     ready = StepRun.objects.filter(state=states.StepRunState.READY, job__workflow=workflow)
     counted = count_up_to(ready.order_by(), COUNTED)
-    return admin.render(
+    return model_admin.render(
         request,
         "django_wfe/console/pause.html",
         title=_("Pause: %(workflow)s") % {"workflow": workflow}
         if pauses
         else _("Resume: %(workflow)s") % {"workflow": workflow},
-        crumbs=[admin.list_crumb(), Crumb(str(workflow), admin.build_object_url(workflow.pk))],
+        crumbs=[model_admin.list_crumb(), Crumb(str(workflow), model_admin.build_object_url(workflow.pk))],
         workflow=workflow,
         pauses=pauses,
         is_possible=workflow.paused != pauses,
@@ -91,7 +89,7 @@ def _show(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int,
 
 
 def _act(
-    admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, reason: str, *, pauses: bool
+    model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, reason: str, *, pauses: bool
 ) -> HttpResponseBase:
     try:
         if pauses:
@@ -106,4 +104,4 @@ def _act(
         log_action(request, workflow, f"{_('Paused.')} {reason}".strip() if pauses else _("Resumed."))
         done = _("%(workflow)s is paused.") if pauses else _("%(workflow)s goes on.")
         messages.success(request, done % {"workflow": workflow})
-    return HttpResponseRedirect(admin.build_object_url(workflow.pk))
+    return HttpResponseRedirect(model_admin.build_object_url(workflow.pk))

@@ -18,13 +18,13 @@ from django_wfe.values.moments import get_now
 DEFINITIONS_OFFERED = 100
 
 
-def show_comparison(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
+def show_comparison(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
     """Show what changed from the definition ``?old=`` to ``?new=``; else from the last but one to the current."""
-    admin.require_view_permission(request)
+    model_admin.require_view_permission(request)
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
-    workflow = admin.get_queryset(request).filter(pk=workflow_id).first()
+    workflow = model_admin.get_queryset(request).filter(pk=workflow_id).first()
     if workflow is None:
         raise Http404(_("There is no workflow with the id %(id)s.") % {"id": workflow_id})
     offered = list(
@@ -38,11 +38,11 @@ def show_comparison(admin: ConsoleAdmin[Workflow], request: HttpRequest, workflo
     if old is not None and new is not None:
         difference = compare_graphs(old.load_graph(), new.load_graph())
         old_diagram, new_diagram = render_comparison(old, new, difference)
-    return admin.render(
+    return model_admin.render(
         request,
         "django_wfe/console/compare.html",
         title=_("Compare definitions: %(workflow)s") % {"workflow": workflow},
-        crumbs=[admin.list_crumb(), Crumb(str(workflow), admin.build_object_url(workflow.pk))],
+        crumbs=[model_admin.list_crumb(), Crumb(str(workflow), model_admin.build_object_url(workflow.pk))],
         media=forms.Media(css={"all": ["django_wfe/compare.css"]}) + DIAGRAM_MEDIA,
         workflow=workflow,
         offered=offered,

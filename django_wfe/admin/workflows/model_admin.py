@@ -160,13 +160,13 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
         return f"{self.build_url('django_wfe_job_changelist')}?{urlencode(query)}"
 
 
-def find_workflow(admin_of: ConsoleAdmin[Workflow], request: HttpRequest, pk: Any) -> Workflow:
+def find_workflow(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, pk: Any) -> Workflow:
     """Give the Workflow of this id, among those that the user may see.
 
     Raises:
         Http404: where there is none.
     """
-    rows = admin_of.get_queryset(request).select_related("current_definition")
+    rows = model_admin.get_queryset(request).select_related("current_definition")
     workflow = rows.filter(pk=parse_id(pk) or 0).first()
     if workflow is None:
         raise Http404(_("There is no workflow with the id %(id)s.") % {"id": pk})

@@ -125,34 +125,3 @@ class PlacedBody(OperatorBody):
         max_value=LARGEST_ID,
         help_text="Do it only if this step run is still the job's last; otherwise 409.",
     )
-
-
-@component
-class RetryBody(PlacedBody):
-    """How to try the failed step again."""
-
-    external_data = JSONValueField(
-        required=False, allow_null=True, help_text="External input in place of what was given; validated."
-    )
-    value = JSONValueField(
-        required=False, allow_null=True, help_text="What the step is given as _input in place of the result before it."
-    )
-
-
-@component
-class SkipBody(PlacedBody):
-    """What stands in place of running the step."""
-
-    result = JSONValueField(allow_null=True, help_text="The step's result.")
-    transition = serializers.IntegerField(
-        required=False, min_value=0, max_value=LARGEST_NUMBER, help_text="The index of the edge to take, from 0."
-    )
-
-
-@component
-class RerunBody(OperatorBody):
-    """Where to run again from."""
-
-    number = serializers.IntegerField(
-        min_value=1, max_value=LARGEST_NUMBER, help_text="The number of the step run to begin with."
-    )

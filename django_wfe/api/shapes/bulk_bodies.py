@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 from rest_framework import ISO_8601, serializers
 
-from django_wfe.api.shapes.bodies import (
-    LONGEST_WORD,
-    Body,
-    BoundedListField,
-    OperatorBody,
-    RerunBody,
-    RetryBody,
-    SkipBody,
-)
+from django_wfe.api.shapes.bodies import LONGEST_WORD, Body, BoundedListField
 from django_wfe.api.shapes.schema import component
+from django_wfe.api.shapes.verb_bodies import build_verb_body
 from django_wfe.engine.bulk.progress import BulkProgress, get_stop_reason
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, JobState
@@ -25,8 +17,6 @@ from django_wfe.values.identifiers import LARGEST_ID
 
 MOST_IDS = 10_000
 MOST_STATES = 100
-OPTIONS: Mapping[str, type[OperatorBody]] = {"retry": RetryBody, "skip": SkipBody, "rerun": RerunBody}
-"""What a verb takes besides what all take."""
 
 
 @component
@@ -100,7 +90,7 @@ class BulkBody(Body):
         """Ask for either jobs or a filter, and check the options by the verb."""
         if ("jobs" in attrs) == ("filter" in attrs):
             raise serializers.ValidationError(_("Give either jobs or filter."))
-        options = OPTIONS.get(attrs["verb"], OperatorBody)(data=attrs.get("options", {}))
+        options = build_verb_body(VERBS[attrs["verb"]])(data=attrs.get("options", {}))
         del options.fields["reason"]  # it stands beside the options, for all verbs
         options.fields.pop("expected_step_run", None)  # it is about one job
         if not options.is_valid():
@@ -199,15 +189,18 @@ class BulkRunSerializer(serializers.ModelSerializer[BulkRun]):
 
 @component
 class BulkResultSerializer(serializers.ModelSerializer[BulkItem]):
-    """What came of the verb for one job."""
+    """What came of the verb for one entry."""
 
-    job = serializers.IntegerField(source="job_id", read_only=True, help_text="The job's id.")
+    job = serializers.IntegerField(
+        source="job_id", read_only=True, allow_null=True, help_text="The job's id; null if the entry has no job."
+    )
+    key = serializers.CharField(read_only=True, help_text='The name of an entry that is no job; else "".')
     state = serializers.CharField(read_only=True, help_text="One of: PENDING, DONE, REFUSED.")
     message = serializers.CharField(read_only=True, help_text="Why it was left alone.")
 
     class Meta:
         model = BulkItem
-        fields: ClassVar[list[str]] = ["job", "state", "message"]
+        fields: ClassVar[list[str]] = ["job", "key", "state", "message"]
         read_only_fields = fields
 
 

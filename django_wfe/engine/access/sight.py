@@ -50,10 +50,16 @@ def list_steps_in_sight(actor: Any) -> QuerySet[Step]:
 
 
 def list_items_in_sight(actor: Any, bulk: BulkRun) -> QuerySet[BulkItem]:
-    """Return what came of those of a bulk run's Jobs that no group keeps from the actor."""
+    """Return what came of those of a bulk run's entries that no group keeps from the actor."""
     if sees_everything(actor):
         return bulk.items.all()
-    return bulk.items.exclude(job__workflow__in=list_closed_workflows(actor))
+    items = bulk.items.exclude(job__workflow__in=list_closed_workflows(actor))
+    return items if are_jobless_in_sight(actor, bulk) else items.exclude(job=None)
+
+
+def are_jobless_in_sight(actor: Any, bulk: BulkRun) -> bool:
+    """Tell whether no group keeps a bulk run's entries without a Job from the actor."""
+    return bulk.workflow is None or is_in_sight(actor, bulk.workflow)
 
 
 def find_nodes_in_sight(actor: Any, paths: Iterable[str]) -> set[str]:

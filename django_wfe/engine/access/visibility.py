@@ -15,6 +15,7 @@ from django.db.models.functions import Cast
 
 from django_wfe.engine.access.permissions import has_permission
 from django_wfe.engine.access.sight import (
+    are_jobless_in_sight,
     list_closed_workflows,
     list_steps_in_sight,
     list_workflows_in_sight,
@@ -114,8 +115,13 @@ def list_visible_bulk_runs(actor: Any) -> QuerySet[BulkRun]:
 
 
 def list_visible_bulk_items(actor: Any, bulk: BulkRun) -> QuerySet[BulkItem]:
-    """Return what came of each of a bulk run's jobs that a user may see."""
-    return bulk.items.all() if sees_everything(actor) else bulk.items.filter(job__in=list_visible_jobs(actor))
+    """Return what came of each of a bulk run's entries that a user may see."""
+    if sees_everything(actor):
+        return bulk.items.all()
+    seen = Q(job__in=list_visible_jobs(actor))
+    if has_permission(actor, "django_wfe.view_job") and are_jobless_in_sight(actor, bulk):
+        seen |= Q(job=None)
+    return bulk.items.filter(seen)
 
 
 def list_visible_exports(actor: Any) -> QuerySet[Export]:

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connections, transaction
+from django.db import Error, transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.access import is_whole, list_visible_bulk_runs, name_actor, require_permission
+from django_wfe.engine.bulk.entries import Entry, insert_entries, insert_jobs
 from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS, count_room, find_returned, is_free
 from django_wfe.engine.delivery.dispatcher import get_dispatcher
 from django_wfe.engine.errors.failures import clean
 from django_wfe.engine.errors.invalid_input import list_problems
 from django_wfe.engine.inputs.secret_schemas import seal_options
-from django_wfe.engine.operations.verbs import VERBS, Verb
+from django_wfe.engine.operations.verbs.base import BulkVerb
+from django_wfe.engine.operations.verbs.registry import VERBS, find_verb, get_bulk_verb
 from django_wfe.engine.rules.verb_rules import Situation
 from django_wfe.engine.store.transactions import atomic
 from django_wfe.exceptions import PermissionRequired, UnknownBulkRun, WFEException, WrongState
-from django_wfe.models import BulkEvent, BulkItem, BulkRun, Definition, Job, JobEvent, StepRun, StepRunState
+from django_wfe.models import BulkEvent, BulkItem, BulkRun, Definition, Job, JobEvent, StepRun, StepRunState, Workflow
 from django_wfe.models.jobs import name_job_state
 from django_wfe.values.sealing import unseal
 
@@ -55,18 +56,24 @@ def preview_bulk(verb: str, jobs: QuerySet[Job], *, expected_state: str | None =
 
     Args:
         expected_state: leave Jobs alone that are in another, as the verbs do. Default None: any state will do.
+
+    Raises:
+        ValueError: there is no such verb for Jobs.
     """
-    chosen = _get_verb(verb)
+    if verb not in VERBS:
+        raise ValueError(f"{verb!r} is no verb for jobs. Give one of {', '.join(VERBS)}.")
+    chosen = VERBS[verb]
     running = StepRun.objects.filter(job=OuterRef("pk"), state=StepRunState.RUNNING)
     history = Definition.objects.filter(pk=OuterRef("definition"), graph__has_key="is_history")
-    found = jobs.order_by().annotate(runs=Exists(running), is_history=Exists(history))
-    groups = found.values_list("state", "runs", "is_history").annotate(count=Count("pk"))
+    rows = jobs.order_by().annotate(runs=Exists(running), is_history=Exists(history))
+    groups = rows.values_list("state", "runs", "is_history").annotate(count=Count("pk"))
     allowed, left_alone = 0, dict[str, int]()
     for state, has_running, is_history, count in groups:
         if expected_state is not None and state != expected_state:
             reason = _("It is not “%(expected)s”.") % {"expected": name_job_state(expected_state)}
         else:
-            reason = chosen.rule.refuse(Situation(state=state, has_running=has_running, is_history=is_history))
+            found = chosen.refuse(Situation(state=state, has_running=has_running, is_history=is_history))
+            reason = chosen.say_refusal(found) if found is not None else ""
         if reason:
             left_alone[reason] = left_alone.get(reason, 0) + count
         else:
@@ -76,17 +83,23 @@ def preview_bulk(verb: str, jobs: QuerySet[Job], *, expected_state: str | None =
 
 def start_bulk(
     verb: str,
-    jobs: QuerySet[Job],
+    jobs: QuerySet[Job] | None = None,
     *,
+    entries: Iterable[Entry] = (),
+    workflow: Workflow | None = None,
     options: Mapping[str, Any] | None = None,
     actor: Any = None,
     source: str = JobEvent.Source.PYTHON,
     reason: str = "",
     stop_on_fingerprint: str = "",
 ) -> BulkRun:
-    """Fix the list of Jobs and have the workers apply the verb to each, oldest first.
+    """Fix the list of Jobs, or of other entries, and have the workers apply the verb to each, in this order.
 
     Args:
+        jobs: the Jobs, done oldest first.
+        entries: what is done besides, after them: Jobs that have options of their own, or what has no Job yet. They
+            are stored in batches; the caller may generate them.
+        workflow: the Workflow that entries without a Job are about. Whoever it is hidden from does not see them.
         options: further arguments of the verb, such as ``result`` for "skip"; what JSON can hold.
         stop_on_fingerprint: stop when a failure of this fingerprint comes back in a Job that was changed. Then it goes
             in stages: one Job first, then as many at a time as have got past the step that failed.
@@ -96,41 +109,27 @@ def start_bulk(
         PermissionRequired: where ``actor`` may not use it. Each Job asks again when its turn comes.
         CodeNotLoaded: the options hold a secret, and the package that encrypts it is not installed.
     """
-    chosen = _get_verb(verb)
+    chosen = get_bulk_verb(verb)
     require_permission(actor, chosen.permission)
     with atomic():
         bulk = BulkRun.objects.create(
             verb=verb,
             reason=reason,
             stop_on_fingerprint=stop_on_fingerprint,
+            workflow=workflow,
             actor=actor,
             actor_name=name_actor(actor),
             is_trusted=actor is None,
             source=source,
         )
-        bulk.total = _fix_list(bulk, jobs)
-        bulk.options = seal_options(options or {}, bulk)
-        shares = bulk.items.order_by().values_list("job__workflow").annotate(number=Count("pk"))
-        bulk.shares = {str(workflow_id): number for workflow_id, number in shares}
+        bulk.total = insert_jobs(bulk, jobs) if jobs is not None else 0
+        bulk.total += insert_entries(bulk, entries, chosen)
+        bulk.options = seal_options(options or {}, bulk, chosen.Options)
+        shares = bulk.items.order_by().values_list(Coalesce("job__workflow", "bulk_run__workflow"))
+        bulk.shares = {str(pk): number for pk, number in shares.annotate(number=Count("pk")) if pk is not None}
         bulk.save(update_fields=["total", "options", "shares"])
         transaction.on_commit(partial(_dispatch, bulk.pk), using=DATABASE)
     return bulk
-
-
-def _fix_list(bulk: BulkRun, jobs: QuerySet[Job]) -> int:
-    """Insert an item for each Job in one statement; give their number."""
-    try:
-        sql, parameters = jobs.order_by().values_list("pk").query.sql_with_params()
-    except EmptyResultSet:  # what Django sees without asking, such as ``Job.objects.none()``
-        return 0
-    with connections[DATABASE].cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO django_wfe_bulkitem (bulk_run_id, job_id, state, message)"  # noqa: S608  (Django's own SQL)
-            f" SELECT %s, chosen.id, 'PENDING', '' FROM ({sql}) AS chosen (id) ORDER BY chosen.id",
-            [bulk.pk, *parameters],
-        )
-        number: int = cursor.rowcount
-    return number
 
 
 def stop_bulk(bulk_run_id: int, *, actor: Any = None, source: str = JobEvent.Source.PYTHON, reason: str = "") -> None:
@@ -144,12 +143,13 @@ def stop_bulk(bulk_run_id: int, *, actor: Any = None, source: str = JobEvent.Sou
     bulk = list_visible_bulk_runs(actor).filter(pk=bulk_run_id).first()
     if bulk is None:
         raise UnknownBulkRun(_("There is no bulk run %(id)s.") % {"id": bulk_run_id})
-    require_permission(actor, _get_verb(bulk.verb).permission)
+    permission = get_permission(bulk)
+    require_permission(actor, permission)
     if not is_whole_or_own(bulk, actor):
         raise PermissionRequired(
             _("%(actor)s may not stop bulk run %(bulk_run)s: some of its jobs are for others.")
             % {"actor": name_actor(actor), "bulk_run": bulk_run_id},
-            permission=_get_verb(bulk.verb).permission,
+            permission=permission,
         )
     values = {"actor": name_actor(actor), "reason": reason}
     if actor is None:
@@ -167,6 +167,12 @@ def stop_bulk(bulk_run_id: int, *, actor: Any = None, source: str = JobEvent.Sou
         )
 
 
+def get_permission(bulk: BulkRun) -> str:
+    """Return what stopping a bulk run asks for: that of its verb; if there is no such verb, that of seeing jobs."""
+    verb = find_verb(bulk.verb)
+    return verb.permission if verb is not None else "django_wfe.view_job"
+
+
 def is_whole_or_own(bulk: BulkRun, actor: Any) -> bool:
     """Tell whether somebody who sees a bulk run may stop it as a whole: it is theirs, or all its Jobs are in sight."""
     return is_whole(bulk) or (actor is not None and bulk.actor_id == actor.pk)
@@ -175,8 +181,13 @@ def is_whole_or_own(bulk: BulkRun, actor: Any) -> bool:
 def work_on_bulk(bulk_run_id: int) -> None:
     """Apply the verb to the next Jobs of a bulk run, for a slice of time; then hand it on. What messages call.
 
-    Several workers may be at it: each takes Jobs that no other holds.
+    Several workers may be at it: each takes Jobs that no other holds. A process that does not know the verb leaves it
+    to others, or to a later release: recovery sends the message again.
     """
+    verb = find_verb(BulkRun.objects.values_list("verb", flat=True).filter(pk=bulk_run_id).first() or "")
+    if verb is None:
+        logger.error("Bulk run %s is left alone: this process knows no verb of its name.", bulk_run_id)
+        return
     live = _list_live(bulk_run_id)
     until = time.monotonic() + settings.slice_seconds
     is_mine = live.filter(is_free()).update(state=BulkRun.State.RUNNING, touched_at=Now())
@@ -188,7 +199,7 @@ def work_on_bulk(bulk_run_id: int) -> None:
             _end(bulk_run_id, BulkRun.State.STOPPED, why, BulkEvent(kind=BulkEvent.Kind.RETURNED))
             return
         room = min(count_room(bulk), BATCH) if bulk.stop_on_fingerprint else BATCH
-        are_left = all(_apply_to_next(bulk_run_id) for _index in range(room))
+        are_left = all(_apply_to_next(bulk_run_id, verb) for _index in range(room))
         if not bulk.items.filter(state=BulkItem.State.PENDING).exists():
             _end(bulk_run_id, BulkRun.State.FINISHED, "")
             return
@@ -224,8 +235,8 @@ def resume_bulk() -> int:
     return len(ids)
 
 
-def _apply_to_next(bulk_run_id: int) -> bool:
-    """Apply the verb to one Job and keep what came of it, in one transaction: after a crash it is done once or not.
+def _apply_to_next(bulk_run_id: int, verb: BulkVerb) -> bool:
+    """Apply the verb to one entry and keep what came of it, in one transaction: after a crash it is done once or not.
 
     Returns:
         Whether there was one, and the bulk run goes on.
@@ -237,15 +248,23 @@ def _apply_to_next(bulk_run_id: int) -> bool:
         bulk = _list_live(bulk_run_id).select_related("actor").first() if item is not None else None
         if item is None or bulk is None or _end_without_actor(bulk):
             return False
-        state, message = BulkItem.State.DONE, ""
+        state, message, job_id = BulkItem.State.DONE, "", item.job_id
+        options = {**bulk.options, **item.options}
         try:
             with atomic():
-                _get_verb(bulk.verb).function(
-                    item.job_id, actor=bulk.actor, source=bulk.source, reason=bulk.reason, **unseal(bulk.options)
+                job_id = verb.apply_to_entry(
+                    item, actor=bulk.actor, source=bulk.source, reason=bulk.reason, **unseal(options)
                 )
         except (WFEException, ValidationError) as error:
             state, message = BulkItem.State.REFUSED, describe_refusal(error)
-        BulkItem.objects.filter(pk=item.pk).update(state=state, message=message)
+        except Error:
+            raise  # what the database refuses now may go well later
+        except Exception as error:
+            # A verb is code of the project: its defect ends with this entry, and not with the worker's message.
+            logger.exception("%s failed for %s.", verb.name, item)
+            sentence = _("The verb failed with %(error)s. See the worker's log.")
+            state, message = BulkItem.State.REFUSED, sentence % {"error": type(error).__name__}
+        BulkItem.objects.filter(pk=item.pk).update(state=state, message=message, job=job_id)
     if bulk.stop_on_fingerprint:
         BulkRun.objects.filter(pk=bulk.pk).update(touched_at=Now())
     return True
@@ -277,9 +296,3 @@ def _end(bulk_run_id: int, state: BulkRun.State, why: str, line: BulkEvent | Non
 
 def _dispatch(bulk_run_id: int, *, delay_seconds: float = 0) -> None:
     get_dispatcher().dispatch_bulk(bulk_run_id, delay_seconds=delay_seconds)
-
-
-def _get_verb(name: str) -> Verb:
-    if name not in VERBS:
-        raise ValueError(f"{name!r} is no verb. Give one of {', '.join(VERBS)}.")
-    return VERBS[name]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from django_wfe.engine.operations.verbs.registry import VERBS
 from django_wfe.models import BulkItem, BulkRun, Job, JobState, StepRun, StepRunState
 
 LOOK_AGAIN_SECONDS = 1.0
@@ -59,7 +60,8 @@ def count_room(bulk: BulkRun) -> int:
     if not changed:
         return 1
     runs = StepRun.objects.filter(job__in=changed, superseded=False)
-    if bulk.verb != "rerun":
+    verb = VERBS.get(bulk.verb)
+    if verb is None or not verb.goes_back:
         runs = runs.filter(step=_find_step(bulk.stop_on_fingerprint))
     under_way = sum(runs.filter(state=state).count() for state in _LIVE_STATES)
     failed = Job.objects.filter(pk__in=changed, state=JobState.FAILED).count()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from django_wfe.definition.graph import describe_schema, has_input
 from django_wfe.definition.secret_places import SecretPlaces
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.models import BulkRun, Job
 from django_wfe.models.workflows import load_graph
-from django_wfe.values.sealing import seal
+from django_wfe.values.sealing import seal, seal_places
 
 
 def find_places_of(definition_id: int, step: str) -> SecretPlaces:
@@ -30,18 +32,25 @@ def find_places_of(definition_id: int, step: str) -> SecretPlaces:
     )
 
 
-def seal_options(options: Mapping[str, Any], bulk: BulkRun) -> dict[str, Any]:
-    """Return the options of a verb with the external input in them sealed, if a Job of the bulk run asks for a secret.
+def find_places_of_options(schema: type[BaseModel] | None) -> SecretPlaces:
+    """Return the places that hold secrets in the options of a verb."""
+    return SecretPlaces.read(*[describe_schema(schema)] if schema is not None else [])
 
-    As a whole: its Jobs may be of several workflows, which find their secrets at different places.
+
+def seal_options(options: Mapping[str, Any], bulk: BulkRun, schema: type[BaseModel] | None = None) -> dict[str, Any]:
+    """Return the options of a verb with the secrets that its ``schema`` knows sealed.
+
+    So is the external input in them, if a Job of the bulk run asks for a secret. As a whole: its Jobs may be of several
+    workflows, which find their secrets at different places.
 
     Raises:
         CodeNotLoaded: the package cryptography is not installed.
     """
-    if "external_data" not in options:
-        return dict(options)
+    sealed: dict[str, Any] = seal_places(dict(options), find_places_of_options(schema))
+    if "external_data" not in sealed:
+        return sealed
     jobs = Job.objects.filter(pk__in=bulk.items.values("job"))
     nodes = jobs.order_by().values_list("definition_id", "current_step").distinct()
     if not any(find_places_of(definition_id, step) for definition_id, step in nodes):
-        return dict(options)
-    return {**options, "external_data": seal(options["external_data"])}
+        return sealed
+    return {**sealed, "external_data": seal(sealed["external_data"])}

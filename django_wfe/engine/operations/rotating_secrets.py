@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 from django_wfe.definition.secret_places import SecretPlaces
 from django_wfe.engine.inputs.secret_schemas import find_places_of, seal_options
 from django_wfe.exceptions import UnreadableSecret
-from django_wfe.models import BulkRun, Definition, InputClaim, JobEvent, StepRun
+from django_wfe.models import BulkItem, BulkRun, Definition, InputClaim, JobEvent, StepRun
 from django_wfe.models.workflows import load_graph
 from django_wfe.values.encoding import dump
 from django_wfe.values.sealing import MARK, reseal, seal_places
@@ -59,9 +59,13 @@ def rotate_secrets(*, tell: Callable[[Rotation], None] = lambda rotation: None) 
         for row in _read_in_batches(wanted, rotation, tell):
             places = nodes.get((row["node_definition"], row["node_step"]), SecretPlaces([]))
             _keep(rows, column, row, rotation, partial(change, places=places))
-    bulk_runs = BulkRun.objects.filter(options__has_key="external_data")
-    for row in _read_in_batches(bulk_runs.annotate(text=Cast("options", TextField())), rotation, tell):
-        _keep(bulk_runs, "options", row, rotation, partial(_seal_options, bulk=BulkRun(pk=row["pk"])))
+    bulk_runs = BulkRun.objects.annotate(text=Cast("options", TextField()))
+    bulk_runs = bulk_runs.filter(Q(options__has_key="external_data") | Q(text__contains=MARK))
+    for row in _read_in_batches(bulk_runs, rotation, tell):
+        _keep(BulkRun.objects.all(), "options", row, rotation, partial(_seal_options, bulk=BulkRun(pk=row["pk"])))
+    items = BulkItem.objects.exclude(options={}).annotate(text=Cast("options", TextField())).filter(text__contains=MARK)
+    for row in _read_in_batches(items, rotation, tell):
+        _keep(BulkItem.objects.all(), "options", row, rotation, reseal)
     return rotation
 
 

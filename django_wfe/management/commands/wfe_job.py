@@ -7,7 +7,6 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from django_wfe.engine.lifecycle import VERBS
 from django_wfe.management.base import EngineCommand
 from django_wfe.management.job_commands import acting, bulk, showing
 from django_wfe.management.job_commands.arguments import add_arguments
@@ -22,7 +21,6 @@ ACTIONS: dict[str, Callable[..., None]] = {
     "bulk": bulk.show,
     "pause-workflow": acting.hold_workflow,
     "resume-workflow": acting.release_workflow,
-    **dict.fromkeys(VERBS, acting.apply_verb),
 }
 
 
@@ -38,4 +36,6 @@ class Command(EngineCommand):
 
     def handle(self, *args: Any, action: str, as_json: bool, user: str | None, **options: Any) -> None:
         output = Output(self.stdout, self.stderr, as_json)
-        ACTIONS[action](output, find_user(user), **options)
+        # What is not among them is a verb, such as one that a project has registered.
+        act: Callable[..., None] = ACTIONS.get(action, acting.apply_verb)
+        act(output, find_user(user), **options)

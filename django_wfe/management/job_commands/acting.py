@@ -14,7 +14,7 @@ from django_wfe.engine.lifecycle import (
     NOT_GIVEN,
     VERBS,
     Source,
-    list_verbs,
+    find_status,
     pause_workflow,
     provide_external_input,
     resume_workflow,
@@ -85,7 +85,7 @@ def apply_verb(output: Output, user: Any, verb: str, jobs: list[int], **options:
     filters = {name for name in names if options[name]}
     if bool(jobs) == bool(filters & {"filter_state", "filter_workflow", "incident"}):
         raise reject(_("Give the ids of jobs, or a filter: --filter-state, --filter-workflow or --incident."))
-    arguments = read_verb_options(options)
+    arguments = read_verb_options(verb, options)
     if jobs:
         if filters:
             given = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(filters))
@@ -157,7 +157,7 @@ def _apply_to_ids(
             elif dry_run:
                 refusal, effect = _foresee(verb, find_job(job_id, user), user, arguments.get("expected_state"))
             else:
-                VERBS[verb].function(job_id, actor=renew_actor(user), source=Source.COMMAND, reason=reason, **arguments)
+                VERBS[verb].apply(job_id, actor=renew_actor(user), source=Source.COMMAND, reason=reason, **arguments)
         except (WFEException, ValidationError) as error:
             refusal = describe_error(error)
         results.append({"job": job_id, "done": not refusal and not dry_run, "refused": refusal, "effect": effect})
@@ -178,7 +178,7 @@ def _apply_to_ids(
 
 
 def _foresee(verb: str, job: Job, user: Any, expected_state: str | None) -> tuple[str, str]:
-    status = next(status for status in list_verbs(job, user) if status.verb.name == verb)
+    status = find_status(job, user, verb)
     if status.allowed and expected_state is not None and job.state != expected_state:
         values = {"state": job.state, "expected": expected_state}
         return _("It is %(state)s, and %(expected)s was expected.") % values, ""

@@ -10,13 +10,16 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
-from django_wfe.engine.lifecycle import VERBS
+from django_wfe.engine.lifecycle import VERBS, Option, list_options
 from django_wfe.management.job_commands.output import reject
 from django_wfe.models import JobState
 from django_wfe.values.json_text import UnreadableJson
 from django_wfe.values.json_text import read_json as parse_json
 
 LARGEST_NUMBER = 2**31 - 1
+OPTION_PREFIX = "option_"
+"""Begins what the parser calls the options of verbs, so that they meet none of its own."""
+
 JSON_HELP = "JSON, or @FILE to read it from a file, or - to read it from the standard input."
 
 
@@ -77,16 +80,15 @@ def read_json(text: str, option: str, *, stdin: Any = None) -> Any:
         raise reject(_("%(option)s is no JSON: %(error)s") % {"option": option, "error": error}) from error
 
 
-def read_verb_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Give the arguments of the verb's function that were given, by name."""
+def read_verb_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a verb that were given, by name."""
     given: dict[str, Any] = {}
-    for name in ("external_data", "value", "result"):
-        text = options.get(name)
-        if text is not None:
-            given[name] = read_json(text, f"--{name.replace('_', '-')}")
-    for name in ("transition", "number", "expected_state"):
-        if options.get(name) is not None:
-            given[name] = options[name]
+    for option in list_options(VERBS[name]):
+        value = options.get(f"{OPTION_PREFIX}{option.name}")
+        if value is not None:
+            given[option.name] = read_json(value, _write_flag(option)) if option.kind is None else value
+    if options.get("expected_state") is not None:
+        given["expected_state"] = options["expected_state"]
     return given
 
 
@@ -116,14 +118,25 @@ def _add_verb(actions: Any, name: str) -> None:
     filters.add_argument("--limit", type=_read_number, help=_("Only the oldest so many."))
     filters.add_argument("--stop-on", metavar="FINGERPRINT", default="", help=_("Stop when this failure comes back."))
     filters.add_argument("--wait", action="store_true", help=_("Follow it until it has ended."))
-    if name == "retry":
-        verb.add_argument("--external-data", metavar="JSON", help=_("Other external input.") + " " + JSON_HELP)
-        verb.add_argument("--value", metavar="JSON", help=_("What the step gets as _input.") + " " + JSON_HELP)
-    elif name == "skip":
-        verb.add_argument("--result", metavar="JSON", required=True, help=_("The step's result.") + " " + JSON_HELP)
-        verb.add_argument("--transition", type=int, metavar="N", help=_("The index of the edge to take, from 0."))
-    elif name == "rerun":
-        verb.add_argument("--number", type=int, metavar="N", required=True, help=_("The step run to begin with."))
+    for option in list_options(VERBS[name]):
+        _add_option(verb, option)
+
+
+def _add_option(verb: CommandParser, option: Option) -> None:
+    text = _(option.description) if option.description else ""
+    shared: dict[str, Any] = {"dest": f"{OPTION_PREFIX}{option.name}", "required": option.is_required, "help": text}
+    if option.kind is bool:
+        verb.add_argument(_write_flag(option), action=argparse.BooleanOptionalAction, **shared)
+    elif option.kind is int:
+        verb.add_argument(_write_flag(option), type=int, metavar="N", **shared)
+    elif option.kind is str:
+        verb.add_argument(_write_flag(option), metavar="TEXT", **shared)
+    else:
+        verb.add_argument(_write_flag(option), metavar="JSON", **{**shared, "help": f"{text} {JSON_HELP}".strip()})
+
+
+def _write_flag(option: Option) -> str:
+    return f"--{option.name.replace('_', '-')}"
 
 
 def _read_number(text: str) -> int:

@@ -118,7 +118,7 @@ def _conclude(output: Output, user: Any, bulk_run_id: int, *, limit: int) -> Non
 
 def _print(output: Output, user: Any, run: BulkRun, *, limit: int) -> None:
     items = list_visible_bulk_items(user, run).exclude(state=BulkItem.State.PENDING).order_by("id")
-    rows = list(items.values("job", "state", "message")[:limit])
+    rows = list(items.values("job", "key", "state", "message")[:limit])
     progress = count_progress(run, user)
     output.give({**_describe(run, progress), "results": rows})
     output.say(
@@ -134,7 +134,7 @@ def _print(output: Output, user: Any, run: BulkRun, *, limit: int) -> None:
     )
     if get_stop_reason(run):
         output.say(get_stop_reason(run))
-    output.table([row["job"], row["state"], row["message"]] for row in rows)
+    output.table([row["job"] or row["key"], row["state"], row["message"]] for row in rows)
 
 
 def _describe(run: BulkRun, progress: BulkProgress) -> dict[str, Any]:

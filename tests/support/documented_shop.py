@@ -1,0 +1,73 @@
+"""The app ``shop`` of docs/extending.md, installed for a test: its table, its verbs, and their addresses."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.test import modify_settings
+from django.urls import clear_url_caches
+
+import django_wfe.api.urls
+import django_wfe.urls
+import tests.urls
+from django_wfe.engine.operations.verbs.registry import list_names
+from django_wfe.models import Job
+from django_wfe.verbs import unregister
+from tests.distribution import ROOT
+from tests.readme_blocks import read_blocks
+
+EXTENDING = ROOT / "docs" / "extending.md"
+SECTION = "A verb of your own"
+APP = "shop"
+
+
+def write_shop(folder: Path) -> None:
+    """Write the files that the section shows."""
+    (folder / APP).mkdir()
+    (folder / APP / "__init__.py").touch()
+    for block in read_blocks(EXTENDING):
+        if block.section == SECTION and block.language == "python":
+            name, _colon, _how = block.text.partition("\n")[0].removeprefix("# ").partition(": ")
+            (folder / name).write_text(block.text)
+
+
+@contextmanager
+def installed_shop(folder: Path) -> Iterator[ModuleType]:
+    """Install the app in a project that runs already; ``folder`` must be among the places of modules."""
+    write_shop(folder)
+    before = set(list_names())
+    try:
+        with modify_settings(INSTALLED_APPS={"append": APP}):
+            models = importlib.import_module(f"{APP}.models")
+            with connection.schema_editor() as editor:
+                editor.create_model(models.Order)
+            rebuild_addresses()
+            yield models
+    finally:
+        for name in set(list_names()) - before:
+            unregister(name)
+        _forget_models()
+        for name in [name for name in sys.modules if name.partition(".")[0] == APP]:
+            del sys.modules[name]
+        rebuild_addresses()
+
+
+def rebuild_addresses() -> None:
+    """Have the project's addresses made anew, as they are when a process starts."""
+    for module in (django_wfe.api.urls, django_wfe.urls, tests.urls):
+        importlib.reload(module)
+    clear_url_caches()
+
+
+def _forget_models() -> None:
+    apps.all_models.pop(APP, None)
+    if hasattr(Job, "order"):
+        del Job.order
+    apps.clear_cache()
+    ContentType.objects.clear_cache()
