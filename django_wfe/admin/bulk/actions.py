@@ -167,7 +167,7 @@ def build_preview(user: Any, pks: Sequence[int], name: str) -> Preview:
 
 
 def list_unchanged(user: Any, expected: dict[int, str]) -> QuerySet[Job]:
-    """Give those of the jobs that still stand in the state in which the preview showed them."""
+    """Return those of the jobs that still stand in the state in which the preview showed them."""
     by_state: dict[str, list[int]] = {}
     for pk, state in expected.items():
         by_state.setdefault(state, []).append(pk)

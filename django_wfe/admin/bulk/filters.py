@@ -44,7 +44,7 @@ class ChosenFilter:
     newest: int
 
     def sign(self) -> str:
-        """Give it as a text that nobody can change."""
+        """Return it as a text that nobody can change."""
         return signing.dumps(asdict(self), salt=SALT, compress=True)
 
     @classmethod
@@ -52,7 +52,7 @@ class ChosenFilter:
         """Read what ``sign`` gave.
 
         Raises:
-            BadSignature: where it was changed, or is too old.
+            BadSignature: if it was changed, or is too old.
         """
         return cls(**signing.loads(text, salt=SALT, max_age=GOOD_FOR))
 
@@ -99,13 +99,13 @@ def show_bulk_filter(model_admin: Any, request: HttpRequest, verb: str) -> HttpR
 
 
 def list_matching(model_admin: Any, request: HttpRequest, chosen: ChosenFilter) -> QuerySet[Job]:
-    """Give the jobs that the filter matches, among those that the user may see."""
+    """Return the jobs that the filter matches, among those that the user may see."""
     rows: QuerySet[Job] = build_changelist(model_admin, request, chosen.query).queryset
     return rows.filter(pk__lte=chosen.newest)
 
 
 def build_changelist(model_admin: Any, request: HttpRequest, query: str) -> ChangeList:
-    """Give the Job list as it would be at this query string."""
+    """Return the Job list as it would be at this query string."""
     at_list = copy.copy(request)
     at_list.GET = QueryDict(query)
     changelist: ChangeList = model_admin.get_changelist_instance(at_list)
@@ -113,7 +113,7 @@ def build_changelist(model_admin: Any, request: HttpRequest, query: str) -> Chan
 
 
 def describe_filter(changelist: ChangeList) -> list[tuple[str, str]]:
-    """Give the filters that are set, as pairs of title and choice."""
+    """Return the filters that are set, as pairs of title and choice."""
     shown = []
     for spec in changelist.filter_specs:
         value = str(getattr(spec, "value", lambda: None)() or "")

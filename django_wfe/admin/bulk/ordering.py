@@ -32,7 +32,7 @@ def start_bulk_run(
     """Start a BulkRun over these jobs, and lead to its page; to the Job list where none is left of them.
 
     Raises:
-        PermissionDenied: where the user may not use the verb.
+        PermissionDenied: if the user may not use the verb.
     """
     if not jobs.exists():
         messages.warning(request, _("None of these jobs is there as it was any more; nothing was changed."))

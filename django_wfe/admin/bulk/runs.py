@@ -165,11 +165,11 @@ class BulkRunAdmin(ConsoleAdmin[BulkRun]):
 
 
 def find_bulk_run(model_admin: BulkRunAdmin, request: HttpRequest, pk: Any) -> BulkRun:
-    """Give the BulkRun of this id, among those that the user may see.
+    """Return the BulkRun of this id, among those that the user may see.
 
     Raises:
-        PermissionDenied: where the user may not see bulk runs.
-        Http404: where there is none.
+        PermissionDenied: if the user may not see bulk runs.
+        Http404: if there is none.
     """
     model_admin.require_view_permission(request)
     bulk = model_admin.get_queryset(request).filter(pk=parse_id(pk) or 0).first()
@@ -214,7 +214,7 @@ def list_events(bulk: BulkRun) -> list[BulkEvent]:
 
 
 def list_items(user: Any, bulk: BulkRun, *, kind: str, after: int) -> list[BulkItem]:
-    """Give a window of what came of each job that the user may see, in the order in which it is done."""
+    """Return a window of what came of each job that the user may see, in the order in which it is done."""
     column = _order_by(bulk)
     chosen = Q(**{f"{column}__gt": after}) & (Q(state=kind) if kind else Q())
     rows = list_visible_bulk_items(user, bulk).filter(chosen).select_related("job__workflow")
@@ -230,7 +230,7 @@ def _order_by(bulk: BulkRun) -> str:
 
 
 def describe_bulk_run(bulk: BulkRun) -> str:
-    """Give a bulk run's name: its verb, and its number."""
+    """Return a bulk run's name: its verb, and its number."""
     return _("%(verb)s, bulk run %(id)s") % {"verb": name_verb(bulk), "id": bulk.pk}
 
 

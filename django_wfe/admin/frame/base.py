@@ -120,7 +120,7 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         return patterns
 
     def get_workflow_of(self, obj: ModelType) -> Any:
-        """Give the Workflow that decides about the rights for ``obj``, or None."""
+        """Return the Workflow that decides about the rights for ``obj``, or None."""
         return None
 
     def require_view_permission(self, request: HttpRequest, obj: ModelType | None = None) -> None:
@@ -155,19 +155,19 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         return have_texts_only_show(super().history_view(request, object_id, extra_context))
 
     def build_url(self, name: str, *args: Any) -> str:
-        """Give the address of a page of the admin site that this admin belongs to."""
+        """Return the address of a page of the admin site that this admin belongs to."""
         return reverse(f"admin:{name}", args=args, current_app=self.admin_site.name)
 
     def build_changelist_url(self) -> str:
-        """Give the address of this model's list."""
+        """Return the address of this model's list."""
         return self.build_url(f"{self.opts.app_label}_{self.opts.model_name}_changelist")
 
     def build_object_url(self, pk: Any) -> str:
-        """Give the address of one row's page."""
+        """Return the address of one row's page."""
         return self.build_url(f"{self.opts.app_label}_{self.opts.model_name}_change", pk)
 
     def route(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-        """Give a URL of this admin: ``view(model_admin, request, ...)`` behind the site's login."""
+        """Return a URL of this admin: ``view(model_admin, request, ...)`` behind the site's login."""
         # What is typed here is in no report of an error: it may be a secret.
         guarded = self.admin_site.admin_view(sensitive_post_parameters()(partial(view, self)))
         return path(route, tell_database_trouble(refuse_lost_sessions(guarded, self.admin_site)), name=name)
@@ -209,7 +209,7 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         *,
         is_root: bool = False,
     ) -> dict[str, Any]:
-        """Give what "django_wfe/console/page.html" needs besides the admin's own context."""
+        """Return what "django_wfe/console/page.html" needs besides the admin's own context."""
         if is_root:
             root = []
         elif has_permission(request.user, "django_wfe.view_job"):
@@ -226,10 +226,10 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         }
 
     def list_crumb(self) -> Crumb:
-        """Give the breadcrumb of this model's list."""
+        """Return the breadcrumb of this model's list."""
         return Crumb(capfirst(str(self.opts.verbose_name_plural)), self.build_changelist_url())
 
 
 def refuse_other_methods(request: HttpRequest, *allowed: str) -> HttpResponseNotAllowed | None:
-    """Give the answer to a method that a page does not know, or None where it does."""
+    """Return the answer to a method that a page does not know, or None if it does."""
     return None if request.method in allowed else HttpResponseNotAllowed(allowed)

@@ -18,11 +18,11 @@ FOUND_AT_MOST = 200
 
 
 def find_job(model_admin: ConsoleAdmin[Job], request: HttpRequest, pk: Any) -> Job:
-    """Give the Job of this id with its workflow and definition, among those that the user may see.
+    """Return the Job of this id with its workflow and definition, among those that the user may see.
 
     Raises:
-        PermissionDenied: where the user may not see jobs, or not this one.
-        Http404: where there is none.
+        PermissionDenied: if the user may not see jobs, or not this one.
+        Http404: if there is none.
     """
     model_admin.require_view_permission(request)
     rows = list_visible_jobs(request.user).select_related("workflow", "definition", "created_by")
@@ -34,7 +34,7 @@ def find_job(model_admin: ConsoleAdmin[Job], request: HttpRequest, pk: Any) -> J
 
 
 def search_jobs(jobs: QuerySet[Job], term: str) -> QuerySet[Job]:
-    """Give the jobs whose id, UUID or key is exactly ``term``, or the idempotency key of one of whose steps is.
+    """Return the jobs whose id, UUID or key is exactly ``term``, or the idempotency key of one of whose steps is.
 
     The last is what other systems know a step by: ``Step.idempotency_key``.
     """

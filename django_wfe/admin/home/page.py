@@ -128,7 +128,7 @@ def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpRespo
 
 
 def count_attention(user: Any) -> Attention | None:
-    """Count what waits for this user, in four bounded queries; None where the user may see no jobs."""
+    """Count what waits for this user, in four bounded queries; None if the user may see no jobs."""
     if not has_permission(user, "django_wfe.view_job"):
         return None
     jobs = list_visible_jobs(user).order_by()
@@ -141,7 +141,7 @@ def count_attention(user: Any) -> Attention | None:
 
 
 def describe_attention(attention: Attention) -> str:
-    """Say in one sentence what needs somebody."""
+    """Return a sentence on what needs attention."""
     counts = {"waiting": attention.waiting_text, "failed": attention.failed_text}
     return _("Jobs waiting for input: %(waiting)s. Failed jobs: %(failed)s.") % counts
 
@@ -160,7 +160,7 @@ def count_states(jobs: QuerySet[Job]) -> list[StateCount]:
 
 
 def list_workers() -> tuple[list[Worker], list[Worker]]:
-    """Give the workers heard of lately, and those that fell silent and were neither stopped nor declared dead."""
+    """Return the workers heard of lately, and those that fell silent and were neither stopped nor declared dead."""
     started = annotate_silence(list_in_service())
     alive: list[Worker] = []
     silent: list[Worker] = []
@@ -170,7 +170,7 @@ def list_workers() -> tuple[list[Worker], list[Worker]]:
 
 
 def find_oldest_ready(jobs: QuerySet[Job]) -> StepRun | None:
-    """Give the step run that could have been claimed for the longest time, or None."""
+    """Return the step run that could have been claimed for the longest time, or None."""
     return (
         StepRun.objects.filter(
             state=states.StepRunState.READY,
@@ -187,19 +187,19 @@ def find_oldest_ready(jobs: QuerySet[Job]) -> StepRun | None:
 
 
 def list_startable(user: Any) -> list[Workflow]:
-    """Give the workflows that the user can start a job of now."""
+    """Return the workflows that the user can start a job of now."""
     rows = list_visible_workflows(user).filter(deleted=False, load_error="")
     rows = rows.exclude(current_definition=None).only("name", "label", "groups")[:STARTABLE_SHOWN]
     return [workflow for workflow in rows if has_permission(user, START_JOBS, workflow)]
 
 
 def list_broken_workflows(workflows: QuerySet[Workflow]) -> list[Workflow]:
-    """Give the workflows whose latest declaration could not be taken over."""
+    """Return the workflows whose latest declaration could not be taken over."""
     return list(workflows.filter(deleted=False).exclude(load_error="")[:BROKEN_SHOWN])
 
 
 def list_broken_modules(user: Any) -> list[DefinitionModule]:
-    """Give the modules of WFE_WORKFLOWS that could not be read, or in which something is wrong."""
+    """Return the modules of WFE_WORKFLOWS that could not be read, or in which something is wrong."""
     return list(list_visible_modules(user).exclude(error="")[:BROKEN_SHOWN])
 
 

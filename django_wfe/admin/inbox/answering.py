@@ -101,7 +101,7 @@ def show_input(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int
 def build_form(
     question: OpenQuestion, request: HttpRequest, draft: Draft | None = None
 ) -> tuple[InputForm | None, str]:
-    """Give the form for a question, or None and the reason why there can be none."""
+    """Return the form for a question, or None and the reason why there can be none."""
     if question.schema is None:
         return None, question.load_error or _("The step's code could not be loaded.")
     try:
@@ -117,7 +117,7 @@ def build_form(
 
 
 def load_given(user: Any, job: Job, step_run: StepRun) -> Preview | None:
-    """Give what the step will work on besides the answer: the result of the step before, where the user may see it."""
+    """Return what the step works on besides the answer: the result of the step before, if the user may see it."""
     if not has_permission(user, VIEW_DATA, job.workflow):
         return None
     edited = step_run.edited_input is not None

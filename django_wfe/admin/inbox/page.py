@@ -57,7 +57,7 @@ class Filters:
         )
 
     def write(self, **changes: Any) -> str:
-        """Give them as the query of an address, with some of them changed."""
+        """Return them as the query of an address, with some of them changed."""
         values = {"assigned": self.assigned, "workflow": self.workflow, "after": self.after, **changes}
         return urlencode({name: value for name, value in values.items() if value not in (None, "all")})
 
@@ -130,7 +130,7 @@ def show_inbox(model_admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResp
 
 
 def build_items(step_runs: list[StepRun], user: Any, now: datetime) -> list[Item]:
-    """Give the rows of the inbox for these step runs, in at most two more queries."""
+    """Return the rows of the inbox for these step runs, in at most two more queries."""
     labels = load_step_labels(run.step for run in step_runs)
     obstacles = find_obstacles(step_runs)
     items = []
@@ -145,7 +145,7 @@ def build_items(step_runs: list[StepRun], user: Any, now: datetime) -> list[Item
 
 
 def build_tabs(user: Any, filters: Filters) -> list[Tab]:
-    """Give the filters by whose it is, each with its bounded count."""
+    """Return the filters by whose it is, each with its bounded count."""
     tabs = []
     for name in get_args(Assigned):
         count = count_waiting(user, assigned=name, workflow=filters.workflow)
@@ -161,7 +161,7 @@ def count_waiting(user: Any, **options: Any) -> str:
 
 
 def list_workflows(user: Any) -> list[Workflow]:
-    """Give the workflows to choose from. Who may not see workflows gets no choice."""
+    """Return the workflows to choose from. Who may not see workflows gets no choice."""
     return list(list_visible_workflows(user).filter(deleted=False).only("name", "label")[:WORKFLOWS_SHOWN])
 
 

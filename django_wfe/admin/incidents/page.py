@@ -55,7 +55,7 @@ class Trend:
 
     @property
     def is_rising(self) -> bool:
-        """Tell whether there were more in the last hour."""
+        """Return whether there were more in the last hour."""
         return self.last_hour > self.hour_before
 
 
@@ -161,7 +161,7 @@ def show_incident(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerpr
 
 
 def list_incidents(user: Any) -> list[ListedIncident]:
-    """Give the incidents, those seen last first, with the labels of their nodes."""
+    """Return the incidents, those seen last first, with the labels of their nodes."""
     found = engine.list_incidents(user)
     labels = load_step_labels({incident.step for incident in found})
     # Whoever sees a job belongs to its workflow's groups: the permission alone decides about its data.
@@ -183,11 +183,11 @@ def list_incidents(user: Any) -> list[ListedIncident]:
 
 
 def find_incident(user: Any, fingerprint: str) -> FoundIncident:
-    """Give the incident of this fingerprint, as far as the user may see it.
+    """Return the incident of this fingerprint, as far as the user may see it.
 
     Raises:
-        PermissionDenied: where the user may see no jobs.
-        Http404: where no failure of this kind is known, or none that the user may see.
+        PermissionDenied: if the user may see no jobs.
+        Http404: if no failure of this kind is known, or none that the user may see.
     """
     if not has_permission(user, "django_wfe.view_job"):
         raise PermissionDenied
@@ -211,7 +211,7 @@ def find_incident(user: Any, fingerprint: str) -> FoundIncident:
 
 
 def find_incident_of(user: Any, job: Job) -> IncidentOfJob | None:
-    """Give the incident that a Job stands at, or None where it does not stand failed, or failed before its first step.
+    """Return the incident that a Job stands at, or None if it does not stand failed, or failed before its first step.
 
     At most three bounded queries.
     """
@@ -228,7 +228,7 @@ def find_incident_of(user: Any, job: Job) -> IncidentOfJob | None:
 
 
 def list_jobs_of_incident(user: Any, fingerprint: str) -> QuerySet[Job]:
-    """Give the jobs that stand failed with this fingerprint, among those that the user may see."""
+    """Return the jobs that stand failed with this fingerprint, among those that the user may see."""
     return list_visible_jobs(user) & engine.jobs_of_incident(fingerprint)
 
 
@@ -244,7 +244,7 @@ def count_failures(user: Any, *, fingerprint: str = "") -> Trend:
 
 
 def _list_last_runs(jobs: QuerySet[Job], fingerprint: str) -> QuerySet[StepRun]:
-    """Give the runs of jobs that lost their workers too often: their fingerprint has no index, and they are few."""
+    """Return the runs of jobs that lost their workers too often: their fingerprint has no index, and they are few."""
     newest = list(jobs.order_by("-pk").values_list("pk", flat=True)[:1])
     return StepRun.objects.filter(job_id__in=newest, fingerprint=fingerprint, superseded=False).order_by("-pk")
 

@@ -42,7 +42,7 @@ class RepairForm(ManyForm):
 
 
 def show_repair(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str, stage: str) -> HttpResponseBase:
-    """Say what a retry of one, ten or all jobs of the incident does, and start it when that is posted."""
+    """Show what a retry of one, ten or all jobs of the incident does, and start it when that is posted."""
     model_admin.require_view_permission(request)
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
@@ -89,7 +89,7 @@ def show_repair(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerprin
 
 
 def list_chosen(user: Any, fingerprint: str, limit: int) -> QuerySet[Job]:
-    """Give the jobs that a stage takes: the oldest first, up to ``limit``; 0: all."""
+    """Return the jobs that a stage takes: the oldest first, up to ``limit``; 0: all."""
     jobs = list_jobs_of_incident(user, fingerprint)
     if not limit:
         return jobs
@@ -98,5 +98,5 @@ def list_chosen(user: Any, fingerprint: str, limit: int) -> QuerySet[Job]:
 
 
 def describe_stage(stage: str) -> str:
-    """Give a stage's name."""
+    """Return a stage's name."""
     return {"one": _("Retry one job"), "ten": _("Retry ten jobs")}.get(stage, _("Retry all jobs"))

@@ -28,7 +28,7 @@ FORMATS: dict[GraphFormat, str] = {
 def show_workflow_graph(
     model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: str, file_format: str
 ) -> HttpResponseBase:
-    """Give the graph of a workflow's current definition, or of the one that ``?definition=`` names, as a file."""
+    """Return the graph of a workflow's current definition, or of the one that ``?definition=`` names, as a file."""
     model_admin.require_view_permission(request)
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
@@ -50,7 +50,7 @@ def show_workflow_graph(
 
 
 def show_job_graph(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> HttpResponseBase:
-    """Give the graph with a Job's state on it as an SVG file."""
+    """Return the graph with a Job's state on it as an SVG file."""
     job = find_job(model_admin, request, job_id)
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:

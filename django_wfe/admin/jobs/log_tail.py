@@ -40,7 +40,7 @@ class LogTail:
 
 
 def read_tail(step_run_id: int, after: int = -1) -> LogTail:
-    """Give what came into a log after a piece, at most ``TAIL_CHARACTERS`` of it, in two bounded queries."""
+    """Return what came into a log after a piece, at most ``TAIL_CHARACTERS`` of it, in two bounded queries."""
     newest = JobLog.objects.filter(step_run_id=step_run_id, sequence__gt=after).order_by("-sequence")
     sizes = list(newest.values_list("sequence", Length("text"))[: PIECES_LOOKED_AT + 1])
     if not sizes:
@@ -59,7 +59,7 @@ def read_tail(step_run_id: int, after: int = -1) -> LogTail:
 
 
 def show_tail(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int, step_run_id: int) -> HttpResponseBase:
-    """Give what came into a step run's log after the piece ``?after=``, as HTML text to append; 286 when it ended."""
+    """Return what came into a step run's log after the piece ``?after=``, as HTML text to append; 286 when it ended."""
     job = find_job(model_admin, request, job_id)
     if not has_permission(request.user, VIEW_DATA, job.workflow):
         raise PermissionDenied

@@ -71,7 +71,7 @@ class RunRow:
 
     @property
     def version(self) -> str:
-        """Changes when a page that shows this row has to show it anew; the log of a running step run grows there."""
+        """Change when a page that shows this row has to show it anew; the log of a running step run grows there."""
         sizes = [preview.size for preview in (*self.payload.values(), *self.texts.values()) if preview is not None]
         log = self.log.size if self.log is not None and self.tail is None else 0
         return f"{self.run.state}-{int(self.run.superseded)}-{sum(sizes)}-{log}"
@@ -148,7 +148,7 @@ def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Jo
 
 
 def find_question(job: Job) -> OpenQuestion | None:
-    """Give what the Job asks, or None: also where its definition does not hold the node that waits."""
+    """Return what the Job asks, or None: also where its definition does not hold the node that waits."""
     try:
         return get_open_question(job)
     except WrongState:
@@ -156,7 +156,7 @@ def find_question(job: Job) -> OpenQuestion | None:
 
 
 def choose_pace(job: Job, window: Window) -> int:
-    """Give the seconds until the page looks for news, 0 where there can be none."""
+    """Return the seconds until the page looks for news, 0 where there can be none."""
     if job.state in (states.JobState.FINISHED, states.JobState.CANCELED):
         return 0
     if job.state == states.JobState.FAILED or not window.is_newest:
@@ -165,7 +165,7 @@ def choose_pace(job: Job, window: Window) -> int:
 
 
 def list_asked_runs(request: HttpRequest, window: Window) -> list[StepRun]:
-    """Give the step runs whose data the answer holds: all, or those that may be news to the page that asks."""
+    """Return the step runs whose data the answer holds: all, or those that may be news to the page that asks."""
     known = parse_id(request.GET.get("newest", ""))
     if not is_fragment_request(request) or known is None:
         return window.runs
@@ -209,14 +209,14 @@ def build_rows(
 
 
 def list_events(job: Job) -> list[JobEvent]:
-    """Give the newest events, the newest first."""
+    """Return the newest events, the newest first."""
     rows = JobEvent.objects.filter(job=job).select_related("step_run")
     deferred = [f"step_run__{name}" for name in PAYLOAD_COLUMNS]
     return list(rows.defer(*deferred).order_by("-pk")[: EVENTS_SHOWN + 1])
 
 
 def link_event(event: JobEvent, window: Window) -> str:
-    """Give the address of the row of the step run that an event is about, "" where it is about none."""
+    """Return the address of the row of the step run that an event is about, "" if it is about none."""
     run = event.step_run
     return window.link(run.number, run.attempt) if run is not None else ""
 
@@ -227,13 +227,13 @@ def choose_next_verb(job: Job, verbs: Iterable[VerbStatus]) -> VerbStatus | None
 
 
 def label_of(graph: Graph, path: str) -> str:
-    """Give a node's label as this Job's definition has it."""
+    """Return a node's label as this Job's definition has it."""
     node = graph.get_node(path)
     return name_node(node) if node is not None else guess_label(path)
 
 
 def describe_edge(graph: Graph, run: StepRun) -> str:
-    """Say which way a finished step run led, where there were several."""
+    """Return which way a finished step run led, if there were several."""
     edges = graph.list_edges_from(run.step)
     if run.transition is None or len(edges) < 2 or run.transition >= len(edges):
         return ""

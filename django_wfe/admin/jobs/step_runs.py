@@ -170,11 +170,11 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
 
 
 def find_step_run(model_admin: StepRunAdmin, request: HttpRequest, pk: Any) -> StepRun:
-    """Give the step run of this id, without its payloads, among those that the user may see.
+    """Return the step run of this id, without its payloads, among those that the user may see.
 
     Raises:
-        PermissionDenied: where the user may not see step runs, or not this one.
-        Http404: where there is none.
+        PermissionDenied: if the user may not see step runs, or not this one.
+        Http404: if there is none.
     """
     model_admin.require_view_permission(request)
     rows = list_visible_step_runs(request.user).defer(*PAYLOAD_COLUMNS)
@@ -187,7 +187,7 @@ def find_step_run(model_admin: StepRunAdmin, request: HttpRequest, pk: Any) -> S
 
 
 def show_log(model_admin: StepRunAdmin, request: HttpRequest, step_run_id: int) -> HttpResponse:
-    """Give one step run's whole log as plain text."""
+    """Return one step run's whole log as plain text."""
     run = find_step_run(model_admin, request, step_run_id)
     if not has_permission(request.user, VIEW_DATA, run.job.workflow):
         raise PermissionDenied

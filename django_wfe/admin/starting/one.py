@@ -36,7 +36,7 @@ class StartForm(forms.Form):
 
 
 def show_start(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
-    """Say what will start, and start it when that is posted."""
+    """Show what will start, and start it when that is posted."""
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
@@ -61,7 +61,7 @@ def show_start(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workfl
 
 
 def find_startable(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> Workflow:
-    """Give the Workflow of this id, which the user may see and start jobs of.
+    """Return the Workflow of this id, which the user may see and start jobs of.
 
     Raises:
         PermissionDenied: the user may not.
@@ -77,7 +77,7 @@ def find_startable(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, wo
 
 
 def explain_no_start(workflow: Workflow, user: Any) -> str:
-    """Say why no Job of this Workflow can start now, or give "" where one can."""
+    """Explain why no Job of this Workflow can start now, or "" if one can."""
     if not has_permission(user, START_JOBS, workflow):
         return _("You need the permission %(permission)s to start jobs of it.") % {
             "permission": describe_permission(START_JOBS)

@@ -33,7 +33,7 @@ class VerbForm(forms.Form):
     )
 
     def collect_arguments(self) -> dict[str, Any]:
-        """Give what the engine's function takes besides."""
+        """Return what the engine's function takes besides."""
         return {}
 
 
@@ -72,21 +72,21 @@ class VerbPage:
 
     @property
     def is_multipart(self) -> bool:
-        """Tell whether a file can be chosen on the page."""
+        """Return whether a file can be chosen on the page."""
         return any(form.is_multipart() for form in self.list_input_forms())
 
     @property
     def has_errors(self) -> bool:
-        """Tell whether something is marked."""
+        """Return whether something is marked."""
         return bool(self.form.errors) or any(form.errors for form in self.list_input_forms())
 
     @property
     def wants_other_input(self) -> bool:
-        """Tell whether the operator ticked that the input changes."""
+        """Return whether the operator ticked that the input changes."""
         return self.input_form is not None and bool(self.form.cleaned_data.get("change_input"))
 
     def is_complete(self) -> bool:
-        """Tell whether everything was posted and is valid, so that the verb can run."""
+        """Return whether everything was posted and is valid, so that the verb can run."""
         if not self.form.is_bound:
             return False
         if self.input_form is not None and self.input_form.apply_structure_change():
@@ -146,7 +146,7 @@ def build_options_form(verb: Verb, posted: HttpRequest | None = None) -> InputFo
 
 
 def are_all_valid(form: forms.Form, options_form: InputForm | None) -> bool:
-    """Tell whether a form and that of the verb's options are valid, once both have marked what is not."""
+    """Return whether a form and that of the verb's options are valid, once both have marked what is not."""
     if options_form is not None and options_form.apply_structure_change():
         return False
     checked = [shown.is_valid() for shown in (form, options_form) if shown is not None]

@@ -20,7 +20,7 @@ from django_wfe.values.moments import get_now
 
 
 def show_verb(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: str, verb: str) -> HttpResponseBase:
-    """Say what the verb will do to the Job, and do it when that is posted."""
+    """Show what the verb will do to the Job, and do it when that is posted."""
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused

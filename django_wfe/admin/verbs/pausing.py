@@ -40,17 +40,17 @@ class ResumeForm(forms.Form):
 
 
 def show_pause(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
-    """Say what a pause of the workflow does, and pause it when that is posted."""
+    """Show what a pause of the workflow does, and pause it when that is posted."""
     return _show(model_admin, request, workflow_id, pauses=True)
 
 
 def show_resume(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
-    """Say what goes on, and let it go on when that is posted."""
+    """Show what goes on, and let it go on when that is posted."""
     return _show(model_admin, request, workflow_id, pauses=False)
 
 
 def may_pause(user: Any, workflow: Workflow) -> bool:
-    """Tell whether a user may pause and resume this workflow."""
+    """Return whether a user may pause and resume this workflow."""
     return has_permission(user, PERMISSION, workflow)
 
 

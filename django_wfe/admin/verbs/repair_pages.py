@@ -122,7 +122,7 @@ def build_retry_page(job: Job, verb: Verb, request: HttpRequest) -> VerbPage:
 
 
 def list_rerun_choices(job: Job) -> list[tuple[int, str]]:
-    """Give the numbers that a Job can run again from, the newest first."""
+    """Return the numbers that a Job can run again from, the newest first."""
     rows = list(
         StepRun.objects.filter(job=job, superseded=False, number__gt=0)
         .order_by("-number")
@@ -143,7 +143,7 @@ def _build_other_input(form_class: type[InputForm], job: Job, request: HttpReque
 
 
 def _load_former_input(job: Job, user: Any) -> Any:
-    """Give what the step was given last, or None: to a user who may not see it, too."""
+    """Return what the step was given last, or None: to a user who may not see it, too."""
     if not has_permission(user, VIEW_DATA, job.workflow):
         return None
     rows = StepRun.objects.filter(job=job, step=job.current_step, superseded=False)

@@ -161,10 +161,10 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
 
 
 def find_workflow(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, pk: Any) -> Workflow:
-    """Give the Workflow of this id, among those that the user may see.
+    """Return the Workflow of this id, among those that the user may see.
 
     Raises:
-        Http404: where there is none.
+        Http404: if there is none.
     """
     rows = model_admin.get_queryset(request).select_related("current_definition")
     workflow = rows.filter(pk=parse_id(pk) or 0).first()
@@ -174,7 +174,7 @@ def find_workflow(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, pk:
 
 
 def describe_condition(workflow: Workflow) -> tuple[str, str]:
-    """Give a Workflow's condition as a text and the suffix of its CSS class."""
+    """Return a Workflow's condition as a text and the suffix of its CSS class."""
     if workflow.deleted:
         return _("no longer declared"), "off"
     if workflow.load_error:
@@ -203,7 +203,7 @@ def count_by_node(jobs: QuerySet[Job]) -> Mapping[str, NodeCounts]:
 def list_lost_nodes(
     counts: Mapping[str, NodeCounts], graph: Graph | None, build_url: Callable[[str], str]
 ) -> list[dict[str, Any]]:
-    """Give the nodes that open jobs are at and the current definition lacks; jobs keep the one they began with."""
+    """Return the nodes that open jobs are at and the current definition lacks; jobs keep the one they began with."""
     paths = sorted(path for path in counts if graph is None or graph.get_node(path) is None)
     labels = load_step_labels(paths) if paths else {}
     return [
@@ -213,12 +213,12 @@ def list_lost_nodes(
 
 
 def list_definitions(workflow: Workflow) -> list[Definition]:
-    """Give the newest definitions, without their graphs."""
+    """Return the newest definitions, without their graphs."""
     rows = Definition.objects.filter(workflow=workflow).only("fingerprint", "code_hash", "created_at", "workflow_id")
     return list(rows.order_by("-pk")[:DEFINITIONS_SHOWN])
 
 
 def list_recent_jobs(jobs: QuerySet[Job]) -> list[Job]:
-    """Give the newest jobs, with the label of the node that each is at."""
+    """Return the newest jobs, with the label of the node that each is at."""
     rows = jobs.select_related("workflow").defer("error").annotate(step_label=annotate_label("current_step"))
     return list(rows.order_by("-pk")[:RECENT_JOBS_SHOWN])

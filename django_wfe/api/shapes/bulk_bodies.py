@@ -163,23 +163,23 @@ class BulkRunSerializer(serializers.ModelSerializer[BulkRun]):
         read_only_fields = fields
 
     def get_stop_reason(self, bulk: BulkRun) -> str:
-        """Give why it stopped."""
+        """Return why it stopped."""
         return get_stop_reason(bulk)
 
     def get_total(self, bulk: BulkRun) -> int:
-        """Give the number of all jobs, from "progress" in the context, as all four numbers."""
+        """Return the number of all jobs, from "progress" in the context, as all four numbers."""
         return self._get_progress().total
 
     def get_pending(self, bulk: BulkRun) -> int:
-        """Give the number of jobs to come."""
+        """Return the number of jobs to come."""
         return self._get_progress().pending
 
     def get_done(self, bulk: BulkRun) -> int:
-        """Give the number of jobs that were changed."""
+        """Return the number of jobs that were changed."""
         return self._get_progress().done
 
     def get_refused(self, bulk: BulkRun) -> int:
-        """Give the number of jobs that were left alone."""
+        """Return the number of jobs that were left alone."""
         return self._get_progress().refused
 
     def _get_progress(self) -> BulkProgress:

@@ -11,14 +11,14 @@ from django_wfe.models import BulkItem, BulkRun, Definition, Step, Workflow
 
 
 def is_in_sight(actor: Any, workflow: Workflow) -> bool:
-    """Tell whether a Workflow names no groups, or one of the actor's."""
+    """Return whether a Workflow names no groups, or one of the actor's."""
     if not workflow.groups or sees_everything(actor):
         return True
     return not set(workflow.groups).isdisjoint(_list_group_names(actor))
 
 
 def sees_everything(actor: Any) -> bool:
-    """Tell whether no group keeps anything from the actor: trusted code, or a superuser."""
+    """Return whether no group keeps anything from the actor: trusted code, or a superuser."""
     return actor is None or bool(getattr(actor, "is_superuser", False))
 
 
@@ -58,7 +58,7 @@ def list_items_in_sight(actor: Any, bulk: BulkRun) -> QuerySet[BulkItem]:
 
 
 def are_jobless_in_sight(actor: Any, bulk: BulkRun) -> bool:
-    """Tell whether no group keeps a bulk run's entries without a Job from the actor."""
+    """Return whether no group keeps a bulk run's entries without a Job from the actor."""
     return bulk.workflow is None or is_in_sight(actor, bulk.workflow)
 
 

@@ -138,7 +138,7 @@ def count_seen(row: BulkRun | Export) -> int:
 
 
 def is_whole(row: BulkRun | Export) -> bool:
-    """Tell whether all that it is about is in sight of whom ``list_visible`` was asked for."""
+    """Return whether all that it is about is in sight of whom ``list_visible`` was asked for."""
     return len(_read_seen(row)) == len(row.shares)
 
 

@@ -106,7 +106,7 @@ def start_bulk(
 
     Raises:
         ValueError: for a verb that there is not.
-        PermissionRequired: where ``actor`` may not use it. Each Job asks again when its turn comes.
+        PermissionRequired: if ``actor`` may not use it. Each Job asks again when its turn comes.
         CodeNotLoaded: the options hold a secret, and the package that encrypts it is not installed.
     """
     chosen = get_bulk_verb(verb)
@@ -138,7 +138,7 @@ def stop_bulk(bulk_run_id: int, *, actor: Any = None, source: str = JobEvent.Sou
     Raises:
         UnknownBulkRun: there is none that ``actor`` may see.
         PermissionRequired: ``actor`` may not use its verb, or somebody else's holds Jobs that they may not see.
-        WrongState: where it has ended.
+        WrongState: if it has ended.
     """
     bulk = list_visible_bulk_runs(actor).filter(pk=bulk_run_id).first()
     if bulk is None:
@@ -174,7 +174,7 @@ def get_permission(bulk: BulkRun) -> str:
 
 
 def is_whole_or_own(bulk: BulkRun, actor: Any) -> bool:
-    """Tell whether somebody who sees a bulk run may stop it as a whole: it is theirs, or all its Jobs are in sight."""
+    """Return whether who sees a bulk run may stop it as a whole: it is theirs, or all its Jobs are in sight."""
     return is_whole(bulk) or (actor is not None and bulk.actor_id == actor.pk)
 
 
@@ -215,7 +215,7 @@ def work_on_bulk(bulk_run_id: int) -> None:
 
 
 def describe_refusal(error: WFEException | ValidationError) -> str:
-    """Say why a Job was left alone, without the values of its input: they need a permission of their own."""
+    """Explain why a Job was left alone, without the values of its input: they need a permission of their own."""
     if not isinstance(error, ValidationError):
         return str(error)
     places = [problem.place for problem in list_problems(error)]
@@ -223,7 +223,7 @@ def describe_refusal(error: WFEException | ValidationError) -> str:
 
 
 def resume_bulk() -> int:
-    """Send the messages again of bulk runs that nobody works on; give their number."""
+    """Send the messages again of bulk runs that nobody works on; return their number."""
     stale = BulkRun.objects.filter(
         state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING],
         touched_at__lt=Now() - timedelta(seconds=RESUME_SECONDS),

@@ -22,7 +22,7 @@ _LIVE_STATES = (StepRunState.READY, StepRunState.RUNNING)
 
 
 def is_free() -> Q:
-    """Give the condition on a bulk run that no other message is at it, where it goes in stages.
+    """Return the condition on a bulk run that no other message is at it, where it goes in stages.
 
     Each message of such a run sends the next one. A second one, which recovery sends where the first is late, would
     take Jobs beside it and go on for ever beside it.
@@ -32,7 +32,7 @@ def is_free() -> Q:
 
 
 def find_returned(bulk: BulkRun) -> int | None:
-    """Give a Job of this bulk run that stands failed with the failure again, or None."""
+    """Return a Job of this bulk run that stands failed with the failure again, or None."""
     changed = bulk.items.filter(state=BulkItem.State.DONE).order_by().values("job")
     for state in _FAILED_STATES:
         runs = StepRun.objects.filter(
@@ -50,7 +50,7 @@ def find_returned(bulk: BulkRun) -> int | None:
 
 
 def count_room(bulk: BulkRun) -> int:
-    """Give how many more Jobs may be changed now: 1 at first, then as many under way as have got past the step.
+    """Return how many more Jobs may be changed now: 1 at first, then as many under way as have got past the step.
 
     A Job is under way while the step that failed is ready or runs in it; where Jobs run again from an earlier step,
     while anything does. One that has failed in another way has not got past it.

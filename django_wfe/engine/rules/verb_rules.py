@@ -31,7 +31,7 @@ class Situation:
 
 
 def judge(job: Job, *, has_running: bool, last: StepRun | None) -> Situation:
-    """Give the situation of a Job."""
+    """Return the situation of a Job."""
     attempt = last.attempt if last is not None else 0
     return Situation(
         state=job.state,
@@ -44,5 +44,5 @@ def judge(job: Job, *, has_running: bool, last: StepRun | None) -> Situation:
 
 
 def name_step(definition_id: int, path: str) -> str:
-    """Give a step's label for a sentence, as the definition has it. A process asks the database once a definition."""
+    """Return a step's label for a sentence, as the definition has it. A process asks the database once a definition."""
     return load_graph(definition_id).get_label(path)

@@ -137,7 +137,7 @@ def release_workflow(output: Output, user: Any, workflow: str, **options: Any) -
 
 
 def describe_error(error: WFEException | ValidationError) -> str:
-    """Give what the engine says; of pydantic's errors one line a field, without the value that was given."""
+    """Return what the engine says; of pydantic's errors one line a field, without the value that was given."""
     if not isinstance(error, ValidationError):
         return str(error)
     lines = [_("The input is not valid.")]

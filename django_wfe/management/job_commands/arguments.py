@@ -61,7 +61,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def read_json(text: str, option: str, *, stdin: Any = None) -> Any:
-    """Give the value of an option: JSON, or the JSON in the file after "@", or that of the standard input for "-"."""
+    """Return the value of an option: JSON, or the JSON in the file after "@", or that of the standard input for "-"."""
     try:
         if text == "-":
             text = (stdin or sys.stdin).read()

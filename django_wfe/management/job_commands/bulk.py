@@ -44,7 +44,7 @@ def start(
     stop_on: str,
     wait: bool,
 ) -> None:
-    """Start a bulk run; follow it where that is asked for."""
+    """Start a bulk run; follow it if that is asked for."""
     try:
         run = start_bulk(
             verb,
@@ -67,7 +67,7 @@ def start(
 
 
 def show(output: Output, user: Any, bulk: int, stop: bool, reason: str, wait: bool, limit: int, **options: Any) -> None:  # noqa: FBT001
-    """Print how far a bulk run is and what came of each job; before that stop or follow it where that is asked for."""
+    """Print how far a bulk run is and what came of each job; before that stop or follow it if that is asked for."""
     find_bulk_run(bulk, user)
     if stop:
         try:

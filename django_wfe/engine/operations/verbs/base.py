@@ -63,7 +63,7 @@ class VerbStatus:
 
     @property
     def allowed(self) -> bool:
-        """Tell whether it can be used."""
+        """Return whether it can be used."""
         return not self.reason
 
 
@@ -113,7 +113,7 @@ class BulkVerb:
         ``WFEException`` to leave the entry alone, with the reason.
 
         Args:
-            item: the entry: ``key`` names it, ``job_id`` is None where there is no Job yet.
+            item: the entry: ``key`` names it, ``job_id`` is None if there is no Job yet.
             options: those of the bulk run, replaced by those of the entry.
         """
         raise NotImplementedError(f"{type(self).__qualname__}.apply_to_entry(): say what is done for an entry.")
@@ -255,11 +255,11 @@ class Verb(BulkVerb):
         return str(self.refusals[found.code]) % found.values
 
     def say_effect(self, foreseen: Finding) -> str:
-        """Say in words what it would do."""
+        """Describe what it would do."""
         return str(self.effects[foreseen.code]) % foreseen.values
 
     def say_done(self, job: Job) -> str:
-        """Say in words what it has done to a Job."""
+        """Describe what it has done to a Job."""
         return str(self.done) % {"job": job, "verb": self.label}
 
     def say_action(self) -> str:
@@ -279,5 +279,5 @@ def list_option_names(verb: BulkVerb) -> list[str]:
 
 
 def say_permission_needed(permission: str) -> str:
-    """Say in words that a permission is lacking."""
+    """Return a sentence on in words that a permission is lacking."""
     return _("You need the permission “%(permission)s”.") % {"permission": permission}

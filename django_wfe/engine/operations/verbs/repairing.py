@@ -254,7 +254,7 @@ def skip_step(
         expected_step_run: as of ``retry_job``.
 
     Raises:
-        NotEncodable: where ``result`` is nothing that JSON can hold.
+        NotEncodable: if ``result`` is nothing that JSON can hold.
         UnknownJob, WrongState, InvalidTransition, PermissionRequired: as their names say.
     """
     SKIP.apply(
