@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.db import Error, transaction
+from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
@@ -23,7 +23,7 @@ from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS, count_room, find_r
 from django_wfe.engine.delivery.dispatcher import get_dispatcher
 from django_wfe.engine.errors.failures import clean
 from django_wfe.engine.inputs.secret_schemas import seal_options
-from django_wfe.engine.operations.verbs.base import BulkVerb
+from django_wfe.engine.operations.verbs.base import BulkVerb, telling_defects
 from django_wfe.engine.operations.verbs.registry import VERBS, find_verb, get_bulk_verb
 from django_wfe.engine.rules.verb_rules import Situation
 from django_wfe.engine.store.transactions import atomic
@@ -250,19 +250,12 @@ def _apply_to_next(bulk_run_id: int, verb: BulkVerb) -> bool:
         state, message, job_id = BulkItem.State.DONE, "", item.job_id
         options = {**bulk.options, **item.options}
         try:
-            with atomic():
+            with atomic(), telling_defects(verb, f"entry {item}"):
                 job_id = verb.apply_to_entry(
                     item, actor=bulk.actor, source=bulk.source, reason=bulk.reason, **unseal(options)
                 )
         except (WFEException, ValidationError) as error:
             state, message = BulkItem.State.REFUSED, describe_refusal(error)
-        except Error:
-            raise  # what the database refuses now may go well later
-        except Exception as error:
-            # A verb is code of the project: its defect ends with this entry, and not with the worker's message.
-            logger.exception("%s failed for %s.", verb.name, item)
-            sentence = _("The verb failed with %(error)s. See the worker's log.")
-            state, message = BulkItem.State.REFUSED, sentence % {"error": type(error).__name__}
         BulkItem.objects.filter(pk=item.pk).update(state=state, message=message, job=job_id)
     if bulk.stop_on_fingerprint:
         BulkRun.objects.filter(pk=bulk.pk).update(touched_at=Now())
