@@ -23,7 +23,7 @@ class DjangoWFEConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
-        """Say what is wrong with ``DRAMATIQ_BROKER`` before django_dramatiq fails of it, if that app comes later."""
+        """Report what is wrong with ``DRAMATIQ_BROKER`` before django_dramatiq fails on it, if that app comes later."""
         super().__init__(app_name, app_module)
         if _comes_later("django_dramatiq"):
             require_buildable_broker()

@@ -16,7 +16,7 @@ class WrongState(WFEException):
     """The job or step run is not in a state that allows this."""
 
     def __init__(self, message: str = "", *, state: str = "") -> None:
-        """Say what is refused; ``state`` is the state that it is in, as a program compares it, or "" for none."""
+        """Build it with what is refused; ``state`` is the state that it is in, as a program compares it, or ""."""
         super().__init__(message)
         self.state = str(state)
 

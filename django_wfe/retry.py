@@ -24,8 +24,8 @@ class Retry:
         give_up_on: Exceptions that are not, although ``on`` names them. Default: none.
 
     Raises:
-        ValueError: where a number is out of its range.
-        TypeError: where ``on`` or ``give_up_on`` names something that is no exception class.
+        ValueError: if a number is out of its range.
+        TypeError: if ``on`` or ``give_up_on`` names something that is no exception class.
     """
 
     max_attempts: int = 3
@@ -52,13 +52,13 @@ class Retry:
                     raise TypeError(f"Retry({name}=...): {exception!r} is no exception class.")
 
     def allows(self, error: BaseException, attempt: int) -> bool:
-        """Tell whether another attempt may follow attempt number ``attempt`` (from 1) that raised ``error``."""
+        """Return whether another attempt may follow attempt number ``attempt`` (from 1) that raised ``error``."""
         # By its type: isinstance() would ask the exception too, which may say or raise anything.
         kind = type(error)
         return attempt < self.max_attempts and not issubclass(kind, self.give_up_on) and issubclass(kind, self.on)
 
     def seconds_before(self, next_attempt: int) -> float:
-        """Give the wait in seconds before attempt number ``next_attempt`` (2 or more), jitter included."""
+        """Return the wait in seconds before attempt number ``next_attempt`` (2 or more), jitter included."""
         try:
             wait = self.backoff * self.factor ** max(next_attempt - 2, 0)
         except OverflowError:

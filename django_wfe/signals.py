@@ -15,7 +15,7 @@ class JobSignal(Signal):
     """A signal of the engine, which tells by itself what receivers raise."""
 
     def _log_robust_failure(self, receiver: Any, error: Exception) -> None:
-        """Say nothing of it, as Django would: not every exception can be logged, and then the next receiver is lost."""
+        """Log nothing, as Django would: not every exception can be logged, and then the next receiver is lost."""
 
 
 job_started = JobSignal()

@@ -100,7 +100,7 @@ class Step:
 
     @property
     def external_input_model(self) -> Any:
-        """The validated instance of ``UserInputSchema``, or None where no input was asked."""
+        """The validated instance of ``UserInputSchema``, or None if no input was asked."""
         return self._get_context().external_input_model
 
     @property
@@ -219,7 +219,7 @@ def read_signature(function: Callable[..., Any]) -> inspect.Signature:
     """Return a function's signature, whatever its annotations name: an import for the type checker alone does no harm.
 
     Raises:
-        TypeError, ValueError: where it has none that Python can read.
+        TypeError, ValueError: if it has none that Python can read.
     """
     if sys.version_info >= (3, 14):
         import annotationlib  # since then annotations are worked out when they are asked for
@@ -247,15 +247,15 @@ def _find_wrong_kind(function: Callable[..., Any]) -> str:
 
 
 def plan_execute(step: type[Step]) -> CallPlan:
-    """Give the plan for ``step.execute``."""
+    """Return the plan for ``step.execute``."""
     return plan_call(step.execute, EXECUTE_KEYWORDS)
 
 
 def plan_transition(step: type[Step]) -> CallPlan:
-    """Give the plan for ``step.transition``."""
+    """Return the plan for ``step.transition``."""
     return plan_call(step.transition, TRANSITION_KEYWORDS)
 
 
 def dotted_path(declared: type) -> str:
-    """Give the path under which a class is stored: its module and qualified name."""
+    """Return the path under which a class is stored: its module and qualified name."""
     return f"{declared.__module__}.{declared.__qualname__}"

@@ -32,7 +32,7 @@ class Workflow:
 
 
 def is_abstract(workflow: type[Workflow]) -> bool:
-    """Tell whether the class is a base for workflows, not one itself."""
+    """Return whether the class is a base for workflows, not one itself."""
     return workflow.DIGRAPH is None
 
 
@@ -44,10 +44,10 @@ def list_problems(workflow: type[Workflow]) -> tuple[Problem, ...]:
 
 
 def compile_graph(workflow: type[Workflow]) -> Graph:
-    """Give the workflow's frozen graph.
+    """Return the workflow's frozen graph.
 
     Raises:
-        InvalidWorkflow: where ``list_problems`` finds any; the message holds them all.
+        InvalidWorkflow: if ``list_problems`` finds any; the message holds them all.
     """
     return _compile_graph(cast(Any, workflow))
 

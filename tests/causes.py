@@ -299,7 +299,7 @@ class Cause:
     ``stands_still`` where somebody has to see to it.
     """
 
-    classes: str
+    code: str
     make: Callable[[User], int]
     says: str
     way_out: str = ""

@@ -35,7 +35,7 @@ def moment(context: template.Context, value: datetime | None) -> SafeString | st
 
 
 def console_attention(context: template.Context) -> Attention | Trouble | None:
-    """Count what needs the user, for the admin's index. None where the user may see no jobs.
+    """Count what needs the user, for the admin's index. None if the user may see no jobs.
 
     The index is every app's: where the engine's tables are not there, it says so in place of the counts.
     """

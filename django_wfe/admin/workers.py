@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,9 +16,9 @@ from django.utils.translation import gettext_lazy
 from django_wfe.admin.elements.drawing import draw_json, draw_time
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.lists import ConsoleList
-from django_wfe.conf import settings
 from django_wfe.engine.access import find_nodes_in_sight, list_visible_workflows
 from django_wfe.engine.project_code.outdated_workers import Outdated, list_outdated
+from django_wfe.engine.recovery.liveness import annotate_silence
 from django_wfe.models import Worker
 
 
@@ -113,12 +111,6 @@ class WorkerAdmin(ConsoleAdmin[Worker]):
         return draw_json(worker.foreign_messages)
 
 
-def annotate_silence(workers: QuerySet[Worker]) -> QuerySet[Any]:
-    """Have the database tell by its own clock whether each worker was not heard of for ``WFE_WORKER_TIMEOUT``."""
-    limit = Now() - timedelta(seconds=settings.worker_timeout)
-    return workers.annotate(is_silent=ExpressionWrapper(Q(last_seen__lt=limit), output_field=BooleanField()))
-
-
 class _WorkerList(ConsoleList):
     """The list's page, with what is wrong with the code of its workers: one query for all of them."""
 
@@ -144,12 +136,12 @@ def _attach_outdated(request: HttpRequest, workers: Iterable[Any]) -> None:
 
 
 def is_at_work(worker: Worker) -> bool:
-    """Tell whether a worker was neither stopped nor declared dead."""
+    """Return whether a worker was neither stopped nor declared dead."""
     return worker.stopped_at is None and worker.declared_dead_at is None
 
 
 def describe_worker(worker: Worker) -> tuple[str, str]:
-    """Give the condition of a worker that ``annotate_silence`` has looked at, as a text and a CSS class's suffix."""
+    """Return the condition of a worker that ``annotate_silence`` has looked at, as a text and a CSS class's suffix."""
     if worker.declared_dead_at is not None:
         return _("declared dead"), "bad"
     if worker.stopped_at is not None:

@@ -49,7 +49,7 @@ class BulkView(WFEView):
     permissions = {"GET": ("django_wfe.view_job",), "POST": ("django_wfe.view_job",)}
 
     def get_bulk(self, bulk_id: str) -> BulkRun:
-        """Give the bulk run of the id in the address.
+        """Return the bulk run of the id in the address.
 
         Raises:
             UnknownBulkRun: the user sees none of this id.
@@ -161,7 +161,7 @@ class BulkStopView(BulkView):
 
 
 def choose_jobs(request: Request, asked: Mapping[str, Any]) -> QuerySet[Job]:
-    """Give the jobs that a body names, among those that the user may see.
+    """Return the jobs that a body names, among those that the user may see.
 
     Raises:
         ValidationError: for the id of a job that there is not.
@@ -185,5 +185,5 @@ def choose_jobs(request: Request, asked: Mapping[str, Any]) -> QuerySet[Job]:
 
 
 def describe_bulk(bulk: BulkRun, user: Any) -> dict[str, Any]:
-    """Give a bulk run and how far it is, as far as the user sees its jobs."""
+    """Return a bulk run and how far it is, as far as the user sees its jobs."""
     return dict(BulkRunSerializer(bulk, context={"progress": count_progress(bulk, user)}).data)

@@ -25,7 +25,7 @@ class WorkflowView(WFEView):
     permissions = {"GET": ("django_wfe.view_workflow",)}
 
     def list_workflows(self) -> QuerySet[Workflow]:
-        """Give the workflows that are still declared and that the user sees, with their current definitions."""
+        """Return the workflows that are still declared and that the user sees, with their current definitions."""
         return (
             list_visible_workflows(self.request.user)
             .filter(deleted=False)
@@ -70,7 +70,7 @@ class StepView(WFEView):
     permissions = {"GET": ("django_wfe.view_step",)}
 
     def list_steps(self) -> QuerySet[Step]:
-        """Give the steps that are still declared and that the user sees."""
+        """Return the steps that are still declared and that the user sees."""
         return list_visible_steps(self.request.user).filter(deleted=False)
 
 

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_wfe.api.definitions import FORBIDDEN
-from django_wfe.api.frame.base import WFEView, parse_id, parse_job_id
+from django_wfe.api.frame.base import WFEView, parse_job_id
 from django_wfe.api.jobs import JOB_ID, NO_JOB
 from django_wfe.api.shapes.schema import Answer, Parameter, describe
 from django_wfe.api.shapes.serializers import (
@@ -22,6 +22,7 @@ from django_wfe.engine.access import PROVIDE_INPUT
 from django_wfe.engine.lifecycle import Source, get_open_question, provide_external_input
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job
+from django_wfe.values.identifiers import parse_id
 
 NOTHING_ASKED = Answer("The job asks for nothing now.", WrongStateSerializer)
 NO_CODE = Answer("This server cannot import the step's code now; the job goes on waiting.", ProblemSerializer)

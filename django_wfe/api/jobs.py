@@ -170,7 +170,7 @@ class JobLogsView(WFEView):
 
 
 def load_visible_storages(request: Request, jobs: Sequence[Job], *, after: Place = (-1, 0)) -> dict[int, Storage]:
-    """Give the storages of those of the jobs whose data the user may see, as far as one answer has room for them."""
+    """Return the storages of those of the jobs whose data the user may see, as far as one answer has room for them."""
     workflows = {job.workflow_id: job.workflow for job in jobs}
     seen = {pk for pk, workflow in workflows.items() if has_permission(request.user, VIEW_DATA, workflow)}
     parts = load_storages([job.pk for job in jobs if job.workflow_id in seen], after=after)

@@ -50,7 +50,7 @@ def check_migrations(
 
 
 def _ask() -> list[str] | Error | None:
-    """Return the migrations that are lacking, or the error; None where no answer came in time."""
+    """Return the migrations that are lacking, or the error; None if no answer came in time."""
     answers: list[list[str] | Error] = []
 
     def ask() -> None:

@@ -143,7 +143,7 @@ def check_settings(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]
 
 
 def _can_write(folder: str) -> bool:
-    """Tell whether files can be made in a folder that is made where it is not there."""
+    """Return whether files can be made in a folder that is made where it is not there."""
     there = os.path.abspath(folder)
     while not os.path.exists(there):
         there = os.path.dirname(there)

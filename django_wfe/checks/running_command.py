@@ -14,7 +14,7 @@ def get_running_command() -> str:
 
 
 def is_check_asked_for() -> bool:
-    """Tell whether somebody asks what is wrong: by ``manage.py check``, or from outside of ``manage.py``.
+    """Return whether somebody asks what is wrong: by ``manage.py check``, or from outside of ``manage.py``.
 
     Every other command runs the checks before its own work, and what is wrong in one file must not keep it from that.
     """

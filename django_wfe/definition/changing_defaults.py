@@ -87,7 +87,7 @@ def find_context_readers(schema: type[BaseModel]) -> Iterator[tuple[str, str, st
 
 @lru_cache(maxsize=1024)
 def _parse(declared: Any) -> ast.AST | None:
-    """Return the syntax tree of a class or function, or None where its source is not to be had."""
+    """Return the syntax tree of a class or function, or None if its source is not to be had."""
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(declared))).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):

@@ -26,7 +26,7 @@ START = dotted_path(__start__)
 class Node:
     """One Step or Decision of a graph.
 
-    ``input_schema`` is its JSON Schema, or None where it asks for no input; ``input_within`` the seconds in which the
+    ``input_schema`` is its JSON Schema, or None if it asks for no input; ``input_within`` the seconds in which the
     input is expected, or None.
     """
 
@@ -40,7 +40,7 @@ class Node:
 
     @property
     def asks_input(self) -> bool:
-        """Tell whether a step run at this node waits for external input first."""
+        """Return whether a step run at this node waits for external input first."""
         return self.input_schema is not None
 
 
@@ -66,16 +66,16 @@ class Graph:
     is_history: bool = False
 
     def get_node(self, path: str) -> Node | None:
-        """Give the node of this path, or None."""
+        """Return the node of this path, or None."""
         return self._nodes_by_path.get(path)
 
     def get_label(self, path: str) -> str:
-        """Give the name for people of a node, on one line; for a path that is not in this graph, words made from it."""
+        """Return a node's name for people, on one line; for a path that is not in this graph, words made from it."""
         node = self.get_node(path)
         return " ".join(node.label.split()) if node is not None else guess_label(path)
 
     def list_edges_from(self, path: str) -> tuple[Edge, ...]:
-        """Give the outgoing edges of a node, by their index."""
+        """Return the outgoing edges of a node, by their index."""
         return self._edges_by_source.get(path, ())
 
     @property
@@ -90,7 +90,7 @@ class Graph:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the graph as data that ``from_json`` reads."""
+        """Return the graph as data that ``from_json`` reads."""
         written: dict[str, Any] = {
             "nodes": [_write_node(node) for node in self.nodes],
             "edges": [asdict(edge) for edge in self.edges],
@@ -156,18 +156,18 @@ def list_targets(digraph: Mapping[Any, Any], source: Any) -> Sequence[Any]:
 
 
 def has_input(node: type[Step]) -> bool:
-    """Tell whether the node asks for external input: a schema without fields means no."""
+    """Return whether the node asks for external input: a schema without fields means no."""
     schema = node.UserInputSchema
     return schema is not None and bool(getattr(schema, "model_fields", None))
 
 
 def get_label(declared: Any) -> str:
-    """Give the name for people of a node or workflow class: its ``label``, else its class name in words."""
+    """Return the name for people of a node or workflow class: its ``label``, else its class name in words."""
     return str(declared.label) if declared.label else split_words(declared.__name__)
 
 
 def guess_label(path: str) -> str:
-    """Give a name for people of a class of which only the dotted path is known."""
+    """Return a name for people of a class of which only the dotted path is known."""
     return split_words(path.rpartition(".")[2])
 
 
@@ -179,13 +179,13 @@ def split_words(name: str) -> str:
 
 
 def get_input_within(node: type[Step]) -> float | None:
-    """Give the seconds in which a node's input is expected, or None."""
+    """Return the seconds in which a node's input is expected, or None."""
     value = node.input_within
     return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def get_description(declared: type) -> str:
-    """Give the class's own docstring, or "" where it has none."""
+    """Return the class's own docstring, or "" if it has none."""
     return inspect.cleandoc(declared.__dict__.get("__doc__") or "")
 
 

@@ -100,7 +100,7 @@ def _find_wrong_options(node: type[Step]) -> Iterator[tuple[str, str, str]]:
 
 
 def is_wrong_label(label: Any) -> bool:
-    """Tell whether a label is no text. A text that is to be translated is of a class of its own, and is one."""
+    """Return whether a label is no text. A text that is to be translated is of a class of its own, and is one."""
     return label is not None and isinstance(label, (bytes, int, float, list, tuple, dict, set, type, property))
 
 
@@ -145,7 +145,7 @@ _CONTEXT = StepContext(load_job=lambda: None, idempotency_key="", attempt=1)
 
 
 def _can_be_called(function: Any, arguments: tuple[Any, ...] | None) -> bool:
-    """Tell whether a signature takes these arguments; None stands for ``self`` alone. Unknown signatures do."""
+    """Return whether a signature takes these arguments; None stands for ``self`` alone. Unknown signatures do."""
     if not callable(function):
         return False
     try:

@@ -120,7 +120,7 @@ def _find_unanswerable(schema: type[BaseModel]) -> Iterator[Finding]:
 def _find_impossible(
     core: Any, definitions: dict[str, Any], place: str, open_models: tuple[Any, ...]
 ) -> tuple[str, str] | None:
-    """Return the place and the reason where no JSON satisfies a core schema; None where some does, or who knows."""
+    """Return the place and the reason where no JSON satisfies a core schema; None if some does, or who knows."""
     kind = core.get("type")
     if kind == "definitions":
         definitions.update({item["ref"]: item for item in core["definitions"]})

@@ -45,7 +45,7 @@ class SecretPlaces:
 
     @property
     def is_secret(self) -> bool:
-        """Tell whether the value as a whole is a secret."""
+        """Return whether the value as a whole is a secret."""
         return self._exist and any(is_secret(schema) for schema, _definitions in self._expanded)
 
     def find_below(self, name: str) -> SecretPlaces:
@@ -123,12 +123,12 @@ def find_secret_places(kind: Any) -> SecretPlaces:
 
 
 def is_secret(schema: Any) -> bool:
-    """Tell whether a JSON Schema says of itself that its value is a secret."""
+    """Return whether a JSON Schema says of itself that its value is a secret."""
     return isinstance(schema, Mapping) and (schema.get("writeOnly") is True or schema.get("format") == "password")
 
 
 def names_secret(annotations: Iterable[Any]) -> bool:
-    """Tell whether one of pydantic's secret types is named in annotations; models in them are not opened."""
+    """Return whether one of pydantic's secret types is named in annotations; models in them are not opened."""
     waiting = list(annotations)
     while waiting:
         annotation = waiting.pop()
@@ -171,7 +171,7 @@ def _cover_as(schema: Schema, definitions: Schema, value: Any) -> Any:
 
 
 def _is_secret_core(schema: Any) -> bool:
-    """Tell whether a core schema is that of ``Secret[...]``, which its JSON Schema does not show."""
+    """Return whether a core schema is that of ``Secret[...]``, which its JSON Schema does not show."""
     wrapper = schema.get("python_schema", {}).get("function") if schema.get("type") == "json-or-python" else None
     function = wrapper.get("function") if isinstance(wrapper, dict) else None
     return getattr(function, "__module__", "") == "pydantic.types" and "Secret." in getattr(
@@ -180,7 +180,7 @@ def _is_secret_core(schema: Any) -> bool:
 
 
 def _holds(node: _Node) -> bool:
-    """Tell whether a JSON Schema is a secret, or anything below it is."""
+    """Return whether a JSON Schema is a secret, or anything below it is."""
     schema, definitions = node
     opened, waiting = set[str](), [schema]
     while waiting:

@@ -71,7 +71,7 @@ class Form:
         self.fields.append(Field(name=name, kind="hidden", values=[value]))
 
     def has(self, name: str) -> bool:
-        """Tell whether there is a control or a button with that name."""
+        """Return whether there is a control or a button with that name."""
         return name in {*(control.name for control in self.fields), *(button for button, _ in self.buttons)}
 
     def list_pairs(self, button: str | Button | None = None) -> list[tuple[str, str | Upload]]:

@@ -49,7 +49,7 @@ def run(arguments: Arguments) -> int:
 
 
 def check(arguments: Arguments) -> int:
-    """Bring the demo up in a temporary directory, use it as people would, and return 0 if all went well."""
+    """Start the demo in a temporary directory, use it as people would, and return 0 if all went well."""
     directory = Path(tempfile.mkdtemp(prefix="wfe-check-"))
     # The servers may run as another user; secrets in here have modes of their own.
     directory.chmod(0o755)

@@ -21,7 +21,7 @@ LUCKLESS_RECIPIENTS = ("The bookshop", "The florist", "The school", "The theatre
 
 
 def main() -> None:
-    """Do it where there is no Job yet; otherwise do nothing."""
+    """Do it if there is no Job yet; otherwise do nothing."""
     django.setup()
     from django_wfe.models import Job
 
@@ -40,7 +40,7 @@ class Seeding:
         self._wanted: dict[int, str] = {}
 
     def run(self) -> None:
-        """Bring Jobs into every state. Raises ``TimeoutError`` where one does not get there."""
+        """Create Jobs in every state. Raises ``TimeoutError`` if one does not get there."""
         self._hold_stock_counts()
         self._order_reports()
         self._send_parcels()

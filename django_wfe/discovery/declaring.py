@@ -76,7 +76,7 @@ class Effect:
 
 
 def find_effect(source: Source) -> Effect | None:
-    """Return what forbids to import a module again, or None where it only declares."""
+    """Return what forbids to import a module again, or None if it only declares."""
     try:
         tree = ast.parse(Path(source.file).read_bytes())
     except (OSError, SyntaxError, ValueError):
@@ -224,7 +224,7 @@ class _Reader:
         return _is_harmless(name)
 
     def _name(self, expression: ast.expr) -> str:
-        """Return the full name that an expression stands for; "" where it is none, or nobody knows."""
+        """Return the full name that an expression stands for; "" if it is none, or nobody knows."""
         if isinstance(expression, ast.Attribute):
             owner = self._name(expression.value)
             return f"{owner}.{expression.attr}" if owner else ""
@@ -248,7 +248,7 @@ def _is_harmless(name: str) -> bool:
 
 
 def _notes_subclasses(name: str) -> bool:
-    """Tell whether a class of another module may do something when a class inherits from it."""
+    """Return whether a class of another module may do something when a class inherits from it."""
     module, _, attribute = name.rpartition(".")
     while module and module not in sys.modules:
         module, _, before = module.rpartition(".")

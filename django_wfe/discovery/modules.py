@@ -27,7 +27,7 @@ def collect_workflows() -> list[type[Workflow]]:
     """Import the modules of ``WFE_WORKFLOWS`` into this process and list the Workflows that they name, each once.
 
     Raises:
-        CodeNotLoaded: where a module cannot be imported.
+        CodeNotLoaded: if a module cannot be imported.
     """
     found: dict[str, type[Workflow]] = {}
     for name in settings.workflows:
@@ -62,7 +62,7 @@ def find_module_near_misses(module: ModuleType) -> Iterator[Problem]:
 
 
 def explain_failure(name: str, error: CodeNotLoaded) -> str:
-    """Say why an entry of ``WFE_WORKFLOWS`` could not be imported and, where that is known, what was meant."""
+    """Explain why an entry of ``WFE_WORKFLOWS`` could not be imported and, where that is known, what was meant."""
     # An import of a relative path is a TypeError.
     is_wrong_name = is_missing_module(name, error) or isinstance(error.__cause__, (TypeError, ValueError))
     suggestion = suggest_module(name) if is_wrong_name else ""
@@ -70,7 +70,7 @@ def explain_failure(name: str, error: CodeNotLoaded) -> str:
 
 
 def explain_emptiness(name: str) -> str:
-    """Say what to do about a module of ``WFE_WORKFLOWS`` that names no Workflow."""
+    """Describe what to do about a module of ``WFE_WORKFLOWS`` that names no Workflow."""
     return suggest_module(name) or _("Define or import one in it.")
 
 

@@ -71,7 +71,7 @@ def read_modules(
 
     Raises:
         ReadingStopped: when ``stop`` is set.
-        ImproperlyConfigured: where no settings module is known that the child could use.
+        ImproperlyConfigured: if no settings module is known that the child could use.
     """
     seconds = settings.discovery_timeout if timeout is None else timeout
     readings: list[ModuleReading] = []
@@ -183,7 +183,7 @@ class _Child:
         del self.output[:-_KEPT_OUTPUT_BYTES]
 
     def _blame(self, readings: list[ModuleReading], *, ready: bool, reason: str) -> list[ModuleReading]:
-        """Give the module that was being read this error; all modules, where Django did not even start."""
+        """Return the module that was being read this error; all modules, where Django did not even start."""
         remaining = self.names[len(readings) :]
         blamed = remaining[:1] if ready else remaining
         return [
@@ -248,7 +248,7 @@ class _Child:
 
 
 def build_reading(message: dict[str, Any]) -> ModuleReading:
-    """Give what the child has told of one module."""
+    """Return what the child has told of one module."""
     workflows: dict[str, DeclaredWorkflow] = {}
     for data in message["workflows"]:
         declared = DeclaredWorkflow.from_json(data)

@@ -42,15 +42,15 @@ _failures: dict[str, tuple[float, Mapping[str, FileState], CodeNotLoaded]] = {}
 def reload_if_changed(path: str = "") -> None:
     """Make sure that what a class needs is loaded as its files are now, before it is looked for (again).
 
-    Does nothing where nothing that is loaded has changed. A child process tries the files before this one imports any
+    Does nothing if nothing that is loaded has changed. A child process tries the files before this one imports any
     anew, so that a file that hangs, exits or crashes does not take this process along.
 
     Args:
         path: the dotted path of the class, or of a workflow that is held and differs. Default: all definitions.
 
     Raises:
-        RestartNeeded: where a module has changed that cannot be imported anew.
-        CodeNotLoaded: where one cannot be imported. Then everything is as before.
+        RestartNeeded: if a module has changed that cannot be imported anew.
+        CodeNotLoaded: if one cannot be imported. Then everything is as before.
     """
     with classes.lock:
         if not may_have_changed():

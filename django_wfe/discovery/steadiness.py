@@ -40,7 +40,7 @@ def confirm_readings(
     *,
     only: set[str] | None = None,
 ) -> list[ModuleReading]:
-    """Give the readings, with a problem for each workflow that a second reading by ``read`` defines in another way.
+    """Return the readings, with a problem for each workflow that a second reading by ``read`` defines in another way.
 
     Args:
         only: the paths of the workflows to confirm; modules without one are not read again. Default None: all.
@@ -66,7 +66,7 @@ def confirm_readings(
 
 
 def find_difference(first: Graph, second: Graph) -> tuple[str, str] | None:
-    """Return the node and a sentence on the first thing in which two graphs differ; None where they are equal."""
+    """Return the node and a sentence on the first thing in which two graphs differ; None if they are equal."""
     if [node.path for node in first.nodes] != [node.path for node in second.nodes]:
         return "", "its nodes come in another order in each process."
     for one, other in zip(first.to_json()["nodes"], second.to_json()["nodes"], strict=True):

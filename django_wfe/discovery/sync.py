@@ -83,7 +83,7 @@ class DefinitionSync:
 
         Raises:
             ReadingStopped: when ``stop`` is set. Nothing was written then.
-            LeadLost: where ``may_record`` denies it. Nothing was written then.
+            LeadLost: if ``may_record`` denies it. Nothing was written then.
         """
         began = time.time_ns()
         before = look_at(self._seen or ())
@@ -199,5 +199,5 @@ def _record_module(reading: ModuleReading, error: str, errors: Mapping[str, str]
 
 
 def _clean(text: str) -> str:
-    """Give the text as PostgreSQL can keep it, cut where it is very long."""
+    """Return the text as PostgreSQL can keep it, cut where it is very long."""
     return make_storable(text)[:LONGEST_ERROR]

@@ -70,7 +70,7 @@ class LayoutBuilder:
         return root
 
     def write_as_text(self, root: Group, node: ItemList) -> Leaf:
-        """Puts one JSON input in the place of a list that is too long for a form, with all that stands in it."""
+        """Put one JSON input in the place of a list that is too long for a form, with all that stands in it."""
         value = node.read_shown()
         for below in node.walk():
             self.form.fields.pop(below.path, None)

@@ -60,7 +60,7 @@ def find_longest(root: Node) -> ItemList | None:
 
 
 def can_be_text(node: ItemList) -> bool:
-    """Whether the list's items may be shown as one text."""
+    """Return whether the list's items may be shown as one text."""
     items: list[Node] = [*node.children_nodes, *([] if node.blank is None else [node.blank])]
     fields = [leaf.bound.field for item in items for leaf in item.walk() if isinstance(leaf, Leaf)]
     return not any(isinstance(field, InputField) and field.is_secret for field in fields)

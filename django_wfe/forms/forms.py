@@ -96,15 +96,15 @@ class InputForm(forms.Form):
         return self._external_data
 
     def is_valid(self) -> bool:
-        """Whether pydantic accepts the input; False once the form is only shown again, without being validated."""
+        """Return whether pydantic accepts the input; False if the form is only shown again, without being validated."""
         return not (self.structure_change or self.is_shown_as_typed) and super().is_valid()
 
     def is_multipart(self) -> bool:
-        """Whether a file can be chosen, now or in an item that JavaScript adds."""
+        """Return whether a file can be chosen, now or in an item that JavaScript adds."""
         return has_upload(self.declaration)
 
     def apply_structure_change(self) -> bool:
-        """Adds or removes the list item that a button of this form asked for, without validating anything.
+        """Add or removes the list item that a button of this form asked for, without validating anything.
 
         Returns True when such a button sent the form: render it again, everything typed is kept. A button that names
         no list or item of this form changes nothing.
@@ -120,7 +120,7 @@ class InputForm(forms.Form):
         return True
 
     def show_as_typed(self) -> None:
-        """Has the form shown again with what was typed, and without a word about whether that is valid."""
+        """Have the form shown again with what was typed, and without a word about whether that is valid."""
         self.is_shown_as_typed = True
         self._errors = ErrorDict(renderer=self.renderer)
         self.cleaned_data = {}
@@ -139,7 +139,7 @@ class InputForm(forms.Form):
         return draft
 
     def add_pydantic_errors(self, error: pydantic.ValidationError) -> None:
-        """Shows the errors of a validation that happened later, such as that of the service layer, at their fields."""
+        """Show the errors of a validation that happened later, such as that of the service layer, at their fields."""
         self._place_errors(error)
 
     def get_context(self) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class InputForm(forms.Form):
         return field.initial or None
 
     def clean(self) -> dict[str, Any]:
-        """Lets pydantic validate what the fields read."""
+        """Let pydantic validate what the fields read."""
         self._check_structure()
         own_errors = set(self._errors or ())
         data = self.layout.read(self.cleaned_data)
@@ -203,7 +203,7 @@ class InputForm(forms.Form):
         return message % {"count": kept + node.overflow, "kept": kept}
 
     def _place_errors(self, error: pydantic.ValidationError, own_errors: Set[str] = frozenset()) -> None:
-        """Adds each error to its node; what lies beyond a group's fields goes to the top, with its path in words."""
+        """Add each error to its node; what lies beyond a group's fields goes to the top, with its path in words."""
         for details in error.errors(include_url=False):
             node, rest, words = locate(self.layout, details["loc"])
             message, field_name = _message(details), node.path or None
@@ -235,7 +235,7 @@ def _message(details: ErrorDetails) -> str:
 
 
 def _is_consequence(node: Node, own_errors: Set[str]) -> bool:
-    """Whether pydantic only complains because an input that could not be read was left out."""
+    """Return whether pydantic only complains because an input that could not be read was left out."""
     if node.path in own_errors:
         return True
     return isinstance(node, Group) and any(below.path in own_errors for below in node.walk())

@@ -75,7 +75,7 @@ class Node:
         raise NotImplementedError
 
     def is_filled(self) -> bool:
-        """Whether the person typed something here that was not there from the start."""
+        """Return whether the person typed something here that was not there from the start."""
         return any(child.is_filled() for child in self.children_nodes)
 
 
@@ -244,7 +244,7 @@ class ItemList(Node):
 
 
 def replace_node(root: Group, old: Node, new: Node) -> None:
-    """Puts a node into the place of another, wherever that is."""
+    """Put a node into the place of another, wherever that is."""
     for owner in root.walk():
         if isinstance(owner, Group):
             owner.children = [new if child is old else child for child in owner.children]

@@ -21,7 +21,7 @@ class StructureChange:
     path: str
 
     def apply(self, root: Group, builder: LayoutBuilder) -> None:
-        """Changes the layout; a path that names nothing, or a list that is full, changes nothing."""
+        """Change the layout; a path that names nothing, or a list that is full, changes nothing."""
         lists = [node for node in root.walk() if isinstance(node, ItemList)]
         for owner in lists:
             if self.action == "add" and owner.path == self.path:
@@ -68,7 +68,7 @@ def read_structure_change(text: str) -> StructureChange:
 
 
 def _focus(item: Node) -> None:
-    """Puts the cursor into the first input of a new item when the page comes back."""
+    """Put the cursor into the first input of a new item when the page comes back."""
     first = next((node for node in item.walk() if not node.children_nodes and node.bound is not None), None)
     if first is not None and first.bound is not None:
         first.bound.field.widget.attrs["autofocus"] = True

@@ -23,7 +23,7 @@ from django_wfe.engine.errors.database_trouble import (
 from django_wfe.engine.project_code.needed_code import list_needed_code, say_cure, say_needed_code
 from django_wfe.engine.project_code.outdated_workers import list_outdated
 from django_wfe.engine.queries.incidents import SHOWN, list_incidents
-from django_wfe.engine.queries.situation import list_live_workers
+from django_wfe.engine.recovery.liveness import list_live_workers
 from django_wfe.engine.rules.start_rules import say_how_to_read, was_never_read
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
 from django_wfe.models.moments import MomentField
@@ -72,7 +72,7 @@ def examine() -> Iterator[Finding]:
 
 
 def examine_database() -> Finding:
-    """Tell whether the database answers, and is one that the engine works on."""
+    """Check whether the database answers, and is one that the engine works on."""
     name = _("Database")
     connection = connections[DATABASE]
     if connection.vendor != "postgresql":
@@ -98,7 +98,7 @@ def examine_database() -> Finding:
 
 
 def examine_migrations() -> Finding:
-    """Tell whether the tables are those of this version."""
+    """Check whether the tables are those of this version."""
     missing = list_unapplied_migrations()
     if missing:
         trouble = explain_unapplied(missing)
@@ -107,7 +107,7 @@ def examine_migrations() -> Finding:
 
 
 def examine_broker() -> Finding:
-    """Tell whether the broker answers, over the connection that messages are sent by."""
+    """Check whether the broker answers, over the connection that messages are sent by."""
     if not apps.is_installed("django_dramatiq"):
         text = _("django_dramatiq is not in INSTALLED_APPS")
         return _find_wrong(_("Broker"), text, _("Add it there, and name the broker in DRAMATIQ_BROKER."))
@@ -127,7 +127,7 @@ def examine_broker() -> Finding:
 
 
 def examine_workers() -> Finding:
-    """Tell whether workers are alive, and have the code that they were asked to run."""
+    """Check whether workers are alive, and have the code that they were asked to run."""
     name, alive = _("Workers"), list(list_live_workers())
     if not alive:
         last = Worker.objects.order_by("-last_seen").values_list("last_seen", flat=True).first()
@@ -157,7 +157,7 @@ def examine_workers() -> Finding:
 
 
 def examine_watchdog() -> Finding:
-    """Tell whether a watchdog leads, and which."""
+    """Check whether a watchdog leads, and which."""
     leader = find_leader()
     if leader is not None:
         values = {"name": leader.name, "duration": describe_duration(leader.seconds)}
@@ -168,7 +168,7 @@ def examine_watchdog() -> Finding:
 
 
 def examine_definitions() -> Finding:
-    """Tell whether every module of ``WFE_WORKFLOWS`` could be read, and every workflow in it taken over."""
+    """Check whether every module of ``WFE_WORKFLOWS`` could be read, and every workflow in it taken over."""
     if not settings.workflows:
         cure = _("Write WFE_WORKFLOWS = “yourproject.workflows”, the module that defines or imports your workflows.")
         return _find_wrong(_("Definitions"), _("WFE_WORKFLOWS is not set"), cure)
@@ -187,7 +187,7 @@ def examine_definitions() -> Finding:
 
 
 def examine_needed_code() -> Finding:
-    """Tell whether this process has the code of every node that open jobs are at, or may come to."""
+    """Check whether this process has the code of every node that open jobs are at, or may come to."""
     name, needed = _("Code that jobs need"), list_needed_code()
     if not needed:
         return _find_sound(name, _("all there"))
@@ -196,7 +196,7 @@ def examine_needed_code() -> Finding:
 
 
 def examine_queue() -> Finding:
-    """Tell for how long the step run has been ready that could have been claimed first."""
+    """Check for how long the oldest ready step run has been waiting."""
     oldest = (
         StepRun.objects.filter(
             state=StepRunState.READY,
@@ -219,7 +219,7 @@ def examine_queue() -> Finding:
 
 
 def examine_incidents() -> Finding:
-    """Tell how many kinds of failure jobs stand at. That is for people to repair, and not wrong with the engine."""
+    """Count the open incidents. They are for people to repair; the engine is fine."""
     incidents = list_incidents(None)
     if not incidents:
         return _find_sound(_("Incidents"), _("none"))
@@ -238,7 +238,7 @@ def _find_wrong(name: str, text: str, cure: str) -> Finding:
 
 
 def _find_knock(broker: Any) -> Callable[[], object] | None:
-    """Give what makes a broker answer: Redis has a client; a connection to RabbitMQ is opened when asked for."""
+    """Return what makes a broker answer: Redis has a client; a connection to RabbitMQ is opened when asked for."""
     client = getattr(broker, "client", None)
     if client is not None:
         ping: Callable[[], object] = client.ping

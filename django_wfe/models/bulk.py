@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.conf import settings as django_settings
 from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.acting import Deed, Source
 from django_wfe.models.database import EngineModel, ForeignKey
-from django_wfe.models.events import JobEvent
 from django_wfe.models.jobs import Job
 from django_wfe.models.moments import MomentField
 from django_wfe.models.workflows import Workflow
 
 
-class BulkRun(EngineModel):
+class BulkRun(Deed):
     """A verb that is applied to a fixed list of Jobs, one after another, by the workers. Resumable at any point."""
 
     class State(models.TextChoices):
@@ -40,18 +39,6 @@ class BulkRun(EngineModel):
         help_text=_("It stops by itself when a failure with this fingerprint comes back in one of its Jobs."),
     )
     stop_reason = models.TextField(_("why it stopped"), blank=True)
-    actor = ForeignKey(
-        django_settings.AUTH_USER_MODEL,
-        verbose_name=_("actor"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
-    )
-    actor_name = models.CharField(_("actor's name"), max_length=255, blank=True)
-    source = models.CharField(
-        _("source"), max_length=16, choices=JobEvent.Source.choices, default=JobEvent.Source.PYTHON
-    )
     is_trusted = models.BooleanField(
         _("trusted"),
         default=False,
@@ -92,8 +79,8 @@ class BulkRun(EngineModel):
         return gettext("Bulk run %(id)s") % {"id": self.pk}
 
 
-class BulkEvent(EngineModel):
-    """One append-only line of a BulkRun's history. ``actor_name`` stays when the user is deleted."""
+class BulkEvent(Deed):
+    """One append-only line of a BulkRun's history."""
 
     class Kind(models.TextChoices):
         """What happened."""
@@ -104,18 +91,7 @@ class BulkEvent(EngineModel):
 
     bulk_run = ForeignKey(BulkRun, verbose_name=_("bulk run"), on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
-    actor = ForeignKey(
-        django_settings.AUTH_USER_MODEL,
-        verbose_name=_("actor"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
-    )
-    actor_name = models.CharField(_("actor's name"), max_length=255, blank=True)
-    source = models.CharField(
-        _("source"), max_length=16, choices=JobEvent.Source.choices, default=JobEvent.Source.ENGINE
-    )
+    source = models.CharField(_("source"), max_length=16, choices=Source.choices, default=Source.ENGINE)
     reason = models.TextField(_("reason"), blank=True)
     created_at = MomentField(_("created"), db_default=Now())
 

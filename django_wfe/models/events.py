@@ -10,14 +10,15 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.acting import Deed, Source
 from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.jobs import Job, StepRun
 from django_wfe.models.moments import MomentField
 from django_wfe.models.workflows import Workflow
 
 
-class JobEvent(EngineModel):
-    """One append-only line of a Job's history. ``actor_name`` stays when the user is deleted."""
+class JobEvent(Deed):
+    """One append-only line of a Job's history."""
 
     class Kind(models.TextChoices):
         """What happened."""
@@ -42,14 +43,7 @@ class JobEvent(EngineModel):
         RERUN = "rerun", _("run again from an earlier step")
         ADOPTED = "adopted", _("taken over from django-wfe 1.x")
 
-    class Source(models.TextChoices):
-        """Where the call came from."""
-
-        ENGINE = "engine", _("engine")
-        PYTHON = "python", _("Python")
-        ADMIN = "admin", _("admin")
-        REST = "rest", _("REST")
-        COMMAND = "command", _("command")
+    Source = Source
 
     job = ForeignKey(
         Job,
@@ -79,7 +73,6 @@ class JobEvent(EngineModel):
         related_name="+",
         db_index=False,  # wfe_event_actor, without the engine's own
     )
-    actor_name = models.CharField(_("actor's name"), max_length=255, blank=True)
     source = models.CharField(_("source"), max_length=16, choices=Source.choices, default=Source.ENGINE)
     data: Any = models.JSONField(_("data"), default=dict, blank=True)
     created_at = MomentField(_("created"), db_default=Now())
@@ -105,8 +98,8 @@ class JobEvent(EngineModel):
         return str(self.words_of_verbs.get(self.kind, self.kind))
 
 
-class WorkflowEvent(EngineModel):
-    """One append-only line of what operators did to a whole Workflow. ``actor_name`` stays when the user is deleted."""
+class WorkflowEvent(Deed):
+    """One append-only line of what operators did to a whole Workflow."""
 
     class Kind(models.TextChoices):
         """What was done."""
@@ -116,18 +109,6 @@ class WorkflowEvent(EngineModel):
 
     workflow = ForeignKey(Workflow, verbose_name=_("workflow"), on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(_("kind"), max_length=32, choices=Kind.choices)
-    actor = ForeignKey(
-        django_settings.AUTH_USER_MODEL,
-        verbose_name=_("actor"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
-    )
-    actor_name = models.CharField(_("actor's name"), max_length=255, blank=True)
-    source = models.CharField(
-        _("source"), max_length=16, choices=JobEvent.Source.choices, default=JobEvent.Source.PYTHON
-    )
     reason = models.TextField(_("reason"), blank=True)
     created_at = MomentField(_("created"), db_default=Now())
 

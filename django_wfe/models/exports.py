@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.conf import settings as django_settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from django_wfe.models.database import EngineModel, ForeignKey
-from django_wfe.models.events import JobEvent
+from django_wfe.models.acting import Deed
 from django_wfe.models.moments import MomentField
 
 
-class Export(EngineModel):
-    """One append-only line: who exported what. ``actor_name`` stays when the user is deleted."""
+class Export(Deed):
+    """One append-only line: who exported what."""
 
     class Kind(models.TextChoices):
         """What was exported."""
@@ -34,18 +32,6 @@ class Export(EngineModel):
         default=dict,
         blank=True,
         help_text=_("How many of the rows belong to each workflow, by the workflow's id."),
-    )
-    actor = ForeignKey(
-        django_settings.AUTH_USER_MODEL,
-        verbose_name=_("actor"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
-    )
-    actor_name = models.CharField(_("actor's name"), max_length=255, blank=True)
-    source = models.CharField(
-        _("source"), max_length=16, choices=JobEvent.Source.choices, default=JobEvent.Source.PYTHON
     )
     created_at = MomentField(_("created"), db_default=Now())
 

@@ -16,7 +16,7 @@ from django_wfe.models.moments import MomentField
 class InputClaim(EngineModel):
     """What people do about a step run that waits for input. Only few step runs have one, and only while they wait.
 
-    ``user`` is None where nobody has claimed it (any more), and the row is kept for its draft.
+    ``user`` is None if nobody has claimed it (any more), and the row is kept for its draft.
     """
 
     step_run = OneToOneField(StepRun, verbose_name=_("step run"), on_delete=models.CASCADE, related_name="input_claim")

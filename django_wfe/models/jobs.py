@@ -47,7 +47,7 @@ STEP_RUN_STATE_CHOICES = [
 
 
 def name_job_state(state: str) -> str:
-    """Give the name of a Job's state for people, in the current language."""
+    """Return the name of a Job's state for people, in the current language."""
     return str(dict(JOB_STATE_CHOICES).get(state, state))
 
 
@@ -159,12 +159,12 @@ class Job(EngineModel):
 
     @property
     def logfile(self) -> str:
-        """The path of the job's log file, or "" where ``WFE_LOG_DIR`` is not set."""
+        """The path of the job's log file, or "" if ``WFE_LOG_DIR`` is not set."""
         return build_logfile_path(self.workflow.name, self.uuid)
 
 
 def build_logfile_path(workflow_name: str, job_uuid: uuid.UUID) -> str:
-    """Give the path of a job's log file, or "" where ``WFE_LOG_DIR`` is not set."""
+    """Return the path of a job's log file, or "" if ``WFE_LOG_DIR`` is not set."""
     folder = settings.log_dir
     return os.path.join(folder, f"{workflow_name}_{job_uuid}.log") if folder else ""
 
@@ -272,5 +272,5 @@ class StepRun(EngineModel):
 
 
 def build_idempotency_key(job_uuid: uuid.UUID, number: int) -> str:
-    """Give what ``Step.idempotency_key`` shows to a step."""
+    """Return what ``Step.idempotency_key`` shows to a step."""
     return f"{job_uuid}:{number}"

@@ -89,16 +89,16 @@ class Definition(EngineModel):
         return self.fingerprint[:12]
 
     def load_graph(self) -> Graph:
-        """Give the graph as frozen data."""
+        """Return the graph as frozen data."""
         return Graph.from_json(self.graph)
 
 
 @lru_cache(maxsize=512)
 def load_graph(definition_id: int) -> Graph:
-    """Give the graph of a definition by its id. Definitions never change, so the first look is the last.
+    """Return the graph of a definition by its id. Definitions never change, so the first look is the last.
 
     Raises:
-        Definition.DoesNotExist: where there is none of this id.
+        Definition.DoesNotExist: if there is none of this id.
     """
     return Definition.objects.get(pk=definition_id).load_graph()
 

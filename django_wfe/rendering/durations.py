@@ -15,7 +15,7 @@ SECONDS_A_DAY = 86_400
 
 
 def describe_duration(seconds: float) -> str:
-    """Give a duration in its one or two largest units: "40 ms", "0.4 s", "2 min 5 s", "3 d 4 h".
+    """Return a duration in its one or two largest units: "40 ms", "0.4 s", "2 min 5 s", "3 d 4 h".
 
     ``seconds`` below 0 (clocks of two machines that disagree) count as 0.
     """
@@ -48,7 +48,7 @@ def describe_duration(seconds: float) -> str:
 
 
 def describe_distance(when: datetime, now: datetime) -> str:
-    """Tell how far ``when`` lies from ``now``: "2 min 5 s ago", "in 3 d 4 h", "now" (less than half a second)."""
+    """Return how far ``when`` is from ``now``: "2 min 5 s ago", "in 3 d 4 h", "now" (less than half a second)."""
     seconds = count_seconds(when, now)
     if abs(seconds) < 0.5:
         return _("now")

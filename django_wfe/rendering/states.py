@@ -77,7 +77,7 @@ _JOB_LOOKS = {
 
 
 def get_step_run_look(state: str, *, attempt: int = 1, job_state: str = "") -> Look:
-    """Give the look of a step run: of its ``state``, but one that waits may be held by its Job or be a retry."""
+    """Return the look of a step run: of its ``state``, but one that waits may be held by its Job or be a retry."""
     if state in (StepRunState.READY, StepRunState.INPUT_REQUIRED) and job_state == JobState.PAUSED:
         return PAUSED
     if state == StepRunState.READY and attempt > 1:
@@ -86,5 +86,5 @@ def get_step_run_look(state: str, *, attempt: int = 1, job_state: str = "") -> L
 
 
 def get_job_look(state: str) -> Look:
-    """Give the look of a Job's ``state``."""
+    """Return the look of a Job's ``state``."""
     return _JOB_LOOKS[JobState(state)]

@@ -14,7 +14,7 @@ ELLIPSIS = "…"
 
 
 def name_node(node: Node) -> str:
-    """Give a node's label on one line, and that of the start in the current language."""
+    """Return a node's label on one line, and that of the start in the current language."""
     return _("Start") if node.path == START else clean_text(node.label)
 
 

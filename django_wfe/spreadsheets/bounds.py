@@ -35,7 +35,7 @@ class UnreadableFile(Exception):
 
 
 class Meter:
-    """Counts what is read of one file, and stops it where it is too much."""
+    """Counts what is read of one file, and stops it if it is too much."""
 
     def __init__(self) -> None:
         self.rows = self.cells = self.characters = 0

@@ -13,7 +13,7 @@ class Cell:
     """A filled cell.
 
     ``place`` is "B2". ``text`` is its value as a person types it into an input of its type: a number without dress, a
-    date or time by ISO 8601. ``shown`` is the text that the sheet shows, for fields that take a text; None where that
+    date or time by ISO 8601. ``shown`` is the text that the sheet shows, for fields that take a text; None if that
     cannot be told. ``refusal`` says why the cell can be taken for nothing at all.
     """
 
@@ -38,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of a file that hold something. ``sheet`` is the name of the sheet, "" where there is no choice."""
+    """The rows of a file that hold something. ``sheet`` is the name of the sheet, "" if there is no choice."""
 
     lines: list[Line]
     sheet: str = ""

@@ -88,7 +88,7 @@ def round_half_up(number: Decimal, places: int) -> Decimal:
 def _choose_section(code: str, number: Decimal) -> tuple[str | None, bool]:
     """Return the part of a format that is for this number, and whether it is for others than positive ones alone.
 
-    None where the format has conditions of its own.
+    None if the format has conditions of its own.
     """
     if _CONDITION.search(code):
         return None, False
@@ -151,7 +151,7 @@ def _find_hidden(
     has_time: bool,
     has_seconds: bool,
 ) -> str:
-    """Say what of a moment the format leaves out, although it is there; "" where nothing is."""
+    """Describe what of a moment the format leaves out, although it is there; "" if nothing is."""
     if isinstance(moment, datetime.datetime) and not has_date:
         return _("parts of a date")
     if isinstance(moment, datetime.time) and not has_time:

@@ -23,7 +23,7 @@ CSV, XLSX, JSON = ".csv", ".xlsx", ".json"
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """The rows of a file. ``sheet`` is the name of the sheet that was read, "" where there is no choice."""
+    """The rows of a file. ``sheet`` is the name of the sheet that was read, "" if there is no choice."""
 
     rows: list[StartRow]
     sheet: str = ""

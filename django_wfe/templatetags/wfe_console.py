@@ -28,7 +28,7 @@ def reflow(text: str) -> SafeString:
 
 @register.filter
 def reflow_line(text: str) -> str:
-    """Give a docstring on one line."""
+    """Return a docstring on one line."""
     return " ".join(text.split())
 
 

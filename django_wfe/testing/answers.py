@@ -42,7 +42,7 @@ class Answers:
             )
 
     def find(self, job: Job, waiting: StepRun) -> Any:
-        """Give the data for a waiting step run, or NOTHING."""
+        """Return the data for a waiting step run, or NOTHING."""
         given = self._by_path.get(waiting.step, NOTHING)
         if isinstance(given, list):
             index = self._count_earlier(job, waiting)

@@ -12,8 +12,9 @@ from django.db.models import F
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.delivery.dispatcher import get_dispatcher
+from django_wfe.engine.recovery.liveness import list_in_service
 from django_wfe.engine.worker.heartbeat import install_worker
-from django_wfe.models import Job, StepRun, Worker
+from django_wfe.models import Job, StepRun
 from django_wfe.states import LIVE_STEP_RUN_STATES
 from django_wfe.testing.dispatchers import RecordingDispatcher
 
@@ -44,7 +45,7 @@ def advance_time(seconds: float, *, job: Job | None = None) -> None:
             due_at=F("due_at") - span, dispatched_at=F("dispatched_at") - span, created_at=F("created_at") - span
         )
         if job is None:
-            living = Worker.objects.filter(declared_dead_at=None, stopped_at=None)
+            living = list_in_service()
             own = install_worker(None)
             install_worker(own)
             if own is not None:

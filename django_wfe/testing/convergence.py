@@ -57,7 +57,7 @@ def take_record(job: Job) -> Record:
 def find_difference(
     expected: Record, found: Record, executed: Counter[int], *, deaths: int, equal: Equal | None = None
 ) -> str:
-    """Say what is wrong with a Job that was killed, or give "".
+    """Describe what is wrong with a Job that was killed, or "".
 
     Args:
         expected: the Job that was not.

@@ -68,7 +68,7 @@ def assert_survives_crashes(
         crashes: 1, or 2 to kill what recovers as well, at each of its points: thorough, and slow for long workflows.
 
     Raises:
-        AssertionError: where it does not; the message names the points.
+        AssertionError: if it does not; the message names the points.
         RuntimeError: inside a transaction, such as that of Django's ``TestCase``: a crash needs real commits.
         ValueError: for arguments out of their range.
     """

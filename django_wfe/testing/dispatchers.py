@@ -59,10 +59,10 @@ class RecordingDispatcher:
         self._keep(Message("bulk", bulk_run_id, delay_seconds))
 
     def deliver_all(self, *, limit: int = 10_000) -> int:
-        """Deliver every message that is not held back, and those that are sent meanwhile; give their number.
+        """Deliver every message that is not held back, and those that are sent meanwhile; return their number.
 
         Raises:
-            AssertionError: where ``limit`` messages did not bring it to an end.
+            AssertionError: if ``limit`` messages did not bring it to an end.
         """
         count = 0
         while self.deliver_next():
@@ -75,7 +75,7 @@ class RecordingDispatcher:
         return count
 
     def deliver_next(self) -> bool:
-        """Deliver the oldest message that is not held back; give False where there is none."""
+        """Deliver the oldest message that is not held back; give False if there is none."""
         for index, message in enumerate(self.messages):
             if message.delay_seconds <= 0:
                 del self.messages[index]
@@ -84,7 +84,7 @@ class RecordingDispatcher:
         return False
 
     def drop_all(self) -> int:
-        """Lose every message, as a broker does whose data are gone; give their number."""
+        """Lose every message, as a broker does whose data are gone; return their number."""
         count = len(self.messages)
         self.messages.clear()
         return count

@@ -35,10 +35,10 @@ def run_to_end(workflow_or_job: Any, *, inputs: Inputs | None = None, max_steps:
         max_steps: how many step runs may be run before it counts as endless. Default 1,000.
 
     Raises:
-        ValueError: where ``inputs`` names a step that never asks.
-        pydantic.ValidationError: where an input does not fit; the Job goes on waiting.
-        CodeNotLoaded: where the class of a step cannot be imported.
-        AssertionError: where ``max_steps`` are not enough.
+        ValueError: if ``inputs`` names a step that never asks.
+        pydantic.ValidationError: if an input does not fit; the Job goes on waiting.
+        CodeNotLoaded: if the class of a step cannot be imported.
+        AssertionError: if ``max_steps`` are not enough.
     """
     answers = Answers(inputs)
     with engine_in_process() as worker:
@@ -47,14 +47,14 @@ def run_to_end(workflow_or_job: Any, *, inputs: Inputs | None = None, max_steps:
 
 
 def provide(job: Job | int, data: Any, *, inputs: Inputs | None = None, max_steps: int = MAX_STEPS) -> Job:
-    """Give a waiting Job its input and run it on; arguments and errors as of ``run_to_end``.
+    """Return a waiting Job its input and run it on; arguments and errors as of ``run_to_end``.
 
     Args:
         job: the Job or its id.
         data: what validates as the waiting step's ``UserInputSchema``.
 
     Raises:
-        WrongState: where the Job waits for no input.
+        WrongState: if the Job waits for no input.
     """
     job_id = job.pk if isinstance(job, Job) else job
     with engine_in_process() as worker:
@@ -63,7 +63,7 @@ def provide(job: Job | int, data: Any, *, inputs: Inputs | None = None, max_step
 
 
 def work(limit: int | None = None) -> int:
-    """Be a worker: run what is ready and due, of every Job, oldest first; give the number of slices that were run.
+    """Be a worker: run what is ready and due, of every Job, oldest first; return the number of slices that were run.
 
     A slice goes on with its Job as a worker does, for up to ``WFE_SLICE_SECONDS``.
 
@@ -99,13 +99,13 @@ def skip_wait(run: StepRun) -> None:
 
 
 def find_live(job: Job) -> StepRun | None:
-    """Give the Job's step run that is ready, running or waiting, or None."""
+    """Return the Job's step run that is ready, running or waiting, or None."""
     live = [StepRunState.READY, StepRunState.RUNNING, StepRunState.INPUT_REQUIRED]
     return job.step_runs.filter(state__in=live).order_by("number", "attempt").first()
 
 
 def give_answer(job: Job, waiting: StepRun, answers: Answers) -> bool:
-    """Provide what ``answers`` has for a waiting step run; give False where it has nothing."""
+    """Provide what ``answers`` has for a waiting step run; give False if it has nothing."""
     data = answers.find(job, waiting)
     if data is NOTHING:
         return False
@@ -137,7 +137,7 @@ def _run_on(job: Job, answers: Answers, worker: SimulatedWorker, max_steps: int)
 
 
 def _run_one(run: StepRun, worker: SimulatedWorker) -> bool:
-    """Run one step run, and none after it; give False where it is held back, such as by a pause."""
+    """Run one step run, and none after it; give False if it is held back, such as by a pause."""
     worker.enlist()
     claim = claim_step_run(run.pk, worker.id)
     if claim is None:

@@ -35,7 +35,7 @@ class _ReadOnceError(Exception):
 
 
 def encode(value: Any, what: str | Callable[[], str]) -> str:
-    """Give ``value`` as JSON text that PostgreSQL's jsonb takes.
+    """Return ``value`` as JSON text that PostgreSQL's jsonb takes.
 
     Beyond JSON's own types it takes what pydantic writes without loss for a reader: models and dataclasses, dates and
     times (ISO 8601), Decimal and UUID (text), Enum members (their value), sets, tuples and iterators (lists), UTF-8
@@ -111,7 +111,7 @@ def _write_out(match: re.Match[str]) -> str:
 
 
 def _find_refusal(value: Any) -> str:
-    """Say what in the containers of ``value`` would be written, but as something else; "" where nothing would."""
+    """Describe what in the containers of ``value`` would be written, but as something else; "" if nothing would."""
     pending, seen = [(value, "value")], set[int]()
     while pending:
         current, place = pending.pop()
@@ -222,7 +222,7 @@ def _list_attributes(value: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _is_written_out(owner: Any, name: str, item: Any) -> bool:
-    """Tell whether the model or dataclass of a secret has a serializer that writes what it hides."""
+    """Return whether the model or dataclass of a secret has a serializer that writes what it hides."""
     if not isinstance(item, SECRET_TYPES) or not hasattr(owner, "__pydantic_serializer__"):
         return False
     adapter: TypeAdapter[Any] = TypeAdapter(type(owner))
@@ -233,7 +233,7 @@ def _is_written_out(owner: Any, name: str, item: Any) -> bool:
 
 
 def _read_iterators(value: Any) -> tuple[Any, str]:
-    """Give the value with lists in the place of the iterators in its containers, and what would be lost of it then."""
+    """Return the value with lists in place of the iterators in its containers, and what would be lost of it."""
     try:
         read = _replace_iterators(value)
         return read, _find_refusal(read)
@@ -284,7 +284,7 @@ def _is_unknown(leaf: Any) -> bool:
 
 
 def _find(value: Any, matches: Callable[[Any], bool], path: str = "value") -> str | None:
-    """Give the path of the first leaf that matches, as Python would write it, or None."""
+    """Return the path of the first leaf that matches, as Python would write it, or None."""
     pending, seen = [(value, path)], set[int]()
     while pending:
         current, place = pending.pop()

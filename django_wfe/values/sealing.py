@@ -83,12 +83,12 @@ def reseal(data: Any) -> Any:
 
 
 def holds_sealed(text: str) -> bool:
-    """Tell whether a JSON text may hold a sealed value. Made for every input that is read: it only looks for a name."""
+    """Return whether a JSON text may hold a sealed value. Called for every input that is read: it only seeks a name."""
     return MARK in text
 
 
 def holds_mark(data: Any) -> bool:
-    """Tell whether a name in JSON data is that of a sealed value."""
+    """Return whether a name in JSON data is that of a sealed value."""
     if isinstance(data, dict):
         return MARK in data or any(holds_mark(part) for part in data.values())
     return isinstance(data, list) and any(holds_mark(part) for part in data)

@@ -127,7 +127,7 @@ WHERE contype = 'f' AND confrelid = ANY(%s::regclass[]) AND conrelid <> ALL(%s::
 
 
 def needs_copy(cursor: Any) -> bool:
-    """Tell whether the old Jobs are still to be copied; not if a migration back and forth comes by a second time.
+    """Return whether the old Jobs are still to be copied; not if a migration back and forth comes by a second time.
 
     Raises:
         CommandError: the new tables have rows, and they do not come from the old ones.

@@ -47,7 +47,7 @@ class SetAside(_DataOperation):
                 set_aside(cursor, schema_editor.quote_name, found)
 
     def describe(self) -> str:
-        """Say what it does."""
+        """Describe what it does."""
         return "Set tables of django-wfe 1.x aside, if there are any"
 
 
@@ -73,7 +73,7 @@ class TakeOver(_DataOperation):
                 copy_into(cursor, schema_editor.quote_name, old)
 
     def describe(self) -> str:
-        """Say what it does."""
+        """Describe what it does."""
         return f"Take over the jobs of django-wfe 1.x, if there are any, and keep its tables as {ASIDE}…"
 
 

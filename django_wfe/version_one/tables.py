@@ -77,7 +77,7 @@ def read_columns(cursor: Any, prefix: str = PREFIX) -> dict[str, frozenset[str]]
 
 
 def is_version_one(found: Columns) -> bool:
-    """Tell whether the tables that start with the app's name are those of 1.x, whole and nothing of this version.
+    """Return whether the tables that start with the app's name are those of 1.x, whole and nothing of this version.
 
     Raises:
         CommandError: they are neither 1.x's nor this version's; the message says what to do.

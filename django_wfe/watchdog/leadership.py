@@ -97,7 +97,7 @@ class Leadership:
         of something, by SIGSTOP or with the machine, asks again before going on.
 
         Raises:
-            django.db.Error: where the database does not answer; then it is not known who leads.
+            django.db.Error: if the database does not answer; then it is not known who leads.
         """
         rows = _ask(
             _HOLD,
@@ -118,7 +118,7 @@ class Leadership:
         return term
 
     def release(self) -> None:
-        """Give the lead up, so that another has it at once. Where that fails, the lease ends by itself."""
+        """Give up the lead, so that another has it at once. If that fails, the lease ends by itself."""
         with self._guard:
             held, self._term = self._term, None
         if held:

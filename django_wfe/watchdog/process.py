@@ -164,7 +164,7 @@ def run_once() -> tuple[SyncReport | None, SweepReport]:
 
 
 def log_sync(report: SyncReport) -> None:
-    """Tell what a sync did."""
+    """Log what a sync did."""
     logger.info("Read the definitions: %d workflows, %d with errors.", len(report.workflows), len(report.errors))
     for path in report.deleted:
         logger.info("%s is no longer declared; it is marked as deleted, and its jobs keep their history.", path)
@@ -173,7 +173,7 @@ def log_sync(report: SyncReport) -> None:
 
 
 def _make_quiet(name: str) -> logging.Logger:
-    """Give APScheduler's logger, which tells of each round, unless the project has set its level."""
+    """Return APScheduler's logger, which tells of each round, unless the project has set its level."""
     scheduler_logger = logging.getLogger(name)
     if scheduler_logger.level == logging.NOTSET:
         scheduler_logger.setLevel(logging.ERROR)

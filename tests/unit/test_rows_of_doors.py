@@ -50,7 +50,6 @@ JUST_CHANGED_FOR_THE_USER = {
 """Functions that show where the row stands that the engine has let the user change."""
 
 FOR_EVERYBODY = {
-    "admin/home/page.py": {"list_workers"},  # whether any worker lives is told to all who see jobs
     "management/job_commands/choosing.py": {"find_user"},
 }
 

@@ -30,6 +30,7 @@ from django_wfe.engine.lifecycle import VERBS, Source, Verb, VerbStatus, list_ac
 from django_wfe.exceptions import WFEException
 from django_wfe.forms import InputForm
 from django_wfe.models import Job
+from django_wfe.values.identifiers import parse_id
 
 if TYPE_CHECKING:
     _Base = ConsoleAdmin[Job]
@@ -51,9 +52,10 @@ class BulkForm(ManyForm):
         expected: dict[int, str] = {}
         for part in self.cleaned_data["jobs"].split(","):
             pk, _colon, state = part.partition(":")
-            if not (pk.isascii() and pk.isdecimal() and len(pk) < 19):
+            number = parse_id(pk)
+            if number is None:
                 raise forms.ValidationError(_("%(part)s names no job.") % {"part": part[:50]})
-            expected[int(pk)] = state
+            expected[number] = state
         if len(expected) > BULK_LIMIT:
             raise forms.ValidationError(_describe_limit())
         return expected

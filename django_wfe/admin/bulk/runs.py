@@ -25,7 +25,6 @@ from django_wfe.admin.elements.drawing import NOTHING, draw_look, draw_time
 from django_wfe.admin.elements.form_fields import ReasonField
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.history import log_action
-from django_wfe.admin.frame.job_lookup import is_id
 from django_wfe.admin.frame.live import Live
 from django_wfe.engine.access import count_seen, has_permission, list_visible_bulk_items
 from django_wfe.engine.bulk.progress import count_progress, get_stop_reason
@@ -34,6 +33,7 @@ from django_wfe.engine.lifecycle import VERBS, Source, find_verb
 from django_wfe.exceptions import PermissionRequired, UnknownBulkRun, WrongState
 from django_wfe.models import BulkEvent, BulkItem, BulkRun
 from django_wfe.rendering import states as looks
+from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import get_now
 
 ITEMS_SHOWN = 100
@@ -89,7 +89,7 @@ class BulkRunAdmin(ConsoleAdmin[BulkRun]):
         term = search_term.strip()
         if not term:
             return queryset, False
-        return (queryset.filter(pk=int(term)) if is_id(term) else queryset.none()), False
+        return queryset.filter(pk=parse_id(term) or 0), False
 
     def get_urls(self) -> list[URLPattern]:
         return [
@@ -172,7 +172,7 @@ def find_bulk_run(model_admin: BulkRunAdmin, request: HttpRequest, pk: Any) -> B
         Http404: where there is none.
     """
     model_admin.require_view_permission(request)
-    bulk = model_admin.get_queryset(request).filter(pk=pk).first() if is_id(pk) else None
+    bulk = model_admin.get_queryset(request).filter(pk=parse_id(pk) or 0).first()
     if bulk is None:
         raise Http404(_("There is no bulk run with the id %(id)s.") % {"id": pk})
     return bulk
@@ -183,8 +183,8 @@ def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
     is_known = find_verb(bulk.verb) is not None
     kind = request.GET.get("items", "")
     kind = kind if kind in BulkItem.State.values else ""
-    after = request.GET.get("after", "")
-    items = list_items(request.user, bulk, kind=kind, after=int(after) if is_id(after) else 0)
+    after = parse_id(request.GET.get("after", ""))
+    items = list_items(request.user, bulk, kind=kind, after=after or 0)
     shown = items[:ITEMS_SHOWN]
     is_live = bulk.state in LIVE_STATES
     may_stop = has_permission(request.user, get_permission(bulk)) and is_whole_or_own(bulk, request.user)
@@ -198,7 +198,7 @@ def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
         "events": list_events(bulk),
         "items": [(item, draw_look(_ITEM_LOOKS[BulkItem.State(item.state)])) for item in shown],
         "items_kind": kind,
-        "items_after": after if is_id(after) else "",
+        "items_after": str(after or ""),
         "next_after": getattr(shown[-1], _order_by(bulk)) if len(items) > ITEMS_SHOWN else None,
         "kinds": [("", _("all")), *BulkItem.State.choices],
         "is_live": is_live,

@@ -71,7 +71,7 @@ def draw_json(value: Any) -> SafeString:
 
 
 def describe_moment(moment: datetime) -> str:
-    """Give a moment in full, in the current time zone and its name."""
+    """Return a moment in full, in the current time zone and its name."""
     local = localize(moment)
     return f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname() or ''}".strip()
 

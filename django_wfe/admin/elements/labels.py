@@ -13,19 +13,19 @@ from django_wfe.models import Step
 
 
 def load_step_labels(paths: Iterable[str]) -> dict[str, str]:
-    """Give the label of each path, in one query; for a class that discovery never saw, its name in words."""
+    """Return the label of each path, in one query; for a class that discovery never saw, its name in words."""
     wanted = set(paths)
     labels = dict(Step.objects.filter(path__in=wanted - {graph.START}).exclude(label="").values_list("path", "label"))
     return {path: labels.get(path) or guess_label(path) for path in wanted}
 
 
 def guess_label(path: str) -> str:
-    """Give a label for a dotted path without a look at the database."""
+    """Return a label for a dotted path without a look at the database."""
     return _("Start") if path == graph.START else graph.guess_label(path)
 
 
 def annotate_label(field: str) -> Coalesce:
-    """Give an expression for the label of the node that ``field`` names; the path itself where it is not known."""
+    """Return an expression for the label of the node that ``field`` names; the path itself where it is not known."""
     label = Step.objects.filter(path=OuterRef(field)).exclude(label="").values("label")[:1]
     return Coalesce(Subquery(label, output_field=CharField()), F(field), output_field=CharField())
 

@@ -55,7 +55,7 @@ _JSON_PREVIEWS = (
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The beginning of a text (of a log: its end), "" where even that would take too long.
+    """The beginning of a text (of a log: its end), "" if even that would take too long.
 
     Attributes:
         size: the whole text's length in characters; where there is no text, in compressed bytes.
@@ -77,12 +77,12 @@ class Preview:
 
     @property
     def is_cut(self) -> bool:
-        """Tell whether there is more than this."""
+        """Return whether there is more than this."""
         return self.size > len(self.text)
 
     @property
     def is_long(self) -> bool:
-        """Tell whether a page should fold it away."""
+        """Return whether a page should fold it away."""
         return len(self.text) > 600 or self.text.count("\n") > 12
 
 
@@ -99,7 +99,7 @@ def get_whole_size() -> int:
 
 
 def choose_preview_size(runs: int) -> int:
-    """Give how many characters of each payload a page with this many step runs shows."""
+    """Return how many characters of each payload a page with this many step runs shows."""
     return PREVIEW_CHARACTERS if runs <= RUNS_WITH_LONG_PREVIEWS else SHORT_PREVIEW_CHARACTERS
 
 
@@ -128,7 +128,7 @@ def load_json_previews(step_run_ids: Iterable[int], characters: int, order: KeyO
 
 
 def load_text_previews(step_run_ids: Iterable[int], characters: int) -> dict[int, dict[str, Preview]]:
-    """Give the previews of each step run's error and traceback, by id and column, in one query."""
+    """Return the previews of each step run's error and traceback, by id and column, in one query."""
     columns: dict[str, Any] = {}
     for name in ("error", "traceback"):
         columns[f"{name}_text"] = Left(name, characters)
@@ -140,7 +140,7 @@ def load_text_previews(step_run_ids: Iterable[int], characters: int) -> dict[int
 
 
 def load_log_previews(step_run_ids: Iterable[int], characters: int) -> dict[int, Preview]:
-    """Give the end of each step run's log, in one query. Step runs that wrote nothing are left out."""
+    """Return the end of each step run's log, in one query. Step runs that wrote nothing are left out."""
     whole = _JoinPieces("text", output_field=TextField())
     rows: QuerySet[JobLog, Any] = (
         JobLog.objects.filter(step_run_id__in=list(step_run_ids))
@@ -152,7 +152,7 @@ def load_log_previews(step_run_ids: Iterable[int], characters: int) -> dict[int,
 
 
 def write_json(value: Any) -> str:
-    """Give a value as indented JSON text for a reader."""
+    """Return a value as indented JSON text for a reader."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 

@@ -14,10 +14,14 @@ from import_export.forms import ExportForm
 from import_export.signals import post_export
 
 from django_wfe.admin.exports.files import StreamedFormat, list_formats
-from django_wfe.admin.exports.history import RecordsExports
+from django_wfe.admin.exports.history import describe_export
 from django_wfe.admin.exports.rows import JobResource, StepRunDataResource, StepRunResource
 from django_wfe.admin.frame.base import Crumb
+from django_wfe.admin.frame.history import log_action
 from django_wfe.engine.access import VIEW_DATA, has_permission
+from django_wfe.engine.lifecycle import Source
+from django_wfe.engine.operations.recording_exports import record_export
+from django_wfe.engine.store.transactions import atomic
 
 SENT_AT_ONCE = 1_048_576
 """Bytes; a larger file is streamed."""
@@ -31,7 +35,7 @@ class _Exportable(ExportMixin):
     export_form_class: Any = ExportForm
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        """Tell whether the user may export: who may view, may, unless the project asks for a permission."""
+        """Return whether the user may export: who may view, may, unless the project asks for a permission."""
         mixed_in: Any = self
         is_allowed: Any = super().has_export_permission
         return bool(mixed_in.has_view_permission(request) and is_allowed(request))
@@ -42,14 +46,32 @@ class _Exportable(ExportMixin):
         return list_formats(mixed_in.export_formats)
 
     def _do_file_export(
-        self, file_format: StreamedFormat, request: HttpRequest, queryset: QuerySet[Any], export_form: Any = None
+        self, file_format: Any, request: HttpRequest, queryset: QuerySet[Any], export_form: Any = None
     ) -> HttpResponseBase:
-        """Write the file to the disk, and send it from there. (The package would build all of it in memory, twice.)"""
+        """Record the export, and make its file."""
         mixed_in: Any = self
         if not self.has_export_permission(request):
             raise PermissionDenied
-        kind = mixed_in.choose_export_resource_class(export_form, request)
-        resource = kind(**mixed_in.get_export_resource_kwargs(request))
+        resource = mixed_in.choose_export_resource_class(export_form, request)
+        with atomic():  # if the file cannot be made, nothing was exported
+            line = record_export(
+                queryset,
+                kind=resource.kind,
+                file_format=file_format.get_extension(),
+                actor=request.user,
+                source=Source.ADMIN,
+                query=request.GET.urlencode(),
+            )
+            log_action(request, line, describe_export(line))
+            return self._make_file(
+                file_format, request, queryset, resource(**mixed_in.get_export_resource_kwargs(request))
+            )
+
+    def _make_file(
+        self, file_format: StreamedFormat, request: HttpRequest, queryset: QuerySet[Any], resource: Any
+    ) -> HttpResponseBase:
+        """Write the file to the disk, and send it from there. (The package would build all of it in memory, twice.)"""
+        mixed_in: Any = self
         name = mixed_in.get_export_filename(request, queryset, file_format)
         response: HttpResponseBase
         with ExitStack() as closing:
@@ -75,14 +97,14 @@ class _Exportable(ExportMixin):
         return {**context, **mixed_in.build_frame(request, [mixed_in.list_crumb(), Crumb(str(context["title"]))])}
 
 
-class ExportableJobs(RecordsExports, _Exportable):
+class ExportableJobs(_Exportable):
     """The Job list can be exported."""
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[Any]:
         return [JobResource]
 
 
-class ExportableStepRuns(RecordsExports, _Exportable):
+class ExportableStepRuns(_Exportable):
     """The list of step runs can be exported; inputs and results only by those who may see them."""
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
@@ -13,8 +12,8 @@ from django.utils.translation import gettext as _
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.engine.access import list_visible_jobs
 from django_wfe.models import Job, Workflow
+from django_wfe.values.identifiers import parse_id
 
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 FOUND_AT_MOST = 200
 
 
@@ -27,16 +26,11 @@ def find_job(model_admin: ConsoleAdmin[Job], request: HttpRequest, pk: Any) -> J
     """
     model_admin.require_view_permission(request)
     rows = list_visible_jobs(request.user).select_related("workflow", "definition", "created_by")
-    job = rows.filter(pk=pk).first() if is_id(pk) else None
+    job = rows.filter(pk=parse_id(pk) or 0).first()
     if job is None:
         raise Http404(_("There is no job with the id %(id)s.") % {"id": pk})
     model_admin.require_view_permission(request, job)
     return job
-
-
-def is_id(value: Any) -> bool:
-    """Tell whether a part of an address, or what somebody typed, can be a row's id."""
-    return _ID.fullmatch(str(value)) is not None
 
 
 def search_jobs(jobs: QuerySet[Job], term: str) -> QuerySet[Job]:
@@ -50,8 +44,9 @@ def search_jobs(jobs: QuerySet[Job], term: str) -> QuerySet[Job]:
     found: set[int] = set()
     if "\0" in term:  # PostgreSQL refuses it, and no key can hold it
         return jobs.none()
-    if is_id(term):
-        found.add(int(term))
+    number = parse_id(term)
+    if number is not None:
+        found.add(number)
     found.update(_find_by_uuid(term))
     # The index of keys begins with the workflow: naming them all lets PostgreSQL use it.
     workflows = list(Workflow.objects.order_by().values_list("pk", flat=True))
@@ -63,7 +58,7 @@ def search_jobs(jobs: QuerySet[Job], term: str) -> QuerySet[Job]:
 
 def _find_by_uuid(term: str) -> list[int]:
     job, _colon, number = term.partition(":")
-    if number and not is_id(number):
+    if number and not number.isdecimal():
         return []
     try:
         value = uuid.UUID(job)

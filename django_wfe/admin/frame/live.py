@@ -54,7 +54,7 @@ class Live:
 
 
 def is_fragment_request(request: HttpRequest) -> bool:
-    """Tell whether a request comes from a live page (its poller, or the tail of a log) and wants only the news."""
+    """Return whether a request comes from a live page (its poller, or the tail of a log) and wants only the news."""
     asker = request.headers.get("HX-Trigger", "")
     return request.headers.get("HX-Request") == "true" and (asker == POLLER or asker.startswith(TAIL_PREFIX))
 
@@ -70,7 +70,7 @@ def finish_fragment(response: HttpResponse, live: Live) -> HttpResponse:
 
 
 def vary_on_fragments(response: HttpResponse) -> None:
-    """Tell caches that page and fragment have one address."""
+    """Have caches keep page and fragment apart, which share one address."""
     patch_vary_headers(response, ["HX-Request", "HX-Trigger"])
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Paginator
 
+from django_wfe.admin.elements.counts import count_up_to
+
 if TYPE_CHECKING:
     _Paginator = Paginator[Any]
 else:
@@ -27,7 +29,7 @@ class CappedPaginator(_Paginator):
 
     @property
     def is_capped(self) -> bool:
-        """Tell whether there are more rows than the list pages through."""
+        """Return whether there are more rows than the list pages through."""
         return self._counted > CAP
 
     @property
@@ -40,5 +42,4 @@ class CappedPaginator(_Paginator):
         rows: Any = self.object_list
         if not hasattr(rows, "order_by"):
             return len(rows)
-        counted: int = rows.order_by().values("pk")[: CAP + 1].count()
-        return counted
+        return count_up_to(rows.order_by(), CAP)

@@ -61,7 +61,7 @@ def count_safely(count: Callable[[], Any]) -> Any:
 
 
 def warn_of_no_workflows(request: HttpRequest) -> None:
-    """Say on a page that has nothing to show that no watchdog has read a definition yet, if that is so."""
+    """Warn on an empty page if no watchdog has read a definition yet."""
     text = explain_no_workflows()
     if text:
         messages.warning(request, text)

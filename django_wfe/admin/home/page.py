@@ -14,11 +14,12 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from django_wfe import states
+from django_wfe.admin.elements.counts import count_up_to, write_count
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.live import Live
 from django_wfe.admin.home.waiting import build_waiting_list
 from django_wfe.admin.incidents.page import Trend, count_failures, list_incidents
-from django_wfe.admin.workers import annotate_silence, leave_out_closed_nodes
+from django_wfe.admin.workers import leave_out_closed_nodes
 from django_wfe.conf import settings
 from django_wfe.engine.access import (
     PROVIDE_INPUT,
@@ -29,6 +30,7 @@ from django_wfe.engine.access import (
     list_visible_workflows,
 )
 from django_wfe.engine.project_code.outdated_workers import list_outdated
+from django_wfe.engine.recovery.liveness import annotate_silence, list_in_service
 from django_wfe.engine.rules.start_rules import explain_no_workflows
 from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
 from django_wfe.values.moments import get_now
@@ -62,7 +64,7 @@ class StateCount:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """What the admin's index says in one line. Each count stops at ``ATTENTION_CAP``."""
+    """What the admin's index says in one line. Each count stops beyond ``ATTENTION_CAP``."""
 
     waiting: int
     failed: int
@@ -72,12 +74,12 @@ class Attention:
     @property
     def waiting_text(self) -> str:
         """How many wait, in words: "3", "1,000+"."""
-        return _write_capped(self.waiting)
+        return write_count(self.waiting, ATTENTION_CAP)
 
     @property
     def failed_text(self) -> str:
         """How many failed, in words."""
-        return _write_capped(self.failed)
+        return write_count(self.failed, ATTENTION_CAP)
 
 
 def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBase:
@@ -131,8 +133,8 @@ def count_attention(user: Any) -> Attention | None:
         return None
     jobs = list_visible_jobs(user).order_by()
     return Attention(
-        waiting=jobs.filter(state=states.JobState.INPUT_REQUIRED)[:ATTENTION_CAP].count(),
-        failed=jobs.filter(state=states.JobState.FAILED)[:ATTENTION_CAP].count(),
+        waiting=count_up_to(jobs.filter(state=states.JobState.INPUT_REQUIRED), ATTENTION_CAP),
+        failed=count_up_to(jobs.filter(state=states.JobState.FAILED), ATTENTION_CAP),
         may_answer=has_permission(user, PROVIDE_INPUT),
         trend=count_failures(user),
     )
@@ -159,7 +161,7 @@ def count_states(jobs: QuerySet[Job]) -> list[StateCount]:
 
 def list_workers() -> tuple[list[Worker], list[Worker]]:
     """Give the workers heard of lately, and those that fell silent and were neither stopped nor declared dead."""
-    started = annotate_silence(Worker.objects.filter(stopped_at=None, declared_dead_at=None))
+    started = annotate_silence(list_in_service())
     alive: list[Worker] = []
     silent: list[Worker] = []
     for worker in started.order_by("-last_seen")[:WORKERS_SHOWN]:
@@ -205,11 +207,6 @@ def count_broken(workflows: list[Workflow], modules: list[DefinitionModule]) -> 
     """Count what failed to load. What is wrong with a workflow is told of its module as well, and counts once."""
     paths = {workflow.path for workflow in workflows}
     return len(workflows) + sum(paths.isdisjoint(module.workflows) for module in modules)
-
-
-def _write_capped(count: int) -> str:
-    text = str(number_format(count, force_grouping=True))
-    return f"{text}+" if count >= ATTENTION_CAP else text
 
 
 def _count_by_state(jobs: QuerySet[Job]) -> dict[str, int]:

@@ -34,7 +34,7 @@ class WaitingList:
 
 
 def build_waiting_list(request: HttpRequest, now: datetime) -> WaitingList:
-    """Give what waits, as far as the user may see it: ``?waiting=mine`` gives what they have claimed."""
+    """Return what waits, as far as the user may see it: ``?waiting=mine`` gives what they have claimed."""
     user = request.user
     may_answer = has_permission(user, PROVIDE_INPUT)
     assigned: Assigned = "mine" if may_answer and request.GET.get("waiting") == "mine" else "all"

@@ -11,7 +11,7 @@ from django_wfe.forms import InputForm
 
 
 def restore_form(form_class: type[InputForm], data: Any, prefix: str) -> InputForm:
-    """Give the form as it was when ``data`` was read from it, as far as it still has those inputs."""
+    """Return the form as it was when ``data`` was read from it, as far as it still has those inputs."""
     posted: MultiValueDict[str, str] = MultiValueDict()
     if isinstance(data, Mapping):
         for path, texts in data.items():

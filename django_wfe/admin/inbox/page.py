@@ -12,13 +12,12 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_wfe.admin.elements.counts import count_up_to, write_count
 from django_wfe.admin.elements.labels import load_step_labels
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
-from django_wfe.admin.frame.job_lookup import is_id
 from django_wfe.admin.frame.trouble import warn_of_no_workflows
 from django_wfe.admin.inbox.assigning import change_claim
 from django_wfe.engine.access import PROVIDE_INPUT, has_permission, list_visible_step_runs, list_visible_workflows
@@ -27,6 +26,7 @@ from django_wfe.engine.queries.inbox import Assigned
 from django_wfe.engine.rules.obstacles import find_obstacles
 from django_wfe.exceptions import PermissionRequired, UnknownJob, WFEException
 from django_wfe.models import InputClaim, Job, StepRun, Workflow
+from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import count_seconds, get_now
 
 PAGE_SIZE = 50
@@ -52,8 +52,8 @@ class Filters:
         assigned, workflow, after = (data.get(name, "") for name in ("assigned", "workflow", "after"))
         return cls(
             assigned=assigned if assigned in get_args(Assigned) else "all",
-            workflow=int(workflow) if is_id(workflow) else None,
-            after=int(after) if is_id(after) else None,
+            workflow=parse_id(workflow),
+            after=parse_id(after),
         )
 
     def write(self, **changes: Any) -> str:
@@ -157,9 +157,7 @@ def build_tabs(user: Any, filters: Filters) -> list[Tab]:
 def count_waiting(user: Any, **options: Any) -> str:
     """Count what ``list_waiting`` would give, in words: "3", "1,000+"."""
     # In its order, which is that of an index: PostgreSQL then stops at the last one that counts.
-    count = list_waiting(user, **options).values("pk")[:COUNTED].count()
-    text = str(number_format(count, force_grouping=True))
-    return f"{text}+" if count >= COUNTED else text
+    return write_count(count_up_to(list_waiting(user, **options), COUNTED), COUNTED)
 
 
 def list_workflows(user: Any) -> list[Workflow]:

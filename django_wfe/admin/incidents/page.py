@@ -11,10 +11,10 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from django_wfe import states
+from django_wfe.admin.elements.counts import count_up_to, write_count
 from django_wfe.admin.elements.labels import load_step_labels
 from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS, PREVIEW_CHARACTERS, load_text_previews
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
@@ -38,7 +38,7 @@ OTHERS_CAP = 100
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """How many steps failed in the last hour, and in the hour before it; each count stops at ``COUNT_CAP``."""
+    """How many steps failed in the last hour, and in the hour before it; each count stops beyond ``COUNT_CAP``."""
 
     last_hour: int
     hour_before: int
@@ -46,12 +46,12 @@ class Trend:
     @property
     def last_hour_text(self) -> str:
         """The former count in words: "3", "2,000+"."""
-        return write_count(self.last_hour, is_capped=self.last_hour >= COUNT_CAP)
+        return write_count(self.last_hour, COUNT_CAP)
 
     @property
     def hour_before_text(self) -> str:
         """The latter count in words."""
-        return write_count(self.hour_before, is_capped=self.hour_before >= COUNT_CAP)
+        return write_count(self.hour_before, COUNT_CAP)
 
     @property
     def is_rising(self) -> bool:
@@ -84,12 +84,11 @@ class FoundIncident:
     last: datetime
     jobs: QuerySet[Job]
     count: int
-    is_capped: bool
 
     @property
     def count_text(self) -> str:
         """How many jobs stand at it, in words: "3", "2,000+"."""
-        return write_count(self.count, is_capped=self.is_capped)
+        return write_count(self.count, COUNT_CAP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +104,7 @@ class IncidentOfJob:
     @property
     def others_text(self) -> str:
         """How many others, in words: "3", "100+"."""
-        others = self.others or 0
-        return write_count(min(others, OTHERS_CAP), is_capped=others > OTHERS_CAP)
+        return write_count(self.others or 0, OTHERS_CAP)
 
 
 def show_incidents(model_admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:
@@ -174,7 +172,7 @@ def list_incidents(user: Any) -> list[ListedIncident]:
             label=labels[incident.step],
             error_type=incident.error_type,
             message=incident.message if may_see_data else "",
-            count=write_count(incident.jobs, is_capped=incident.is_capped),
+            count=write_count(incident.jobs, is_more=incident.is_capped),
             jobs=incident.jobs,
             first=incident.first_seen,
             last=incident.last_seen,
@@ -202,15 +200,13 @@ def find_incident(user: Any, fingerprint: str) -> FoundIncident:
         raise Http404(_("There is no incident %(fingerprint)s.") % {"fingerprint": fingerprint[:64]})
     first = runs.order_by("pk").values_list("finished_at", flat=True).first()
     last = run.finished_at or run.created_at
-    count = jobs.order_by().values("pk")[: COUNT_CAP + 1].count()
     return FoundIncident(
         fingerprint=fingerprint,
         run=run,
         first=first or last,
         last=last,
         jobs=jobs,
-        count=min(count, COUNT_CAP),
-        is_capped=count > COUNT_CAP,
+        count=count_up_to(jobs.order_by(), COUNT_CAP),
     )
 
 
@@ -228,7 +224,7 @@ def find_incident_of(user: Any, job: Job) -> IncidentOfJob | None:
     if state != states.StepRunState.FAILED:
         return IncidentOfJob(fingerprint, None)
     others = list_jobs_of_incident(user, fingerprint).exclude(pk=job.pk).order_by()
-    return IncidentOfJob(fingerprint, others.values("pk")[: OTHERS_CAP + 1].count())
+    return IncidentOfJob(fingerprint, count_up_to(others, OTHERS_CAP))
 
 
 def list_jobs_of_incident(user: Any, fingerprint: str) -> QuerySet[Job]:
@@ -244,13 +240,7 @@ def count_failures(user: Any, *, fingerprint: str = "") -> Trend:
         rows = rows.filter(fingerprint=fingerprint)
     last = rows.filter(finished_at__gte=Now() - hour)
     before = rows.filter(finished_at__gte=Now() - 2 * hour, finished_at__lt=Now() - hour)
-    return Trend(last.values("pk")[:COUNT_CAP].count(), before.values("pk")[:COUNT_CAP].count())
-
-
-def write_count(count: int, *, is_capped: bool) -> str:
-    """Give a count with its digits grouped, and a plus where there are more."""
-    text = str(number_format(count, force_grouping=True))
-    return f"{text}+" if is_capped else text
+    return Trend(count_up_to(last, COUNT_CAP), count_up_to(before, COUNT_CAP))
 
 
 def _list_last_runs(jobs: QuerySet[Job], fingerprint: str) -> QuerySet[StepRun]:

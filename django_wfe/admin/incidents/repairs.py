@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 from django_wfe.admin.bulk.ordering import start_bulk_run
 from django_wfe.admin.elements.labels import load_step_labels
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
-from django_wfe.admin.frame.job_lookup import is_id
 from django_wfe.admin.incidents.page import find_incident, list_jobs_of_incident
 from django_wfe.admin.verbs.forms import ManyForm
 from django_wfe.engine.access import has_permission
 from django_wfe.engine.bulk.runs import preview_bulk
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.models import Job
+from django_wfe.values.identifiers import parse_id
 
 STAGES = {"one": 1, "ten": 10, "all": 0}
 """How many jobs each stage takes; 0: all."""
@@ -34,10 +34,11 @@ class RepairForm(ManyForm):
 
     def clean_jobs(self) -> list[int]:
         """Read "12,13"."""
-        parts = [part for part in self.cleaned_data["jobs"].split(",") if part]
-        if not all(map(is_id, parts)):
+        numbers = [parse_id(part) for part in self.cleaned_data["jobs"].split(",") if part]
+        ids = [number for number in numbers if number is not None]
+        if len(ids) < len(numbers):
             raise forms.ValidationError(_("This names no jobs."))
-        return [int(part) for part in parts]
+        return ids
 
 
 def show_repair(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str, stage: str) -> HttpResponseBase:

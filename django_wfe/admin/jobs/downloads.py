@@ -9,13 +9,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Ht
 from django.utils.translation import gettext as _
 
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
-from django_wfe.admin.frame.job_lookup import find_job, is_id
+from django_wfe.admin.frame.job_lookup import find_job
 from django_wfe.admin.jobs.page import RUNS_DRAWN
 from django_wfe.models import Definition, Job, StepRun, Workflow
 from django_wfe.rendering.diagram.dot import DotFailed
 from django_wfe.rendering.diagram.graph_files import GraphFormat, write_graph_file
 from django_wfe.rendering.diagram.picture import RUN_FIELDS
 from django_wfe.rendering.diagram.standalone import write_job_svg
+from django_wfe.values.identifiers import parse_id
 
 FORMATS: dict[GraphFormat, str] = {
     "svg": "image/svg+xml; charset=utf-8",
@@ -32,11 +33,10 @@ def show_workflow_graph(
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
-    workflow = model_admin.get_queryset(request).filter(pk=int(workflow_id)).first() if is_id(workflow_id) else None
-    asked = request.GET.get("definition", "")
+    workflow = model_admin.get_queryset(request).filter(pk=parse_id(workflow_id) or 0).first()
     if workflow is None:
         raise Http404(_("There is no workflow with the id %(id)s.") % {"id": workflow_id})
-    wanted = int(asked) if is_id(asked) else workflow.current_definition_id or 0
+    wanted = parse_id(request.GET.get("definition", "")) or workflow.current_definition_id or 0
     definition = Definition.objects.filter(workflow=workflow, pk=wanted).first()
     if definition is None:
         raise Http404(_("This workflow has no such definition."))

@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.elements.drawing import NOTHING, draw_json, draw_time
 from django_wfe.admin.frame.base import ConsoleAdmin
-from django_wfe.admin.frame.job_lookup import is_id
 from django_wfe.engine.access import VIEW_DATA, has_permission
 from django_wfe.models import JobEvent, Workflow
+from django_wfe.values.identifiers import parse_id
 from django_wfe.values.sealing import cover_sealed
 
 
@@ -42,7 +42,7 @@ class JobEventAdmin(ConsoleAdmin[JobEvent]):
         term = search_term.strip()
         if not term:
             return queryset, False
-        return (queryset.filter(job_id=int(term)) if is_id(term) else queryset.none()), False
+        return queryset.filter(job_id=parse_id(term) or 0), False
 
     def get_workflow_of(self, obj: JobEvent) -> Workflow:
         return obj.job.workflow

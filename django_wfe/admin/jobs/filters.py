@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe import states
 from django_wfe.admin.elements.labels import guess_label, load_step_labels
-from django_wfe.admin.frame.job_lookup import is_id
 from django_wfe.engine.access import find_nodes_in_sight, list_visible_workflows
 from django_wfe.engine.queries.incidents import jobs_of_incident
 from django_wfe.models import Job
 from django_wfe.rendering.states import get_job_look
+from django_wfe.values.identifiers import parse_id
 
 OPEN = "open"
 OPEN_STATES = sorted(states.LIVE_JOB_STATES | {states.JobState.FAILED})
@@ -62,7 +62,7 @@ class WorkflowFilter(admin.SimpleListFilter):
         value = self.value()
         if not value:
             return queryset
-        return queryset.filter(workflow_id=int(value)) if is_id(value) else queryset.none()
+        return queryset.filter(workflow_id=parse_id(value) or 0)
 
 
 class NodeFilter(admin.SimpleListFilter):

@@ -23,7 +23,7 @@ def draw_job_graph(job: Job, graph: Graph, window: Window) -> SafeString | None:
 
 
 def load_groups(job: Job) -> list[RunGroup]:
-    """Give the Job's step runs, grouped by all that matters to the graph: few rows for a loop of thousands."""
+    """Return the Job's step runs, grouped by all that matters to the graph: few rows for a loop of thousands."""
     place: Any = Func("number", "attempt", template="ARRAY[%(expressions)s]", output_field=ArrayField(IntegerField()))
     rows = (
         StepRun.objects.filter(job=job)
@@ -38,7 +38,7 @@ def load_groups(job: Job) -> list[RunGroup]:
 
 
 def load_visits(job: Job) -> dict[str, int]:
-    """Give how many times the Job came by each node; attempts at one number are one visit."""
+    """Return how many times the Job came by each node; attempts at one number are one visit."""
     rows = StepRun.objects.filter(job=job, superseded=False).order_by().values_list("step")
     return dict(rows.annotate(visits=Count("number", distinct=True)))
 

@@ -22,7 +22,6 @@ from django_wfe.admin.elements.payloads import (
 )
 from django_wfe.admin.elements.readable import read_key_order
 from django_wfe.admin.frame.base import ConsoleAdmin
-from django_wfe.admin.frame.job_lookup import is_id
 from django_wfe.admin.frame.live import Live, is_fragment_request
 from django_wfe.admin.incidents.page import find_incident_of
 from django_wfe.admin.jobs.graph import draw_job_graph
@@ -38,6 +37,7 @@ from django_wfe.models import Job, JobEvent, StepRun
 from django_wfe.rendering.durations import describe_duration
 from django_wfe.rendering.text import name_node
 from django_wfe.rendering.timeline.rows import build_timeline
+from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import count_seconds, get_now
 
 RUNS_UNFOLDED = 12
@@ -166,10 +166,10 @@ def choose_pace(job: Job, window: Window) -> int:
 
 def list_asked_runs(request: HttpRequest, window: Window) -> list[StepRun]:
     """Give the step runs whose data the answer holds: all, or those that may be news to the page that asks."""
-    known = request.GET.get("newest", "")
-    if not is_fragment_request(request) or not is_id(known):
+    known = parse_id(request.GET.get("newest", ""))
+    if not is_fragment_request(request) or known is None:
         return window.runs
-    return [run for run in window.runs if run.number >= int(known) or run.superseded]
+    return [run for run in window.runs if run.number >= known or run.superseded]
 
 
 def build_rows(

@@ -22,13 +22,13 @@ from django_wfe.admin.elements.labels import annotate_label, read_annotated_labe
 from django_wfe.admin.elements.payloads import JSON_COLUMNS, PAYLOAD_COLUMNS, get_whole_size
 from django_wfe.admin.exports.optional import ExportableStepRuns
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
-from django_wfe.admin.frame.job_lookup import is_id
 from django_wfe.admin.frame.live import Live
 from django_wfe.admin.jobs.page import build_rows, label_of
 from django_wfe.engine.access import VIEW_DATA, has_permission, list_visible_step_runs
 from django_wfe.engine.output.step_logs import read_step_run_log
 from django_wfe.models import StepRun, Workflow
 from django_wfe.models.jobs import STEP_RUN_STATE_CHOICES
+from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import get_now
 from django_wfe.values.sealing import cover_sealed_text
 
@@ -89,7 +89,7 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
         term = search_term.strip()
         if not term:
             return queryset, False
-        return (queryset.filter(job_id=int(term)) if is_id(term) else queryset.none()), False
+        return queryset.filter(job_id=parse_id(term) or 0), False
 
     def get_workflow_of(self, obj: StepRun) -> Workflow:
         return obj.job.workflow
@@ -179,7 +179,7 @@ def find_step_run(model_admin: StepRunAdmin, request: HttpRequest, pk: Any) -> S
     model_admin.require_view_permission(request)
     rows = list_visible_step_runs(request.user).defer(*PAYLOAD_COLUMNS)
     rows = rows.select_related("job__workflow", "job__definition", "worker")
-    run = rows.filter(pk=pk).first() if is_id(pk) else None
+    run = rows.filter(pk=parse_id(pk) or 0).first()
     if run is None:
         raise Http404(_("There is no step run with the id %(id)s.") % {"id": pk})
     model_admin.require_view_permission(request, run)

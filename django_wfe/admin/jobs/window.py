@@ -33,7 +33,7 @@ class Window:
         size: how many step runs a window holds at most.
         place: what of the query put the window where it is.
         idle: "shown" where the timeline is to fold no idle time, or "".
-        newer: the query of the window after this one, or "" where this is the newest.
+        newer: the query of the window after this one, or "" if this is the newest.
     """
 
     runs: list[StepRun]
@@ -71,7 +71,7 @@ class Window:
         return self.runs[-1].number
 
     def link(self, number: int, attempt: int) -> str:
-        """Give the address, from this page, of a step run's row: in this window, or in that which ends with it."""
+        """Return the address, from this page, of a step run's row: in this window, or in that which ends with it."""
         anchor = f"#run-{number}-{attempt}"
         return anchor if (number, attempt) in self.places else f"{self._end_with(number, attempt)}{anchor}"
 
@@ -80,7 +80,7 @@ class Window:
 
 
 def load_window(job: Job, query: Mapping[str, str], graph: Graph) -> Window:
-    """Give the window that ``query`` asks for: ``before`` or ``after`` a place, ``node``. Junk means the newest."""
+    """Return the window that ``query`` asks for: ``before`` or ``after`` a place, ``node``. Junk means the newest."""
     node = query.get("node", "")
     node = node if graph.get_node(node) is not None else ""
     rows: QuerySet[StepRun] = StepRun.objects.filter(job=job)
@@ -102,7 +102,7 @@ def load_window(job: Job, query: Mapping[str, str], graph: Graph) -> Window:
 
 
 def build_query(**values: str) -> str:
-    """Give the query of a page with these values, those that are empty left out; "?" where all are."""
+    """Return the query of a page with these values, those that are empty left out; "?" where all are."""
     return f"?{urlencode({name: value for name, value in values.items() if value})}"
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe import states
+from django_wfe.admin.elements.counts import count_up_to
 from django_wfe.admin.elements.form_fields import ReasonField
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_action
@@ -69,7 +70,7 @@ def _show(
     if form.is_valid():
         return _act(model_admin, request, workflow, form.cleaned_data.get("reason", ""), pauses=pauses)
     ready = StepRun.objects.filter(state=states.StepRunState.READY, job__workflow=workflow)
-    counted = ready.order_by().values("pk")[: COUNTED + 1].count()
+    counted = count_up_to(ready.order_by(), COUNTED)
     return model_admin.render(
         request,
         "django_wfe/console/pause.html",

@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 
 from django_wfe.admin.elements.drawing import draw_look
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
-from django_wfe.admin.frame.job_lookup import is_id
 from django_wfe.admin.frame.live import DIAGRAM_MEDIA
 from django_wfe.models import Definition, Workflow
 from django_wfe.rendering.diagram.compare import compare_graphs
 from django_wfe.rendering.diagram.compare_drawing import render_comparison
+from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import get_now
 
 DEFINITIONS_OFFERED = 100
@@ -57,4 +57,4 @@ def show_comparison(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, w
 
 
 def _find(workflow: Workflow, pk: str) -> Definition | None:
-    return Definition.objects.filter(workflow=workflow, pk=int(pk)).first() if is_id(pk) else None
+    return Definition.objects.filter(workflow=workflow, pk=parse_id(pk) or 0).first()

@@ -20,7 +20,6 @@ from django_wfe.admin.elements.drawing import draw_time
 from django_wfe.admin.elements.labels import annotate_label, load_step_labels
 from django_wfe.admin.elements.payloads import write_json
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
-from django_wfe.admin.frame.job_lookup import is_id
 from django_wfe.admin.frame.live import Live
 from django_wfe.admin.home.page import show_home
 from django_wfe.admin.jobs.downloads import FORMATS, show_workflow_graph
@@ -33,6 +32,7 @@ from django_wfe.engine.access import has_permission, list_visible_jobs
 from django_wfe.models import Definition, Job, Workflow
 from django_wfe.rendering.diagram.overlay import NodeCounts, describe_counts
 from django_wfe.rendering.diagram.picture import render_workflow_diagram
+from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import get_now
 
 PACE = 5
@@ -167,7 +167,7 @@ def find_workflow(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, pk:
         Http404: where there is none.
     """
     rows = model_admin.get_queryset(request).select_related("current_definition")
-    workflow = rows.filter(pk=pk).first() if is_id(pk) else None
+    workflow = rows.filter(pk=parse_id(pk) or 0).first()
     if workflow is None:
         raise Http404(_("There is no workflow with the id %(id)s.") % {"id": pk})
     return workflow

@@ -21,8 +21,7 @@ from django_wfe.api.frame.permissions import HoldsPermission
 from django_wfe.engine.access import has_permission, list_visible, list_visible_jobs
 from django_wfe.exceptions import UnknownJob
 from django_wfe.models import Job, Step, Workflow
-
-LARGEST_ID = 2**63 - 1
+from django_wfe.values.identifiers import parse_id
 
 _ADDRESSED: Mapping[str, tuple[type[Model], str]] = {
     "job_id": (Job, "django_wfe.view_job"),
@@ -49,11 +48,11 @@ class WFEView(APIView):
     versioning_class = None
 
     def list_permissions(self) -> Iterable[str]:
-        """Give every permission that some method of this view needs."""
+        """Return every permission that some method of this view needs."""
         return {permission for needed in self.permissions.values() for permission in needed}
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
-        """Give the handler of this API, whichever the project has for its own."""
+        """Return the handler of this API, whichever the project has for its own."""
         return handle_exception
 
     def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
@@ -72,10 +71,10 @@ class WFEView(APIView):
         super().permission_denied(request, message, code)
 
     def get_visible_job(self, job_id: str) -> Job:
-        """Give the job of the id in the address.
+        """Return the job of the id in the address.
 
         Raises:
-            UnknownJob: where the user sees none of this id.
+            UnknownJob: if the user sees none of this id.
         """
         job = list_visible_jobs(self.request.user).select_related("workflow").filter(pk=parse_job_id(job_id)).first()
         if job is None:
@@ -83,19 +82,11 @@ class WFEView(APIView):
         return job
 
 
-def parse_id(text: str) -> int | None:
-    """Read an id, or give None for what cannot be one: no decimal digits, or more than a bigint holds."""
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(LARGEST_ID)):
-        return None
-    number = int(text)
-    return number if number <= LARGEST_ID else None
-
-
 def parse_job_id(text: str) -> int:
     """Read a job's id.
 
     Raises:
-        UnknownJob: where the text cannot be one.
+        UnknownJob: if the text cannot be one.
     """
     number = parse_id(text)
     if number is None:
@@ -107,7 +98,7 @@ def parse_row_id(text: str) -> int:
     """Read the id of a workflow or step.
 
     Raises:
-        Http404: where the text cannot be one.
+        Http404: if the text cannot be one.
     """
     number = parse_id(text)
     if number is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any
 
@@ -18,6 +17,7 @@ from rest_framework.views import exception_handler, set_rollback
 
 from django_wfe.definition.texts import make_storable
 from django_wfe.engine.errors.database_trouble import explain_database_error
+from django_wfe.engine.errors.invalid_input import list_problems
 from django_wfe.exceptions import (
     CodeNotLoaded,
     InputCheckFailed,
@@ -57,12 +57,9 @@ STATUSES: tuple[tuple[type[WFEException], int], ...] = (
 ERRORS_LISTED = 100
 """So many problems of an input an answer tells of, in the order of the input."""
 
-ERRORS_AT_ONCE = 1_000
-"""With more, they are read one after another: each as a dict would take a kilobyte."""
-
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Give the response for what a view raised, or None for what is a fault of the server.
+    """Return the response for what a view raised, or None for what is a fault of the server.
 
     Every body has "detail", a sentence. Where fields are at fault there is "errors" too: ``{field: [messages]}``, the
     field of a nested value being a path such as ``items.0.price``. Where a state is in the way there is "state", its
@@ -98,29 +95,15 @@ def _answer(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def list_input_errors(error: InvalidInput) -> dict[str, list[str]]:
-    """Give pydantic's messages by field path; what is said of the input as a whole stands under "non_field_errors"."""
+    """Return pydantic's messages by field path; those about the input as a whole under "non_field_errors"."""
     errors: dict[str, list[str]] = {}
-    for item in _list_first(error):
-        path = ".".join(str(part) for part in item["loc"]) or api_settings.NON_FIELD_ERRORS_KEY
-        errors.setdefault(path, []).append(item["msg"])
+    for problem in list_problems(error, ERRORS_LISTED):
+        errors.setdefault(problem.place or api_settings.NON_FIELD_ERRORS_KEY, []).append(problem.message)
     left = error.error_count() - ERRORS_LISTED
     if left > 0:
         sentence = ngettext("%(count)s more problem is not listed.", "%(count)s more problems are not listed.", left)
         errors.setdefault(api_settings.NON_FIELD_ERRORS_KEY, []).append(sentence % {"count": left})
     return errors
-
-
-def _list_first(error: InvalidInput) -> list[Any]:
-    if error.error_count() <= ERRORS_AT_ONCE:
-        return list(error.errors(include_url=False, include_context=False, include_input=False)[:ERRORS_LISTED])
-    text = error.json(include_url=False, include_context=False, include_input=False)
-    read, first = json.JSONDecoder().raw_decode, list[Any]()
-    place = 1  # after the bracket
-    while len(first) < ERRORS_LISTED:
-        item, place = read(text, place)
-        first.append(item)
-        place += 1  # after the comma
-    return first
 
 
 def _list_request_errors(error: InvalidRequest) -> dict[str, Any]:

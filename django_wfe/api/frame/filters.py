@@ -7,8 +7,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
-from django_wfe.api.frame.base import parse_id
 from django_wfe.models import Job, JobState
+from django_wfe.values.identifiers import parse_id
 
 
 def filter_jobs(jobs: QuerySet[Job], parameters: QueryDict) -> QuerySet[Job]:

@@ -8,7 +8,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
-from django_wfe.api.frame.base import parse_id
+from django_wfe.values.identifiers import parse_id
 
 
 class JobPagination(CursorPagination):

@@ -29,7 +29,7 @@ class HoldsPermission(BasePermission):
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Tell whether the user holds the permission; where not, ``message`` names what is needed."""
+        """Return whether the user holds the permission; where not, ``message`` names what is needed."""
         called: PermissionsOfMethods = view
         method = "GET" if request.method == "HEAD" else str(request.method)
         needed = called.permissions.get(method)

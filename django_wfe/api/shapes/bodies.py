@@ -9,9 +9,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from django_wfe.api.frame.base import LARGEST_ID
 from django_wfe.api.shapes.schema import component
 from django_wfe.models import JobState
+from django_wfe.values.identifiers import LARGEST_ID
 from django_wfe.values.json_text import UnreadableJson, read_json
 
 LARGEST_NUMBER = 2**31 - 1

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext as _
 from rest_framework import ISO_8601, serializers
 
-from django_wfe.api.frame.base import LARGEST_ID
 from django_wfe.api.shapes.bodies import LONGEST_WORD, Body, BoundedListField
 from django_wfe.api.shapes.schema import component
 from django_wfe.api.shapes.verb_bodies import build_verb_body
 from django_wfe.engine.bulk.progress import BulkProgress, get_stop_reason
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, JobState
+from django_wfe.values.identifiers import LARGEST_ID
 
 MOST_IDS = 10_000
 MOST_STATES = 100

@@ -137,11 +137,11 @@ class JobSerializer(JobStateSerializer):
         read_only_fields = fields
 
     def get_error(self, job: Job) -> str | None:
-        """Give the error's text, which may quote the job's data."""
+        """Return the error's text, which may quote the job's data."""
         return job.error if job.pk in self.context["storages"] else None
 
     def get_storage(self, job: Job) -> Storage | None:
-        """Give what ``load_visible_storages`` loaded for the whole page, under "storages" in the context."""
+        """Return what ``load_visible_storages`` loaded for the whole page, under "storages" in the context."""
         storages: dict[int, Storage] = self.context["storages"]
         return storages.get(job.pk)
 

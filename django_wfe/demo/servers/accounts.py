@@ -46,17 +46,17 @@ class Account:
 
 
 def can_enter(account: Account | None, folder: Path) -> bool:
-    """Tell whether the account can enter and read ``folder``, which must exist."""
+    """Return whether the account can enter and read ``folder``, which must exist."""
     return _try_as(account, 'test -r "$1/." && test -x "$1/."', folder)
 
 
 def can_pass_through(account: Account | None, folder: Path) -> bool:
-    """Tell whether the account can reach what is in ``folder``, whether or not it may list it."""
+    """Return whether the account can reach what is in ``folder``, whether or not it may list it."""
     return _try_as(account, 'test -x "$1/."', folder)
 
 
 def can_execute(account: Account | None, program: Path) -> bool:
-    """Tell whether the account can run ``program``."""
+    """Return whether the account can run ``program``."""
     return _try_as(account, 'test -r "$1" && test -x "$1"', program)
 
 

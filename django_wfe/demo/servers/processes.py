@@ -212,7 +212,7 @@ def list_descendants(pid: int) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether there is a process with this id that has not ended; a zombie has."""
+    """Return whether there is a process with this id that has not ended; a zombie has."""
     return _read_parent(str(pid)) is not None
 
 

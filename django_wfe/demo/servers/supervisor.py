@@ -149,7 +149,7 @@ class Supervisor:
 
 
 def describe_death(part: ChildProcess) -> str:
-    """Say in words how a part ended, with the last lines of its log."""
+    """Describe how a part ended, with the last lines of its log."""
     how = describe_end(part)
     lines = part.read_last_lines()
     if not lines:
@@ -158,6 +158,6 @@ def describe_death(part: ChildProcess) -> str:
 
 
 def describe_end(part: ChildProcess) -> str:
-    """Say in words how a part ended."""
+    """Describe how a part ended."""
     code = part.returncode or 0
     return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

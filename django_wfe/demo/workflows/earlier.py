@@ -47,7 +47,7 @@ class EarlierPurchaseApproval(workflows.Workflow):
 
 
 def record_definitions() -> None:
-    """Record the earlier definition and then today's, which is the current one; nothing where there is any."""
+    """Record the earlier definition and then today's, which is the current one; nothing if there is any."""
     today = describe_workflow(PurchaseApproval)
     if not Workflow.objects.filter(path=today.path).exists():
         earlier = describe_workflow(EarlierPurchaseApproval)

@@ -233,24 +233,24 @@ class FileIntake(workflows.Workflow):
 
 
 def get_file_text(job: Any) -> str:
-    """Give the text that came in. The steps after ``AskForFile`` do not pass it on, so that it is stored only once."""
+    """Return the text that came in. The steps after ``AskForFile`` do not pass it on: it is stored only once."""
     text: str = find_results(job, AskForFile)[-1]["text"]
     return text
 
 
 def get_parsed(job: Any) -> dict[str, Any]:
-    """Give what the one of the parsers that ran has found in the file."""
+    """Return what the one of the parsers that ran has found in the file."""
     return find_results(job, ParseJson, ParseDelimited, ParseOther)[-1]
 
 
 def find_results(job: Any, *nodes: type[steps.Step]) -> list[dict[str, Any]]:
-    """Give the results of what this job has run at these nodes, oldest first."""
+    """Return the results of what this job has run at these nodes, oldest first."""
     paths = {f"{node.__module__}.{node.__qualname__}" for node in nodes}
     return [entry["result"] for entry in job.storage["data"] if entry["step"] in paths]
 
 
 def sort_rows(name: str, layout: Layout, rows: Iterable[Row]) -> dict[str, Any]:
-    """Look at each row, and give the good and the doubtful ones apart."""
+    """Look at each row, and return the good and the doubtful ones apart."""
     good, doubtful = list[Row](), list[DoubtfulRow]()
     for row in rows:
         if len(good) + len(doubtful) == MOST_ROWS:

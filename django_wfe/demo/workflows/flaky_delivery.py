@@ -119,8 +119,8 @@ def request_label(address: Address, carrier: Carrier, *, key: str, attempt: int)
     """Stand in for the carrier's own interface: give the number of a label, or fail as ``carrier`` says.
 
     Raises:
-        ConnectionError: where the carrier does not answer in this attempt.
-        ValueError: where it does not take the address.
+        ConnectionError: if the carrier does not answer in this attempt.
+        ValueError: if it does not take the address.
     """
     works_from_attempt = {Carrier.RECOVERS: 2, Carrier.BACK: BACK_AT_ATTEMPT, Carrier.DOWN: DOWN_UNTIL_ATTEMPT}.get(
         carrier, 1

@@ -55,7 +55,7 @@ class DoubtfulRow(Row):
 
 
 def detect_kind(text: str) -> Kind:
-    """Tell from the content, not from a name, what sort of file it is."""
+    """Detect from the content, not from a name, what sort of file it is."""
     if _find_json_entries(text) is not None:
         return "json"
     lines = [row.text for row in _iterate_lines(text, skip_comments=True)]
@@ -71,10 +71,10 @@ def detect_kind(text: str) -> Kind:
 
 
 def read_json(text: str) -> tuple[Layout, Iterator[Row]]:
-    """Give the entries of a JSON list, or of the first list in a JSON object, as rows.
+    """Return the entries of a JSON list, or of the first list in a JSON object, as rows.
 
     Raises:
-        ValueError: where the text is no JSON or holds no list.
+        ValueError: if the text is no JSON or holds no list.
     """
     entries = _find_json_entries(text)
     if entries is None:
@@ -85,7 +85,7 @@ def read_json(text: str) -> tuple[Layout, Iterator[Row]]:
 
 
 def read_delimited(text: str) -> tuple[Layout, Iterator[Row]]:
-    """Give the rows of a table in text, with its separator and column names worked out from the content.
+    """Return the rows of a table in text, with its separator and column names worked out from the content.
 
     Empty lines and comment lines, which begin with ``#``, are no rows. The column names are the last comment before the
     first row where it fits the table, as in the files of the time zone database, or else a first row without figures.
@@ -103,12 +103,12 @@ def read_delimited(text: str) -> tuple[Layout, Iterator[Row]]:
 
 
 def read_other(text: str) -> tuple[Layout, Iterator[Row]]:
-    """Give the lines of any other text that are not empty as rows."""
+    """Return the lines of any other text that are not empty as rows."""
     return Layout(kind="other"), _iterate_lines(text, skip_comments=False)
 
 
 def find_doubt(text: str, layout: Layout) -> str:
-    """Say what is doubtful about one row, or "" where nothing is."""
+    """Describe what is doubtful about one row, or "" if nothing is."""
     if layout.kind == "other":
         return _find_doubt_in_line(text)
     try:
@@ -156,7 +156,7 @@ CHECKS: dict[str, Callable[[str], str]] = {
 
 @cache
 def load_country_codes() -> frozenset[str]:
-    """Give the country codes of ISO 3166-1 that ship with the demo."""
+    """Return the country codes of ISO 3166-1 that ship with the demo."""
     lines = (DATA / "iso3166.tab").read_text(encoding="utf-8").splitlines()
     return frozenset(line.split("\t")[0] for line in lines if not line.startswith("#"))
 

@@ -23,7 +23,7 @@ EQUIVALENTS = {START_JOBS: ("django_wfe.run_workflow",)}
 
 
 def has_permission(actor: Any, permission: str, workflow: Workflow | None = None) -> bool:
-    """Tell whether a user has a permission such as ``"django_wfe.cancel_job"``, for one workflow where it is given."""
+    """Return whether a user has a permission such as ``"django_wfe.cancel_job"``, for one workflow if given."""
     if actor is None:
         return True
     if not (actor.is_active and any(actor.has_perm(held) for held in list_sufficient(permission))):

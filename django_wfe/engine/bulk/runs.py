@@ -22,6 +22,7 @@ from django_wfe.engine.bulk.entries import Entry, insert_entries, insert_jobs
 from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS, count_room, find_returned, is_free
 from django_wfe.engine.delivery.dispatcher import get_dispatcher
 from django_wfe.engine.errors.failures import clean
+from django_wfe.engine.errors.invalid_input import list_problems
 from django_wfe.engine.inputs.secret_schemas import seal_options
 from django_wfe.engine.operations.verbs.base import BulkVerb, telling_defects
 from django_wfe.engine.operations.verbs.registry import VERBS, find_verb, get_bulk_verb
@@ -217,7 +218,7 @@ def describe_refusal(error: WFEException | ValidationError) -> str:
     """Say why a Job was left alone, without the values of its input: they need a permission of their own."""
     if not isinstance(error, ValidationError):
         return str(error)
-    places = [".".join(map(str, item["loc"])) for item in error.errors(include_input=False, include_url=False)]
+    places = [problem.place for problem in list_problems(error)]
     return _("Its input is not valid: %(places)s.") % {"places": ", ".join(places) or error.title}
 
 

@@ -42,20 +42,20 @@ _factory: Callable[[], Dispatcher] = NullDispatcher
 
 
 def install_dispatcher(dispatcher: Dispatcher | None) -> Dispatcher | None:
-    """Make ``dispatcher`` the one that the engine uses in this process; give the one before. None: the factory's."""
+    """Make ``dispatcher`` the one that the engine uses in this process; return the one before. None: the factory's."""
     global _dispatcher
     before, _dispatcher = _dispatcher, dispatcher
     return before
 
 
 def install_dispatcher_factory(factory: Callable[[], Dispatcher]) -> None:
-    """Say how to make the dispatcher when the first message is to be sent."""
+    """Set what makes the dispatcher when the first message is to be sent."""
     global _factory
     _factory = factory
 
 
 def get_dispatcher() -> Dispatcher:
-    """Give the dispatcher in use."""
+    """Return the dispatcher in use."""
     global _dispatcher
     if _dispatcher is None:
         _dispatcher = _factory()

@@ -1,4 +1,4 @@
-"""Tells the receivers of django_wfe.signals what was committed. Costs nothing where nobody listens."""
+"""Tells the receivers of django_wfe.signals what was committed. Costs nothing if nobody listens."""
 
 from __future__ import annotations
 

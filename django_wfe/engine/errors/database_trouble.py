@@ -41,7 +41,7 @@ class Trouble:
 
 
 def explain_database_error(error: BaseException) -> Trouble | None:
-    """Return what is wrong with the database, or None where the error is no matter of how the project is set up.
+    """Return what is wrong with the database, or None if the error is no matter of how the project is set up.
 
     May ask the database which migrations are applied, over a connection of its own.
     """

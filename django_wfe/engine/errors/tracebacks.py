@@ -69,7 +69,7 @@ def list_members(error: BaseException) -> tuple[BaseException, ...]:
 
 
 def read_attribute(error: BaseException | None, name: str) -> Any:
-    """Return an attribute, or None where it has none, or reading it raises."""
+    """Return an attribute, or None if it has none, or reading it raises."""
     try:
         return getattr(error, name, None)
     except BaseException:
@@ -125,7 +125,7 @@ def leave_input_out(text: str, error: BaseException) -> str:
 
 
 def quotes_input(error: BaseException) -> bool:
-    """Tell whether a pydantic error, which quotes what it was given, is in an exception or linked to it."""
+    """Return whether a pydantic error, which quotes what it was given, is in an exception or linked to it."""
     return any(True for _invalid in _list_invalid(error))
 
 
@@ -146,7 +146,7 @@ def _list_invalid(error: BaseException) -> Iterator[ValidationError]:
 
 
 def _is_small(error: BaseException) -> bool:
-    """Tell whether Python would describe it in bounded time and depth."""
+    """Return whether Python would describe it in bounded time and depth."""
     seen: set[int] = set()
     waiting = [(error, 0)]
     while waiting:

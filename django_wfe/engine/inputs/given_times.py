@@ -288,7 +288,7 @@ def _is_zoned(state: dict[str, Any]) -> bool:
 
 
 def _has_naive_default(core: Any) -> bool:
-    """Tell whether a field's default is a moment without an offset, or holds one."""
+    """Return whether a field's default is a moment without an offset, or holds one."""
     if "default_factory" not in core or core.get("default_factory_takes_data"):
         return _holds_naive(core.get("default"))
     try:
@@ -298,7 +298,7 @@ def _has_naive_default(core: Any) -> bool:
 
 
 def _holds_naive(value: Any, depth: int = 4) -> bool:
-    """Tell whether there is a moment without an offset in a default."""
+    """Return whether there is a moment without an offset in a default."""
     if isinstance(value, datetime):
         return value.tzinfo is None
     if isinstance(value, BaseModel):

@@ -10,11 +10,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, RootModel, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticSerializationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticSerializationError
 
 from django_wfe.definition.secret_places import find_secret_places
 from django_wfe.engine.errors.database_trouble import explain_database_error
-from django_wfe.engine.errors.invalid_input import PYDANTICS_OWN, cover_quoted, hide_secrets
+from django_wfe.engine.errors.invalid_input import cover_quoted, hide_secrets, rebuild
 from django_wfe.engine.errors.tracebacks import format_traceback, get_location, quotes_input
 from django_wfe.engine.inputs.given_times import settle_times
 from django_wfe.exceptions import InputCheckFailed, NotEncodable, WFEException
@@ -34,10 +34,10 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
     Secrets in it are encrypted.
 
     Raises:
-        pydantic.ValidationError: where it does not fit the schema; without what was given, if that holds a secret.
-        NotEncodable: where it cannot be kept as JSON.
+        pydantic.ValidationError: if it does not fit the schema; without what was given, if that holds a secret.
+        NotEncodable: if it cannot be kept as JSON.
         CodeNotLoaded: it holds a secret, and the package that encrypts it is not installed.
-        InputCheckFailed: where the schema's own code, such as a validator, raised something else.
+        InputCheckFailed: if the schema's own code, such as a validator, raised something else.
     """
     given = encode(external_data, what)
     if holds_sealed(given) and holds_mark(json.loads(given)):
@@ -58,7 +58,7 @@ def read_given(schema: type[BaseModel], given: str) -> tuple[BaseModel, str]:
     Every door passes through here, the forms included: what is taken, and what it means, is the same at each.
 
     Raises:
-        pydantic.ValidationError: where it does not fit, or a time in it would have to be guessed.
+        pydantic.ValidationError: if it does not fit, or a time in it would have to be guessed.
     """
     settled, guessed = settle_times(schema, given)
     if not guessed:
@@ -74,12 +74,12 @@ def read_given(schema: type[BaseModel], given: str) -> tuple[BaseModel, str]:
 
 
 def load_input(schema: type[BaseModel], stored: str) -> BaseModel:
-    """Give the model of what ``encode_input`` kept.
+    """Return the model of what ``encode_input`` kept.
 
     Raises:
-        pydantic.ValidationError: where it no longer fits, because the schema or the world has changed.
-        UnreadableSecret: where no key decrypts a secret in it.
-        CodeNotLoaded: where the package that decrypts it is not installed.
+        pydantic.ValidationError: if it no longer fits, because the schema or the world has changed.
+        UnreadableSecret: if no key decrypts a secret in it.
+        CodeNotLoaded: if the package that decrypts it is not installed.
     """
     if holds_sealed(stored):
         stored = dump(unseal(json.loads(stored)))
@@ -103,7 +103,7 @@ def _choose_form(schema: type[BaseModel], model: BaseModel, given: str, what: st
 
 
 def list_values(model: BaseModel | None) -> Any:
-    """Give what a step gets as ``external_input``: a dict of Python values by field name, or None without input."""
+    """Return what a step gets as ``external_input``: a dict of Python values by field name, or None without input."""
     if model is None:
         return None
     if isinstance(model, RootModel):
@@ -142,8 +142,5 @@ def _telling_of_own_code(schema: type[BaseModel], given: str) -> Iterator[None]:
         ) from error
 
 
-def _keep_error(details: Any) -> InitErrorDetails:
-    kind, context = details["type"], details.get("ctx", {})
-    if kind not in PYDANTICS_OWN:
-        kind = PydanticCustomError(kind, details["msg"])
-    return {"type": kind, "loc": details["loc"], "input": details["input"], "ctx": context}
+def _keep_error(details: ErrorDetails) -> InitErrorDetails:
+    return rebuild(details, message=details["msg"], value=details["input"], context=dict(details.get("ctx", {})))

@@ -17,7 +17,7 @@ def refuse_green_threads() -> None:
     """Look at what was patched in this process.
 
     Raises:
-        GreenThreads: where threads are gevent's or eventlet's.
+        GreenThreads: if threads are gevent's or eventlet's.
     """
     library = _find_library()
     if library:

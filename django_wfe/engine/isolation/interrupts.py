@@ -241,7 +241,7 @@ def get_run(interrupt: BaseException) -> ActiveRun | None:
 
 
 def release_logging_locks() -> None:
-    """Give back the locks of logging that this thread still holds, which outside of a call of logging is none."""
+    """Release the locks of logging that this thread still holds: outside a call of logging, none."""
     handlers = [reference() for reference in list(logging._handlerList)]  # type: ignore[attr-defined]
     for lock in [logging._lock, *(handler.lock for handler in handlers if handler is not None)]:  # type: ignore[attr-defined]
         while lock is not None and lock._is_owned():

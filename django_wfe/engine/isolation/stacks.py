@@ -122,7 +122,7 @@ def _judge_frames(spots: list[Spot]) -> Place:
 
 
 def _judge_frame(code: CodeType, module: str) -> Place | None:
-    """Return what a frame says of the place; None where the frame outside of it has to say."""
+    """Return what a frame says of the place; None if the frame outside of it has to say."""
     package = module.partition(".")[0]
     if code.co_name == "<module>":
         # A module that is being imported may raise anything, and the import is undone.

@@ -10,11 +10,11 @@ from pydantic import BaseModel
 
 from django_wfe.definition.graph import Node, describe_schema, get_description, get_input_within, get_label
 from django_wfe.engine.access import PROVIDE_INPUT, key_actor, name_actor, require_for_job
-from django_wfe.engine.delivery.dispatcher import dispatch_on_commit
 from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.explanations import Explanation
 from django_wfe.engine.rules.obstacles import find_obstacle
+from django_wfe.engine.runs.opening import announce
 from django_wfe.engine.store import statements
 from django_wfe.engine.store.transactions import fetch_committed_row
 from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
@@ -55,7 +55,7 @@ class OpenQuestion:
 
 
 def get_open_question(job: Job) -> OpenQuestion | None:
-    """Give what the Job waits for, or None where it waits for no input."""
+    """Return what the Job waits for, or None if it waits for no input."""
     step_run = _find_waiting(job.pk)
     if step_run is None:
         return None
@@ -113,7 +113,7 @@ def provide_external_input(
 
 
 def give_input(step_run_id: int, step_class: type[Step], external_data: Any, *, actor: Any, source: str) -> bool:
-    """Give a step run its input, and have its Job go on. Rights are not looked at.
+    """Return a step run its input, and have its Job go on. Rights are not looked at.
 
     Returns:
         Whether it still waited.
@@ -133,7 +133,7 @@ def give_input(step_run_id: int, step_class: type[Step], external_data: Any, *, 
     }
     if fetch_committed_row(statements.PROVIDE_INPUT, parameters) is None:
         return False
-    dispatch_on_commit([step_run_id])
+    announce(step_run_id, StepRunState.READY)
     return True
 
 

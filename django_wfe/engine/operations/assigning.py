@@ -33,7 +33,7 @@ PAYLOAD = ("external_data", "edited_input", "result", "error", "traceback", "job
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was typed and not yet submitted. ``saved_by`` is None where that user was deleted."""
+    """What was typed and not yet submitted. ``saved_by`` is None if that user was deleted."""
 
     data: Any
     saved_by: Any
@@ -41,7 +41,7 @@ class Draft:
 
 
 def get_claim(step_run_id: int) -> InputClaim | None:
-    """Give the claim on a step run with its user and without its draft, or None where nobody has claimed it."""
+    """Return the claim on a step run with its user and without its draft, or None if nobody has claimed it."""
     claims = InputClaim.objects.select_related("user").defer("draft")
     return claims.filter(step_run_id=step_run_id, user__isnull=False).first()
 
@@ -108,7 +108,7 @@ def save_draft(step_run_id: int, data: Any, actor: Any, *, source: str = JobEven
 
 
 def load_draft(step_run_id: int, actor: Any) -> Draft | None:
-    """Give what was saved, or None where there is nothing that ``actor`` may see.
+    """Return what was saved, or None if there is nothing that ``actor`` may see.
 
     One's own draft comes back to whoever may give the input; that of another person is data of the job, and asks for
     the permission ``view_job_data`` besides.
@@ -137,7 +137,7 @@ def end_claims(step_run_ids: list[int]) -> None:
 
 
 def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
-    """Give a step run, locked so that nobody claims or answers it meanwhile, if it waits and ``actor`` may answer."""
+    """Return a step run, locked so that nobody claims or answers it meanwhile, if it waits and ``actor`` may answer."""
     rows = StepRun.objects.select_for_update(of=("self",), no_key=True).select_related("job__workflow")
     step_run = rows.defer(*PAYLOAD).filter(pk=step_run_id).first()
     if step_run is None or not is_in_sight(actor, step_run.job.workflow):

@@ -45,7 +45,7 @@ def build_unknown(asked: Any, actor: Any = None) -> UnknownWorkflow:
 
 
 def explain_unknown(asked: Any, actor: Any = None) -> str:
-    """Say what to do where nothing is found under ``asked``.
+    """Describe what to do where nothing is found under ``asked``.
 
     Args:
         actor: the user who asks. To users only what they may see is named, and nothing of the modules. Default

@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 from django_wfe.conf import DATABASE
 from django_wfe.definition.graph import START, has_input
 from django_wfe.engine.access import PROVIDE_INPUT, START_JOBS, is_in_sight, key_actor, name_actor, require_permission
-from django_wfe.engine.delivery.dispatcher import dispatch_on_commit
-from django_wfe.engine.delivery.signal_sending import notify_input_required, notify_job_started
+from django_wfe.engine.delivery.signal_sending import notify_job_started
 from django_wfe.engine.errors.failures import clean
 from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.operations.declared_workflows import build_unknown, find_declared
 from django_wfe.engine.project_code.classes import load_node, read_graph
 from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.engine.rules.start_rules import require_startable
+from django_wfe.engine.runs.opening import announce, choose_first_opening
 from django_wfe.engine.store import statements
 from django_wfe.engine.store.claims import Claim
 from django_wfe.engine.store.prepared import Statement, fetch_row
@@ -26,7 +26,7 @@ from django_wfe.engine.store.transactions import atomic, fetch_committed_row
 from django_wfe.engine.worker.heartbeat import get_worker
 from django_wfe.engine.worker.loop import run_slice
 from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, WorkflowDeleted
-from django_wfe.models import Definition, Job, JobEvent, JobState, StepRunState, Workflow
+from django_wfe.models import Definition, Job, JobEvent, StepRunState, Workflow
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import dotted_path
 from django_wfe.values.identifiers import make_uuid
@@ -43,7 +43,7 @@ NOT_GIVEN: Any = object()
 class Started:
     """A started Job.
 
-    ``created`` is False where its key was known, and ``step_run_id``, its first step run, is None then; ``claim`` is
+    ``created`` is False if its key was known, and ``step_run_id``, its first step run, is None then; ``claim`` is
     given where it is to run here.
     """
 
@@ -76,8 +76,8 @@ def start_job(
         run_here: claim the first step run for this process in place of sending a message.
 
     Raises:
-        UnknownWorkflow, WorkflowDeleted, InvalidWorkflow: where no Job can be started of it.
-        PermissionRequired: where ``actor`` may not.
+        UnknownWorkflow, WorkflowDeleted, InvalidWorkflow: if no Job can be started of it.
+        PermissionRequired: if ``actor`` may not.
         pydantic.ValidationError, NotEncodable: ``first_input`` does not fit, or cannot be kept as JSON.
         InputNotAsked: there is a ``first_input``, and the first step asks for none.
         CodeNotLoaded: this process lacks the code that validates ``first_input``.
@@ -101,17 +101,15 @@ def start_job(
             raise
         return Started(known, created=False)
     node = load_graph(definition_id).first
-    run_state, job_state, worker = StepRunState.READY, JobState.PENDING, None
-    encoded = None
+    encoded = worker = None
     if brings_input:
         known = _find_started(row, key)
         if known is not None:
             return Started(known, created=False)
-        encoded, job_state = _encode_first_input(row, node.path, first_input), JobState.INPUT_RECEIVED
-    elif node.asks_input:
-        run_state, job_state = StepRunState.INPUT_REQUIRED, JobState.INPUT_REQUIRED
-    if run_here and not row.paused and run_state is StepRunState.READY:
-        run_state, job_state, worker = StepRunState.RUNNING, JobState.ONGOING, get_worker()
+        encoded = _encode_first_input(row, node.path, first_input)
+    opening = choose_first_opening(node, is_answered=brings_input, is_claimed=run_here and not row.paused)
+    if opening.run_state is StepRunState.RUNNING:
+        worker = get_worker()
         worker.enlist()
     user = created_by if created_by is not None else actor
     job_uuid = make_uuid()
@@ -119,12 +117,12 @@ def start_job(
         "uuid": job_uuid,
         "workflow_id": row.pk,
         "definition_id": definition_id,
-        "job_state": job_state.value,
+        "job_state": opening.job_state.value,
         "step": node.path,
         "key": key,
         "created_by_id": key_actor(user),
         "start": START,
-        "run_state": run_state.value,
+        "run_state": opening.run_state.value,
         "worker_id": worker.id if worker else None,
         "epoch": 1 if worker else 0,
         "actor_name": name_actor(user),
@@ -155,10 +153,8 @@ def start_job(
             external_data=json.loads(encoded) if encoded is not None else None,
             worker_id=worker.id,
         )
-    elif run_state is StepRunState.INPUT_REQUIRED:
-        notify_input_required(step_run_id)
     else:
-        dispatch_on_commit([step_run_id])
+        announce(step_run_id, opening.run_state)
     return Started(job_id, created=True, claim=claim, step_run_id=step_run_id)
 
 
@@ -169,7 +165,7 @@ def run_job_here(started: Started) -> None:
 
 
 def find_workflow(workflow: Any, actor: Any = None) -> Workflow:
-    """Give the row of a workflow named by id, row, class or dotted path.
+    """Return the row of a workflow named by id, row, class or dotted path.
 
     A class that is new is recorded, and so is one that ``WFE_WORKFLOWS`` declares under the path.
 
@@ -177,7 +173,7 @@ def find_workflow(workflow: Any, actor: Any = None) -> Workflow:
         actor: the user in whose sight it must be. Default None: trusted code.
 
     Raises:
-        UnknownWorkflow: where there is none.
+        UnknownWorkflow: if there is none.
         InvalidWorkflow: for a class with problems.
     """
     row = _find_or_record(workflow, actor)
@@ -203,7 +199,7 @@ def _find_or_record(workflow: Any, actor: Any) -> Workflow:
 
 
 def _find_row(statement: Statement, parameters: dict[str, Any]) -> Workflow | None:
-    """Give a row with the columns that a start needs; the others load when they are asked for."""
+    """Return a row with the columns that a start needs; the others load when they are asked for."""
     row = fetch_row(statement, parameters)
     if row is None:
         return None
@@ -225,14 +221,14 @@ def _choose_definition(asked: Any, row: Workflow) -> int:
 
 
 def _find_started(row: Workflow, key: str | None) -> int | None:
-    """Give the Job that was started with this key: a repeated call must find it whatever it would be told today."""
+    """Return the Job that was started with this key: a repeated call must find it whatever it would be told today."""
     if key is None:
         return None
     return Job.objects.filter(workflow=row, key=key).values_list("pk", flat=True).first()
 
 
 def _encode_first_input(row: Workflow, step: str, first_input: Any) -> str:
-    """Validate what was given for the first step, by the code that will read it, and give it as JSON text."""
+    """Validate what was given for the first step, by the code that will read it, and return it as JSON text."""
     step_class = load_node(step)
     if not has_input(step_class):
         raise InputNotAsked(

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from django_wfe.definition.graph import Node, has_input
 from django_wfe.engine.access import PROVIDE_INPUT, START_JOBS, renew_actor, require_permission
 from django_wfe.engine.errors.failures import clean
-from django_wfe.engine.errors.invalid_input import cover_quoted
+from django_wfe.engine.errors.invalid_input import cover_quoted, list_problems
 from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.operations.answering import describe_today
@@ -39,7 +39,7 @@ Outcome = Literal["start", "known", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class StartRow:
-    """A Job to start. ``number`` says which row of the source it is; ``key`` is None where it has none.
+    """A Job to start. ``number`` says which row of the source it is; ``key`` is None if it has none.
 
     ``errors`` say why the source could not be read at this row: no Job is started then.
     """
@@ -65,7 +65,7 @@ class PlannedRow:
 
 
 def get_first_node(workflow: Workflow) -> Node:
-    """Give the first step of the current definition: what a row's values are the input of, where it asks for input.
+    """Return the first step of the current definition: what a row's values are the input of, where it asks for input.
 
     What it asks is described by the code that will check the answer, where this process has it.
 
@@ -83,7 +83,7 @@ def get_first_node(workflow: Workflow) -> Node:
 
 
 def get_first_schema(workflow: Workflow) -> type[BaseModel] | None:
-    """Return the model that a row's values are the input for, or None where the first step asks for nothing.
+    """Return the model that a row's values are the input for, or None if the first step asks for nothing.
 
     Raises:
         CodeNotLoaded: this process lacks the first step's code.
@@ -94,7 +94,7 @@ def get_first_schema(workflow: Workflow) -> type[BaseModel] | None:
 
 
 def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -> list[PlannedRow]:
-    """Say of each row what would become of it. Changes nothing.
+    """Return what would become of each row. Changes nothing.
 
     Args:
         workflow: as of ``start_job``.
@@ -138,7 +138,7 @@ def start_many(
     source: str = JobEvent.Source.PYTHON,
     batch: str = "",
 ) -> list[PlannedRow]:
-    """Start a Job for each row that can start, and give it its input; say of each row what became of it.
+    """Start a Job for each row that can start, and return it its input; say of each row what became of it.
 
     A Job and its input are committed together, row by row: where the process dies in the midst, the rows before are
     started as a whole, and a second call with the same keys starts the others.
@@ -164,7 +164,7 @@ def start_many(
 
 
 def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> type[Step] | None:
-    """Give the step that a row's values are the input of, or None where the first one asks for nothing."""
+    """Return the step that a row's values are the input of, or None if the first one asks for nothing."""
     if len(rows) > MAX_ROWS:
         raise ValueError(
             _("%(rows)s rows are too many: at most %(most)s are started in one go.")
@@ -221,12 +221,9 @@ def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
 
 
 def _describe(error: ValidationError) -> list[str]:
-    """Tell each error with the place that it is at, without the value: it may be a secret."""
-    described = []
-    for details in error.errors(include_url=False, include_input=False, include_context=False):
-        place = ".".join(str(part) for part in details["loc"])
-        described.append(f"{place}: {details['msg']}" if place else details["msg"])
-    return described
+    """Return each error with its place, without the value: it may be a secret."""
+    problems = list_problems(error, ERRORS_KEPT)
+    return [f"{problem.place}: {problem.message}" if problem.place else problem.message for problem in problems]
 
 
 def _give_key(row: StartRow, batch: str) -> StartRow:
@@ -241,7 +238,7 @@ def _start(
     try:
         started = start_job(workflow, key=row.key, first_input=first_input, actor=actor, source=source)
     except ValidationError as error:  # what fitted a moment ago need not fit now: a validator may look at the world
-        return replace(planned, outcome="refused", errors=tuple(_describe(error)[:ERRORS_KEPT]))
+        return replace(planned, outcome="refused", errors=tuple(_describe(error)))
     except WFEException as error:
         return replace(planned, outcome="refused", errors=(str(error),))
     return replace(planned, outcome="start" if started.created else "known", job_id=started.job_id)

@@ -27,7 +27,7 @@ def pause_workflow(
 
     Raises:
         UnknownWorkflow, PermissionRequired: as their names say.
-        WrongState: where it is paused already.
+        WrongState: if it is paused already.
     """
     _require(actor, workflow_id)
     with atomic():
@@ -46,7 +46,7 @@ def resume_workflow(
 
     Raises:
         UnknownWorkflow, PermissionRequired: as their names say.
-        WrongState: where it is not paused.
+        WrongState: if it is not paused.
     """
     _require(actor, workflow_id)
     with atomic():

@@ -81,7 +81,7 @@ class Capture:
         """Take a piece of output; beyond ``WFE_MAX_LOG_BYTES`` it is dropped, and the log says so.
 
         Returns:
-            False where the step run is over: the text is then for the process's own output.
+            False if the step run is over: the text is then for the process's own output.
         """
         text = clean(text)
         with self.lock:
@@ -139,7 +139,7 @@ class Capture:
         return pieces
 
     def return_pieces(self, pieces: list[Piece]) -> bool:
-        """Put back what a flush failed to write, for the next; return False where there will be none."""
+        """Put back what a flush failed to write, for the next; return False if there will be none."""
         with self.lock:
             if self.has_ended:
                 return False

@@ -65,7 +65,7 @@ def begin_routing() -> None:
 
 
 def end_routing() -> None:
-    """Give the streams back as they were, if no other step run needs the routers."""
+    """Restore the streams if no other step run needs the routers."""
     global _users, _before
     with _lock:
         _users -= 1

@@ -27,7 +27,7 @@ class Spool:
         """Leave a text. More than ``limit`` bytes and one text are not kept.
 
         Returns:
-            False where the step is over.
+            False if the step is over.
         """
         status = os.fstat(self._file)
         if status.st_mode & 0o777 == OVER:
@@ -46,7 +46,7 @@ class Spool:
         return self._decoder.decode(data)
 
     def end(self) -> None:
-        """Tell the writers that nobody reads what they write from now on."""
+        """Have the writers stop: nobody reads what they write from now on."""
         os.fchmod(self._file, OVER)
 
     def close(self) -> None:

@@ -70,7 +70,7 @@ class capture_output(Hearing):
 
 @contextmanager
 def resume_capture(capture: Capture | None) -> Iterator[None]:
-    """Bring what the code inside puts out into the log of a step run whose commit is done. None: leave all as it is."""
+    """Add the output of the code inside to the log of a step run whose commit is done. None: change nothing."""
     if capture is None:
         yield
     elif not capture.has_ended:
@@ -97,7 +97,7 @@ def flush_capture(capture: Capture) -> None:
     """Write what a running step has put out so far, so that the console can follow it.
 
     Raises:
-        DatabaseError, InterfaceError: where that failed. Nothing is lost by it: the next flush writes it.
+        DatabaseError, InterfaceError: if that failed. Nothing is lost by it: the next flush writes it.
     """
     _write(capture, capture.take_pieces())
 

@@ -51,7 +51,7 @@ class RestartNeeded(CodeNotLoaded):
 
 
 def load_node(path: str) -> type[Step]:
-    """Give the Step or Decision class of a dotted path such as ``shop.steps.Charge``, nested classes included.
+    """Return the Step or Decision class of a dotted path such as ``shop.steps.Charge``, nested classes included.
 
     Where this process lacks it, the installed reloader is asked once and the class looked for again.
 
@@ -62,7 +62,7 @@ def load_node(path: str) -> type[Step]:
 
 
 def load_workflow(path: str) -> type[Workflow]:
-    """Give the Workflow class of a dotted path. As ``load_node``.
+    """Return the Workflow class of a dotted path. As ``load_node``.
 
     Raises:
         CodeNotLoaded: with the reason, where no such class can be imported.
@@ -71,18 +71,18 @@ def load_workflow(path: str) -> type[Workflow]:
 
 
 def read_graph(workflow: type[Workflow]) -> Graph:
-    """Give a workflow's graph, with labels that are to be translated as they stand in the source.
+    """Return a workflow's graph, with labels that are to be translated as they stand in the source.
 
     So its fingerprint does not depend on the language of the request in which it is first looked at.
 
     Raises:
-        InvalidWorkflow: where the declaration has problems.
+        InvalidWorkflow: if the declaration has problems.
     """
     return _read_graph(cast(Any, workflow))
 
 
 def hold_definition(workflow_path: str, fingerprint: str) -> bool:
-    """Tell whether this process's code of a workflow is the definition of this fingerprint; reload once to get there.
+    """Return whether this process's code of a workflow is the definition of this fingerprint; reload once to get there.
 
     False is no error: a Job of an older definition goes on with the current code of its nodes.
     """
@@ -118,7 +118,7 @@ def has_refusals() -> bool:
 
 
 def find_refusal(workflow_path: str, fingerprint: str) -> str:
-    """Return why this process must not run a Job of this definition; "" where it may.
+    """Return why this process must not run a Job of this definition; "" if it may.
 
     It must not where the definition is today's, and its own code an older one that only a restart replaces. As
     ``hold_definition`` found it last.
@@ -127,7 +127,7 @@ def find_refusal(workflow_path: str, fingerprint: str) -> str:
 
 
 def install_reloader(function: Callable[[str], None]) -> None:
-    """Say what to call when a class is lacking.
+    """Set what to call when a class is missing.
 
     Args:
         function: takes the dotted path of the class; imports anew what of its modules has changed since they were
@@ -197,7 +197,7 @@ def import_module(name: str) -> Any:
 
 
 def explain_import_error(error: BaseException) -> str:
-    """Give one line: the exception, what it says, and the last file and line outside of the import machinery."""
+    """Return one line: the exception, what it says, and the last file and line outside of the import machinery."""
     text = " ".join(say(error).split())
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
@@ -244,7 +244,7 @@ def _load_anew(path: str, base: type[Any], kind: str) -> type[Any]:
 
 
 def _is_loaded(path: str) -> bool:
-    """Tell whether a class is found under its path without importing a module."""
+    """Return whether a class is found under its path without importing a module."""
     parts = path.split(".")
     length = next((length for length in range(len(parts) - 1, 0, -1) if ".".join(parts[:length]) in sys.modules), 0)
     value: Any = sys.modules.get(".".join(parts[:length]))

@@ -55,7 +55,7 @@ def hash_code(workflow: type[Workflow]) -> str:
 def hash_held_code(workflow: type[Workflow]) -> str:
     """Return what ``hash_code`` gave, or would have given, for the code that this process holds.
 
-    "" where a file has changed before anybody looked: then it is another than that of the files.
+    "" if a file has changed before anybody looked: then it is another than that of the files.
     """
     hashes = {name: hash_loaded(source) for name, source in _list_sources_behind(workflow).items()}
     if not all(hashes.values()):
@@ -89,7 +89,7 @@ class CodeNote:
     def tell(self, worker_id: uuid.UUID) -> threading.Thread | None:
         """Write the hashes of workflows that are new since the last call to the row of this worker.
 
-        Return the thread that does it, or None where there is nothing to do.
+        Return the thread that does it, or None if there is nothing to do.
         """
         if self._thread is not None and self._thread.is_alive():
             return self._thread

@@ -17,7 +17,7 @@ USUAL_NAME = "workflows"
 
 
 def suggest_module(name: str) -> str:
-    """Say what to write in place of an entry that names no module with workflows, or return "" where that is not known.
+    """Return what to write in place of an entry that names no module with workflows, or "" if that is not known.
 
     Imports no module that was not imported before, except the packages above the one that is named.
     """
@@ -49,7 +49,7 @@ def suggest_module(name: str) -> str:
 
 
 def is_missing_module(name: str, error: BaseException | None) -> bool:
-    """Tell whether an import failed because there is no module of this name, and not because of what it holds."""
+    """Return whether an import failed because there is no module of this name, and not because of what it holds."""
     cause = error.__cause__ if error is not None and error.__cause__ is not None else error
     return isinstance(cause, ModuleNotFoundError) and (name == cause.name or name.startswith(f"{cause.name}."))
 

@@ -72,7 +72,7 @@ class _Look:
 
 
 def say_needed_code(lack: NeededCode) -> str:
-    """Say in one sentence how many open Jobs need a node, and what is wrong with it."""
+    """Return a sentence on how many open Jobs need a node, and what is wrong with it."""
     values = {
         "jobs": number_format(lack.jobs),
         "standing": number_format(lack.standing),
@@ -88,7 +88,7 @@ def say_needed_code(lack: NeededCode) -> str:
 
 
 def say_cure(lack: NeededCode) -> str:
-    """Say what can be done before the code that lacks it is deployed."""
+    """Describe what can be done before the code that lacks it is deployed."""
     if not lack.reason:
         return _("Leave the class its input schema until those jobs are done, or skip the step in them.")
     name = lack.step.rpartition(".")[2]

@@ -28,7 +28,7 @@ class Outdated:
     is_older: bool
 
     def __str__(self) -> str:
-        """Say it in a sentence, with the way out."""
+        """Return it as a sentence, with the way out."""
         names = ", ".join(str(workflow) for workflow in self.workflows[:NAMED])
         values = {"worker": self.worker, "workflows": names + ("…" if len(self.workflows) > NAMED else "")}
         if self.is_older:

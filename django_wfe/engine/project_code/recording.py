@@ -29,7 +29,7 @@ LONGEST_TEXT = 255
 
 @dataclass(frozen=True, slots=True)
 class DeclaredWorkflow:
-    """A Workflow class as plain data, to be carried between processes. ``graph`` is None where it has problems."""
+    """A Workflow class as plain data, to be carried between processes. ``graph`` is None if it has problems."""
 
     path: str
     name: str
@@ -41,7 +41,7 @@ class DeclaredWorkflow:
     groups: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as data that ``from_json`` reads."""
+        """Return it as data that ``from_json`` reads."""
         return {
             "path": self.path,
             "name": self.name,
@@ -70,7 +70,7 @@ class DeclaredWorkflow:
 
 @translation.override(None)  # labels that are to be translated are kept as they stand in the source
 def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
-    """Give a Workflow class as data, with every problem that keeps it from running."""
+    """Return a Workflow class as data, with every problem that keeps it from running."""
     path = dotted_path(workflow)
     problems = [*_list_problems(workflow), *find_repeated_keys(workflow)]
     graph = None

@@ -59,7 +59,7 @@ def look_at(paths: Iterable[str]) -> dict[str, FileState]:
 
 
 def is_project_file(path: str) -> bool:
-    """Tell whether a file is the project's own: no library's, not Python's, not the engine's (its demo's is)."""
+    """Return whether a file is the project's own: no library's, not Python's, not the engine's (its demo's is)."""
     path = os.path.abspath(path)
     if path.startswith(_OWN_FOLDER):
         return path.startswith(_DEMO_FOLDER)
@@ -67,7 +67,7 @@ def is_project_file(path: str) -> bool:
 
 
 def is_project_module(module: ModuleType | None) -> bool:
-    """Tell whether a loaded module comes from a file of the project."""
+    """Return whether a loaded module comes from a file of the project."""
     file = getattr(module, "__file__", None)
     return isinstance(file, str) and is_project_file(file)
 
@@ -103,7 +103,7 @@ def list_sources(names: Iterable[str]) -> dict[str, Source]:
 
 
 def find_source(name: str) -> Source | None:
-    """Find the file of a module without importing it; None where it has none, or is no Python source."""
+    """Find the file of a module without importing it; None if it has none, or is no Python source."""
     module = sys.modules.get(name)
     if module is not None:
         file = getattr(module, "__file__", None)
@@ -166,7 +166,7 @@ def noting_imports() -> Iterator[None]:
 
 
 def may_have_changed() -> bool:
-    """Tell whether the file of any loaded module of the project is newer than the module. Reads no file."""
+    """Return whether the file of any loaded module of the project is newer than the module. Reads no file."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and is_project_file(file):
@@ -185,7 +185,7 @@ def forget_loaded(names: Iterable[str]) -> None:
 
 
 def hash_loaded(source: Source) -> str:
-    """Return the hash of what this process loaded of a module, "" where its file has changed since and nobody knows.
+    """Return the hash of what this process loaded of a module, "" if its file has changed since and nobody knows.
 
     Of a module that is not loaded: the hash of its file, which is what would be loaded.
     """
@@ -201,7 +201,7 @@ def hash_loaded(source: Source) -> str:
 
 
 def hash_file(path: str) -> str:
-    """Return the SHA-256 of a file, "" where it cannot be read. It is read again when its state has changed."""
+    """Return the SHA-256 of a file, "" if it cannot be read. It is read again when its state has changed."""
     state = _look_at_one(path)
     kept = _file_hashes.get(path)
     if kept is not None and kept[0] == state:
@@ -217,7 +217,7 @@ def hash_file(path: str) -> str:
 
 
 def is_changed(source: Source) -> bool:
-    """Tell whether the file of a loaded module is another than the one that was loaded."""
+    """Return whether the file of a loaded module is another than the one that was loaded."""
     return source.name in sys.modules and hash_loaded(source) != hash_file(source.file)
 
 

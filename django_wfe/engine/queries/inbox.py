@@ -22,13 +22,13 @@ Assigned = Literal["all", "mine", "unclaimed"]
 
 
 def list_asked(actor: Any) -> QuerySet[StepRun]:
-    """Give the step runs that wait for input which ``actor`` may see, as ``list_waiting`` gives them."""
+    """Return the step runs that wait for input which ``actor`` may see, as ``list_waiting`` gives them."""
     rows = list_visible_step_runs(actor).filter(state=StepRunState.INPUT_REQUIRED, job__state=JobState.INPUT_REQUIRED)
     return rows.select_related("job__workflow", "input_claim__user").defer(*PAYLOAD).order_by("created_at", "pk")
 
 
 def list_waiting(actor: Any, *, assigned: Assigned = "all", workflow: Any = None) -> QuerySet[StepRun]:
-    """Give the step runs that wait for input which ``actor`` may give, the oldest first, without their payloads.
+    """Return the step runs that wait for input which ``actor`` may give, the oldest first, without their payloads.
 
     Each comes with its job, its workflow, and its ``input_claim`` (RelatedObjectDoesNotExist where it has none). Cut
     the answer to a page: the index ``wfe_run_waiting`` gives it in this order.
@@ -53,7 +53,7 @@ def list_waiting(actor: Any, *, assigned: Assigned = "all", workflow: Any = None
 
 
 def find_next(actor: Any, *, after_job: int | None = None) -> StepRun | None:
-    """Give what ``actor`` should answer next: the oldest of their own claims, else the oldest that nobody has.
+    """Return what ``actor`` should answer next: the oldest of their own claims, else the oldest that nobody has.
 
     Args:
         after_job: the id of the Job that was just answered, left out. Default None.
@@ -68,7 +68,7 @@ def find_next(actor: Any, *, after_job: int | None = None) -> StepRun | None:
 
 
 def get_due(step_run: StepRun) -> datetime | None:
-    """Give the moment by which the input is expected, or None where the step says nothing about it."""
+    """Return the moment by which the input is expected, or None if the step says nothing about it."""
     node = load_graph(step_run.job.definition_id).get_node(step_run.step)
     within = node.input_within if node is not None else None
     if within is None:

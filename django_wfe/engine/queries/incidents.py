@@ -160,7 +160,7 @@ def list_incidents(actor: Any, since: datetime | None = None) -> list[Incident]:
 
 
 def jobs_of_incident(fingerprint: str) -> QuerySet[Job]:
-    """Give the Jobs that are FAILED now because of a failure of this kind, whoever may see them.
+    """Return the Jobs that are FAILED now because of a failure of this kind, whoever may see them.
 
     Combine it with ``list_visible_jobs(actor)`` by ``&``. It asks one indexed question to choose its plan.
     """

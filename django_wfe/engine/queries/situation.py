@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from django_wfe.conf import settings
 from django_wfe.engine.project_code.classes import load_node
+from django_wfe.engine.recovery.liveness import list_live_workers, measure_silence
 from django_wfe.engine.recovery.sweeping import LONGEST_REDISPATCH_FACTOR
 from django_wfe.engine.rules.explanations import Explanation, explain_adopted_job
 from django_wfe.engine.rules.obstacles import find_obstacle, say_way_out_of_gone
@@ -30,7 +31,7 @@ LONGEST_QUOTE = 300
 
 
 def explain_job(job: Job, *, with_data: bool = True) -> Explanation:
-    """Say why the Job is in the state it is in, in the current language and timezone. At most four queries.
+    """Explain why the Job is in the state it is in, in the current language and timezone. At most four queries.
 
     Args:
         with_data: quote errors, which may hold what people put in. Default True; give False to those without the
@@ -66,7 +67,7 @@ def explain_job(job: Job, *, with_data: bool = True) -> Explanation:
 
 
 def _find_live_run(job: Job) -> StepRun | None:
-    """Give the run that the Job is at, with its worker, the database's time, and whether its node is still declared."""
+    """Return the run that the Job is at, with its worker, the database's time, and whether its node is declared."""
     gone = Exists(Step.objects.filter(path=OuterRef("step"), deleted=True))
     return (
         job.step_runs.filter(state__in=sorted(LIVE_STEP_RUN_STATES))
@@ -147,11 +148,12 @@ def _explain_running(job: Job, run: StepRun, now: datetime) -> Explanation:
     if worker is None or worker.declared_dead_at is not None or worker.stopped_at is not None:
         sentence = _("“%(step)s” has been running since %(since)s, and its worker %(worker)s is gone.")
         return Explanation(sentence % values, watchdog, "worker_gone")
-    silent, timeout = count_seconds(worker.last_seen, now), settings.worker_timeout
+    silent, is_silent = measure_silence(worker, now)
+    timeout = settings.worker_timeout
     # A worker that beats does so four times within the timeout.
     if silent > timeout / 2:
         values |= {"seconds": _say_seconds(silent), "at": _say_time(add_seconds(worker.last_seen, timeout))}
-        if silent > timeout:
+        if is_silent:
             sentence = _(
                 "“%(step)s” has been running since %(since)s, "
                 "but its worker %(worker)s has been silent for %(seconds)s s."
@@ -244,14 +246,8 @@ def _explain_no_worker(values: dict[str, str], now: datetime) -> Explanation:
     return Explanation(sentence % values, way_out, "no_worker")
 
 
-def list_live_workers() -> QuerySet[Worker]:
-    """Give the workers that were seen within ``WFE_WORKER_TIMEOUT``, by the database's clock."""
-    alive = Worker.objects.filter(declared_dead_at=None, stopped_at=None)
-    return alive.filter(last_seen__gt=Now() - timedelta(seconds=settings.worker_timeout))
-
-
 def _find_max_attempts(step: str) -> int | None:
-    """Give how many attempts the step's class allows today, or None where this process does not know it."""
+    """Return how many attempts the step's class allows today, or None if this process does not know it."""
     try:
         retry = load_node(step).retry
     except CodeNotLoaded:

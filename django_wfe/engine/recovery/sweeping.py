@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.delivery.dispatcher import get_dispatcher
+from django_wfe.engine.recovery.liveness import IN_SERVICE, IS_SILENT
 from django_wfe.engine.runs.committing import settle_lost
 from django_wfe.engine.store.claims import RUNNABLE, Claim
 from django_wfe.engine.store.transactions import atomic
@@ -27,29 +28,28 @@ LONGEST_REDISPATCH_FACTOR = 16
 logger = logging.getLogger("django_wfe.recovery")
 
 # A heartbeat goes through this process as a number: a local time would be another one in the hour that is doubled.
-_BEAT = "(EXTRACT(EPOCH FROM last_seen) * 1000000)::bigint"
+_BEAT = "(EXTRACT(EPOCH FROM worker.last_seen) * 1000000)::bigint"
 
 _LIST_LIVE = f"""
-SELECT id, {_BEAT}, last_seen < statement_timestamp() - %s * INTERVAL '1 second' FROM django_wfe_worker
-WHERE declared_dead_at IS NULL AND stopped_at IS NULL
-"""  # noqa: S608  (a constant of this module)
+SELECT id, {_BEAT}, {IS_SILENT} FROM django_wfe_worker AS worker WHERE {IN_SERVICE}
+"""  # noqa: S608  (of constants)
 
 # Compared with the last_seen that was looked at: a worker that has just beaten is not declared dead.
 _DECLARE_DEAD = f"""
-UPDATE django_wfe_worker SET declared_dead_at = statement_timestamp()
-WHERE id = %s AND {_BEAT} = %s AND declared_dead_at IS NULL AND stopped_at IS NULL
+UPDATE django_wfe_worker AS worker SET declared_dead_at = statement_timestamp()
+WHERE id = %s AND {_BEAT} = %s AND {IN_SERVICE}
 RETURNING id, hostname, pid
-"""  # noqa: S608  (a constant of this module)
+"""  # noqa: S608  (of constants)
 
-_LOCK_LOST = """
+_LOCK_LOST = f"""
 SELECT run.id, run.job_id, run.number, run.attempt, run.epoch, run.step, run.worker_id, run.lost_before
 FROM django_wfe_steprun AS run
 WHERE run.state = 'RUNNING' AND NOT EXISTS (
     SELECT FROM django_wfe_worker AS worker
-    WHERE worker.id = run.worker_id AND worker.declared_dead_at IS NULL AND worker.stopped_at IS NULL
+    WHERE worker.id = run.worker_id AND {IN_SERVICE}
 )
 ORDER BY run.id LIMIT %s FOR UPDATE SKIP LOCKED
-"""
+"""  # noqa: S608  (of constants)
 
 _FIND_HELD = """
 SELECT run.id, run.job_id, run.number, run.attempt, run.epoch, run.step, run.worker_id, run.lost_before
@@ -175,7 +175,7 @@ def _repeat(work: Callable[[], int]) -> int:
 
 
 def give_back_lost() -> int:
-    """Mark what no live worker holds as LOST and open the next attempts; give their number."""
+    """Mark what no live worker holds as LOST and open the next attempts; return their number."""
     count = 0
     with atomic():
         for row in _fetch_all(_LOCK_LOST, [BATCH]):
@@ -191,7 +191,7 @@ def find_held(worker_id: Any) -> list[Claim]:
 
 
 def redispatch_overdue() -> int:
-    """Send messages again for what has been ready for too long without a claim; give their number."""
+    """Send messages again for what has been ready for too long without a claim; return their number."""
     parameters = {
         "runnable": RUNNABLE,
         "after": settings.redispatch_after,

@@ -12,7 +12,7 @@ from django_wfe.models import Job, JobEvent, JobState
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``sentence`` names the cause; ``way_out`` what can be done, or "" where nothing need be.
+    """``sentence`` names the cause; ``way_out`` what can be done, or "" if nothing need be.
 
     ``code`` stays the same for a cause in every language and version, such as "no_worker" or "retry_due".
     """
@@ -23,7 +23,7 @@ class Explanation:
 
 
 def explain_adopted_job(job: Job) -> Explanation:
-    """Say what became of a Job under django-wfe 1.x, and where its log is. One query."""
+    """Describe what became of a Job under django-wfe 1.x, and where its log is. One query."""
     event = job.events.filter(kind=JobEvent.Kind.ADOPTED).order_by("id").first()
     data = event.data if event is not None and isinstance(event.data, dict) else {}
     was, logfile = str(data.get("was", "")), str(data.get("logfile", ""))

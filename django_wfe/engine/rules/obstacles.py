@@ -19,7 +19,7 @@ from django_wfe.models import Step, StepRun
 
 
 def find_obstacle(definition_id: int, step: str, *, is_gone: bool | None = None) -> Explanation | None:
-    """Say what keeps the question of a step from being answered, or return None if it can be.
+    """Describe what keeps the question of a step from being answered, or return None if it can be.
 
     Args:
         step: the dotted path that the Job's definition has.
@@ -35,7 +35,7 @@ def find_obstacle(definition_id: int, step: str, *, is_gone: bool | None = None)
 
 
 def find_obstacles(step_runs: Iterable[StepRun]) -> dict[int, Explanation]:
-    """Say of each of these waiting step runs that cannot be answered why, by its id. At most one query.
+    """Return why each of these waiting step runs cannot be answered, by its id. At most one query.
 
     The step runs come with their Jobs.
     """
@@ -51,7 +51,7 @@ def find_obstacles(step_runs: Iterable[StepRun]) -> dict[int, Explanation]:
 
 
 def say_way_out_of_gone() -> str:
-    """Say what can be done if a class no longer exists in the code."""
+    """Describe what can be done if a class no longer exists in the code."""
     return _(
         "Put the class back, or let its old name stand for the new class (OldName = NewName in its module), "
         "or skip the step with a result of yours, or cancel the job."

@@ -10,7 +10,7 @@ from django_wfe.models import DefinitionModule, Workflow
 
 
 def explain_no_start(workflow: Workflow) -> WFEException | None:
-    """Return why no Job of this workflow may start now, or None where one may.
+    """Return why no Job of this workflow may start now, or None if one may.
 
     Where its latest declaration has problems, none may: what would run is not what its developers have written last.
     Jobs that have started go on with the last good definition.
@@ -50,7 +50,7 @@ def require_startable(workflow: Workflow) -> int:
 
 
 def was_never_read() -> bool:
-    """Tell whether no module of ``WFE_WORKFLOWS`` was ever read into this database: no watchdog has worked yet."""
+    """Return whether no module of ``WFE_WORKFLOWS`` was ever read into this database: no watchdog has worked yet."""
     return not DefinitionModule.objects.exists()
 
 

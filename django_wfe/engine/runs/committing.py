@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.clock import read_clock
 from django_wfe.engine.delivery import signal_sending
-from django_wfe.engine.delivery.dispatcher import dispatch_on_commit
 from django_wfe.engine.errors.database_errors import is_connection_error, may_pass
 from django_wfe.engine.errors.failures import Failure, describe_reason
 from django_wfe.engine.output.capture import Capture
+from django_wfe.engine.runs.opening import announce, choose_opening
 from django_wfe.engine.runs.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
 from django_wfe.engine.store import statements
 from django_wfe.engine.store.claims import Claim
@@ -32,7 +32,7 @@ logger = logging.getLogger("django_wfe.engine")
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a commit did. ``accepted`` is False where the claim was no longer held: then nothing was changed."""
+    """What a commit did. ``accepted`` is False if the claim was no longer held: then nothing was changed."""
 
     accepted: bool
     next_claim: Claim | None = None
@@ -86,7 +86,7 @@ def settle_surely(
         attempted: another outcome, whose commit broke just now: where it arrived all the same, it stands.
 
     Raises:
-        DatabaseError, InterfaceError: where the database stays away for ``WFE_WORKER_TIMEOUT`` seconds. The run is
+        DatabaseError, InterfaceError: if the database stays away for ``WFE_WORKER_TIMEOUT`` seconds. The run is
             then LOST, and recovery's to give back.
     """
     deadline: float | None = None
@@ -170,11 +170,7 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
         if row[1] is not None:
             signal_sending.notify_job_finished(claim.job_id)
         return Settled(accepted=True)
-    run_state, job_state = StepRunState.READY, JobState.ONGOING
-    if node.asks_input:
-        run_state, job_state = StepRunState.INPUT_REQUIRED, JobState.INPUT_REQUIRED
-    elif keep:
-        run_state = StepRunState.RUNNING
+    run_state, job_state = choose_opening(node, is_claimed=keep)
     number = claim.number + 1
     parameters |= {
         "next_step": node.path,
@@ -190,10 +186,8 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
     if next_state == StepRunState.RUNNING:
         following = claim.follow(step_run_id=next_id, number=number, step=node.path, value=outcome.value)
         return Settled(accepted=True, next_claim=following)
-    if next_state == StepRunState.READY:
-        dispatch_on_commit([next_id])
-    elif next_state == StepRunState.INPUT_REQUIRED:
-        signal_sending.notify_input_required(next_id)
+    if next_state is not None:
+        announce(next_id, next_state)
     return Settled(accepted=True)
 
 
@@ -221,7 +215,7 @@ def _open_next_attempt(parameters: dict[str, Any]) -> Settled:
     if row is None:
         return REFUSED
     if row[1] is not None:
-        dispatch_on_commit([row[1]], delay_seconds=parameters["wait_seconds"])
+        announce(row[1], row[2], delay_seconds=parameters["wait_seconds"])
     return Settled(accepted=True)
 
 
@@ -243,15 +237,12 @@ def _give_back(
     row = fetch_row(statements.GIVE_BACK, parameters)
     if row is None:
         return REFUSED
-    if state is StepRunState.READY:
-        dispatch_on_commit([claim.step_run_id], delay_seconds=wait_seconds)
-    else:
-        signal_sending.notify_input_required(claim.step_run_id)
+    announce(claim.step_run_id, state, delay_seconds=wait_seconds)
     return Settled(accepted=True)
 
 
 def _find_settled(claim: Claim, outcome: Outcome) -> Settled | None:
-    """After a broken commit: give what it did, or None where it did not arrive and the claim is still held."""
+    """After a broken commit: give what it did, or None if it did not arrive and the claim is still held."""
     row = fetch_row(
         statements.FIND_ENDED, {"id": claim.step_run_id, "worker_id": claim.worker_id, "epoch": claim.epoch}
     )
@@ -266,7 +257,7 @@ def _find_settled(claim: Claim, outcome: Outcome) -> Settled | None:
             following = claim.follow(step_run_id=next_id, number=claim.number + 1, step=node.path, value=outcome.value)
             return Settled(accepted=True, next_claim=following)
         if next_state == StepRunState.READY:
-            dispatch_on_commit([next_id])
+            announce(next_id, next_state)
     return Settled(accepted=True)
 
 

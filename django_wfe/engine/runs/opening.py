@@ -1,146 +1,60 @@
-"""Opens the step runs that an operator's verb leads to. The caller holds the locks of the Job and its live runs."""
+"""What opens next: the state in which the step run of a node opens, that of its Job then, and who is told.
+
+One rule for a start, a commit, an answer and an operator's verb. The columns of a step run that opens are those of
+``store.open_run`` on the hot path, and the model's defaults elsewhere.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
-from django.db.models import JSONField, Max, TextField, Value
-from django.db.models.functions import Cast, Now
-from django.utils.translation import gettext as _
-
+from django_wfe.definition.graph import Node
 from django_wfe.engine.delivery.dispatcher import dispatch_on_commit
-from django_wfe.engine.delivery.signal_sending import notify_input_required, notify_job_finished, notify_step_finished
-from django_wfe.engine.runs.edges import choose_edge
-from django_wfe.exceptions import InvalidTransition
-from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
-from django_wfe.models.workflows import load_graph
-from django_wfe.values.encoding import dump
-
-LIVE = (StepRunState.READY, StepRunState.INPUT_REQUIRED)
+from django_wfe.engine.delivery.signal_sending import notify_input_required
+from django_wfe.models import JobState, StepRunState
 
 
-def open_attempt(job: Job, failed: StepRun, edited: dict[str, str]) -> int:
-    """Open another attempt at the node of a failed run, and give its id.
+class Opening(NamedTuple):
+    """The states of a step run that opens and of its Job."""
+
+    run_state: StepRunState
+    job_state: JobState
+
+
+_ASKS = Opening(StepRunState.INPUT_REQUIRED, JobState.INPUT_REQUIRED)
+_READY = Opening(StepRunState.READY, JobState.ONGOING)
+_CLAIMED = Opening(StepRunState.RUNNING, JobState.ONGOING)
+_FIRST = Opening(StepRunState.READY, JobState.PENDING)
+_ANSWERED = Opening(StepRunState.READY, JobState.INPUT_RECEIVED)
+
+
+def choose_opening(node: Node, *, is_claimed: bool = False) -> Opening:
+    """Return how a node opens.
 
     Args:
-        edited: JSON texts that replace the failed run's ``external_data`` or ``edited_input``.
+        is_claimed: whether the worker that opens it would run it at once. Default False.
     """
-    run = StepRun.objects.create(
-        job=job,
-        number=failed.number,
-        attempt=_count_attempts(job, failed.number) + 1,
-        step=failed.step,
-        state=StepRunState.READY,
-        previous_id=failed.previous_id,
-        external_data=_choose(edited, "external_data", failed.external_data),
-        edited_input=_choose(edited, "edited_input", failed.edited_input),
-    )
-    _let_go_on(job, JobState.ONGOING, failed.step, failed.number)
-    dispatch_on_commit([run.pk])
-    return run.pk
+    if node.asks_input:
+        return _ASKS
+    return _CLAIMED if is_claimed else _READY
 
 
-def open_rerun(job: Job, chosen: StepRun, number: int) -> int:
-    """Open a run of the chosen run's node under a new number, with the same input; give its id."""
-    node = load_graph(job.definition_id).get_node(chosen.step)
-    return _open_run(
-        job,
-        number=number,
-        step=chosen.step,
-        previous_id=chosen.previous_id,
-        asks_input=node is not None and node.asks_input,
-        edited_input=chosen.edited_input,
-    )
+def choose_first_opening(node: Node, *, is_answered: bool, is_claimed: bool) -> Opening:
+    """Return how the first node of a Job opens.
 
-
-def store_result(job: Job, run: StepRun, encoded: str) -> int:
-    """Keep a result given by hand: in the run itself where it waits, else in another attempt. Give the row's id."""
-    result = _cast(encoded)
-    if run.state in LIVE:
-        StepRun.objects.filter(pk=run.pk).update(state=StepRunState.SKIPPED, result=result, finished_at=Now())
-        return run.pk
-    return StepRun.objects.create(
-        job=job,
-        number=run.number,
-        attempt=_count_attempts(job, run.number) + 1,
-        step=run.step,
-        state=StepRunState.SKIPPED,
-        previous_id=run.previous_id,
-        result=result,
-        finished_at=Now(),
-    ).pk
-
-
-def advance_past(job: Job, run: StepRun, done_id: int, transition: int | None) -> None:
-    """Go on after a run whose result was given: open the next run, or finish the Job.
-
-    Raises:
-        InvalidTransition: where several edges go out and ``transition`` names none of them.
+    Args:
+        is_answered: whether the start brings the input that the node asks for.
+        is_claimed: whether the process that starts the Job would run it at once.
     """
-    notify_step_finished(done_id)
-    graph = load_graph(job.definition_id)
-    outgoing = graph.list_edges_from(run.step)
-    if not outgoing:
-        Job.objects.filter(pk=job.pk).update(
-            state=JobState.FINISHED, finished_at=Now(), error="", current_step=run.step, current_step_number=run.number
-        )
-        JobEvent.objects.create(job=job, step_run_id=done_id, kind=JobEvent.Kind.FINISHED)
-        notify_job_finished(job.pk)
-        return
-    if transition is None and len(outgoing) == 1:
-        transition = 0
-    edge = choose_edge(run.step, transition, outgoing)
-    StepRun.objects.filter(pk=done_id).update(transition=edge.index)
-    node = graph.get_node(edge.target)
-    if node is None:
-        raise InvalidTransition(
-            _("The edge %(index)s of %(source)s leads to %(target)s, which is no node.")
-            % {"index": edge.index, "source": edge.source, "target": edge.target}
-        )
-    _open_run(job, number=run.number + 1, step=node.path, previous_id=done_id, asks_input=node.asks_input)
+    if is_answered:
+        return _CLAIMED if is_claimed else _ANSWERED
+    opening = choose_opening(node, is_claimed=is_claimed)
+    return _FIRST if opening is _READY else opening
 
 
-def _open_run(
-    job: Job, *, number: int, step: str, previous_id: int | None, asks_input: bool, edited_input: Any = None
-) -> int:
-    run = StepRun.objects.create(
-        job=job,
-        number=number,
-        step=step,
-        state=StepRunState.INPUT_REQUIRED if asks_input else StepRunState.READY,
-        previous_id=previous_id,
-        edited_input=_keep(edited_input),
-    )
-    _let_go_on(job, JobState.INPUT_REQUIRED if asks_input else JobState.ONGOING, step, number)
-    if asks_input:
-        notify_input_required(run.pk)
-    else:
-        dispatch_on_commit([run.pk])
-    return run.pk
-
-
-def _let_go_on(job: Job, state: JobState, step: str, number: int) -> None:
-    if job.state == JobState.PAUSED:
-        # A repair does not undo another operator's pause.
-        state = JobState.PAUSED
-    Job.objects.filter(pk=job.pk).update(
-        state=state, error="", finished_at=None, current_step=step, current_step_number=number
-    )
-
-
-def _count_attempts(job: Job, number: int) -> int:
-    highest: int = job.step_runs.filter(number=number).aggregate(Max("attempt"))["attempt__max"] or 0
-    return highest
-
-
-def _choose(edited: dict[str, str], name: str, before: Any) -> Any:
-    return _cast(edited[name]) if name in edited else _keep(before)
-
-
-def _keep(value: Any) -> Any:
-    return None if value is None else _cast(dump(value))
-
-
-def _cast(encoded: str) -> Any:
-    # The text as it is: Django would write a large float so that jsonb gives it back as an int.
-    return None if encoded == "null" else Cast(Value(encoded, output_field=TextField()), JSONField())
+def announce(step_run_id: int, run_state: str, *, delay_seconds: float = 0) -> None:
+    """Announce an open step run, once it is committed, to the workers or to the receivers of ``input_required``."""
+    if run_state == StepRunState.READY:
+        dispatch_on_commit([step_run_id], delay_seconds=delay_seconds)
+    elif run_state == StepRunState.INPUT_REQUIRED:
+        notify_input_required(step_run_id)

@@ -47,7 +47,7 @@ class Claim:
         return build_logfile_path(self.workflow_name, self.job_uuid)
 
     def follow(self, *, step_run_id: int, number: int, step: str, value: Any) -> Claim:
-        """Give the claim on the next step run, which was inserted as already claimed by the same worker."""
+        """Return the claim on the next step run, which was inserted as already claimed by the same worker."""
         return Claim(
             step_run_id=step_run_id,
             job_id=self.job_id,
@@ -66,7 +66,7 @@ class Claim:
 
 
 def claim_step_run(step_run_id: int, worker_id: uuid.UUID, *, suspects: bool = True) -> Claim | None:
-    """Claim a step run; give None where it is not ready, not due, held back, or another worker was first.
+    """Claim a step run; give None if it is not ready, not due, held back, or another worker was first.
 
     Args:
         suspects: claim it also where a worker died of it, or in its company, before.

@@ -24,7 +24,7 @@ def cross(point: str) -> None:
 
 
 def watch_boundaries(watcher: Watcher | None) -> Watcher | None:
-    """Have ``watcher`` called with the name of each point that this process passes; give the one before."""
+    """Have ``watcher`` called with the name of each point that this process passes; return the one before."""
     global _watcher
     before, _watcher = _watcher, watcher
     return before

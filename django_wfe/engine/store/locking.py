@@ -27,8 +27,8 @@ def change_job(job_id: int, change: Callable[[Job, list[StepRun]], Given]) -> Gi
     the locks are given up and taken anew.
 
     Raises:
-        UnknownJob: where there is no such Job.
-        WrongState: where the Job moves on faster than it can be locked.
+        UnknownJob: if there is no such Job.
+        WrongState: if the Job moves on faster than it can be locked.
     """
     for _attempt in range(ATTEMPTS):
         with atomic():

@@ -6,13 +6,8 @@ Every change of state is a compare-and-set. Rows are locked in one order everywh
 
 from __future__ import annotations
 
+from django_wfe.engine.store.open_run import open_run
 from django_wfe.engine.store.prepared import Statement
-
-_RUN_COLUMNS = """
-    job_id, number, attempt, step, state, previous_id, external_data, edited_input, worker_id, epoch,
-    created_at, due_at, started_at, finished_at, result, transition, dispatched_at, lost_before,
-    superseded, dispatches, error_type, error, traceback, fingerprint
-"""
 
 # In the order of the model's fields, as Model.from_db wants them.
 WORKFLOW_COLUMNS = ("id", "path", "name", "deleted", "paused", "groups", "current_definition_id", "load_error")
@@ -36,24 +31,45 @@ WITH job AS (
     ON CONFLICT (workflow_id, key) WHERE key IS NOT NULL DO NOTHING
     RETURNING id, created_at
 ), start AS (
-    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
-    SELECT id, 0, 1, %(start)s, 'FINISHED', NULL, NULL, NULL, NULL, 0,
-           created_at, created_at, created_at, created_at, NULL, 0, created_at, 0,
-           FALSE, 0, '', '', '', ''
-    FROM job
-    RETURNING id, job_id
+    {
+    open_run(
+        "job",
+        job_id="id",
+        number="0",
+        step="%(start)s",
+        state="'FINISHED'",
+        previous_id="NULL",
+        now="created_at",
+        started_at="created_at",
+        finished_at="created_at",
+        transition="0",
+        returning="id, job_id",
+    )
+}
 """
+
+
+def _open_first_run(external_data: str = "NULL") -> str:
+    return open_run(
+        "job JOIN start ON start.job_id = job.id",
+        job_id="job.id",
+        number="1",
+        step="%(step)s",
+        state="%(run_state)s",
+        previous_id="start.id",
+        external_data=external_data,
+        worker_id="%(worker_id)s",
+        epoch="%(epoch)s",
+        now="created_at",
+        started_at="CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END",
+    )
+
 
 START = Statement(
     "start",
     _INSERT_JOB
     + f"""), first AS (
-    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
-    SELECT job.id, 1, 1, %(step)s, %(run_state)s, start.id, NULL, NULL, %(worker_id)s, %(epoch)s,
-           created_at, created_at, CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END, NULL, NULL, NULL,
-           created_at, 0, FALSE, 0, '', '', '', ''
-    FROM job JOIN start ON start.job_id = job.id
-    RETURNING id
+    {_open_first_run()}
 ), event AS (
     INSERT INTO django_wfe_jobevent (job_id, kind, actor_id, actor_name, source, data, created_at)
     SELECT id, 'started', %(created_by_id)s, %(actor_name)s, %(source)s, '{{}}', created_at FROM job
@@ -67,12 +83,7 @@ START_ANSWERED = Statement(
     "start_answered",
     _INSERT_JOB
     + f"""), first AS (
-    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
-    SELECT job.id, 1, 1, %(step)s, %(run_state)s, start.id, %(external_data)s::jsonb, NULL, %(worker_id)s, %(epoch)s,
-           created_at, created_at, CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END, NULL, NULL, NULL,
-           created_at, 0, FALSE, 0, '', '', '', ''
-    FROM job JOIN start ON start.job_id = job.id
-    RETURNING id
+    {_open_first_run("%(external_data)s::jsonb")}
 ), event AS (
     -- One INSERT, so that the history has them in this order.
     INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_id, actor_name, source, data, created_at)
@@ -169,15 +180,20 @@ _ADVANCE = f"""
     RETURNING job.id, CASE WHEN %(next_run_state)s = 'RUNNING' AND (job.state = 'PAUSED' OR workflow.paused)
                            THEN 'READY' ELSE %(next_run_state)s END AS run_state
 ), next AS (
-    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
-    SELECT id, %(next_number)s, 1, %(next_step)s, run_state, %(id)s, NULL, NULL,
-           CASE WHEN run_state = 'RUNNING' THEN %(worker_id)s::uuid END,
-           CASE WHEN run_state = 'RUNNING' THEN 1 ELSE 0 END,
-           statement_timestamp(), statement_timestamp(),
-           CASE WHEN run_state = 'RUNNING' THEN statement_timestamp() END, NULL, NULL, NULL,
-           statement_timestamp(), 0, FALSE, 0, '', '', '', ''
-    FROM job
-    RETURNING id, state
+    {
+    open_run(
+        "job",
+        job_id="id",
+        number="%(next_number)s",
+        step="%(next_step)s",
+        state="run_state",
+        previous_id="%(id)s",
+        worker_id="CASE WHEN run_state = 'RUNNING' THEN %(worker_id)s::uuid END",
+        epoch="CASE WHEN run_state = 'RUNNING' THEN 1 ELSE 0 END",
+        started_at="CASE WHEN run_state = 'RUNNING' THEN statement_timestamp() END",
+        returning="id, state",
+    )
+}
 )
 SELECT ended.id, next.id, next.state FROM ended LEFT JOIN next ON TRUE
 """
@@ -229,14 +245,22 @@ RETRY = Statement(
     WHERE job.id = ended.job_id AND job.state <> ALL('{{FINISHED,CANCELED,FAILED}}')
     RETURNING job.id
 ), next AS (
-    INSERT INTO django_wfe_steprun ({_RUN_COLUMNS})
-    SELECT run.job_id, run.number, run.attempt + 1, run.step, 'READY', run.previous_id, run.external_data,
-           run.edited_input, NULL, 0, statement_timestamp(),
-           statement_timestamp() + %(wait_seconds)s * INTERVAL '1 second', NULL, NULL, NULL, NULL,
-           statement_timestamp(), run.lost_before + CASE WHEN %(state)s = 'LOST' THEN 1 ELSE 0 END,
-           FALSE, 0, '', '', '', ''
-    FROM job JOIN django_wfe_steprun AS run ON run.id = %(id)s
-    RETURNING id, job_id
+    {
+        open_run(
+            "job JOIN django_wfe_steprun AS run ON run.id = %(id)s",
+            job_id="run.job_id",
+            number="run.number",
+            attempt="run.attempt + 1",
+            step="run.step",
+            state="'READY'",
+            previous_id="run.previous_id",
+            external_data="run.external_data",
+            edited_input="run.edited_input",
+            due_at="statement_timestamp() + %(wait_seconds)s * INTERVAL '1 second'",
+            lost_before="run.lost_before + CASE WHEN %(state)s = 'LOST' THEN 1 ELSE 0 END",
+            returning="id, job_id",
+        )
+    }
 ), event AS (
     INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_name, source, data, created_at)
     SELECT job_id, %(id)s, %(event_kind)s, '', 'engine', %(event_data)s::jsonb, statement_timestamp() FROM next

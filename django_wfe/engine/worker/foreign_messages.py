@@ -29,7 +29,7 @@ logger = logging.getLogger("django_wfe.delivery")
 
 
 def name_own_database() -> str | None:
-    """Return what a message is to carry as ``OPTION``, or None where the database does not answer now."""
+    """Return what a message is to carry as ``OPTION``, or None if the database does not answer now."""
     try:
         return get_database_identity()
     except Error as error:
@@ -46,7 +46,7 @@ class ForeignMessages:
         self._told_at: dict[str, float] = {}
 
     def is_foreign(self, identity: object) -> bool:
-        """Tell whether a message that carries this identity is about another database. None: it cannot be told."""
+        """Return whether a message that carries this identity is about another database. None: it cannot be told."""
         if not isinstance(identity, str):
             return False  # sent by an older version
         own = name_own_database()

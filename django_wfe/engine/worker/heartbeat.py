@@ -97,7 +97,7 @@ class WorkerProcess:
     def enlist(self) -> None:
         """Write or refresh the row, in the caller's connection. To be called before a claim is made.
 
-        Costs nothing where that was done lately, and not in a transaction that may have been rolled back.
+        Costs nothing if that was done lately, and not in a transaction that may have been rolled back.
         """
         if not self._beat_is_durable or read_clock() - self._last_beat >= settings.worker_timeout / 4:
             self._beat()
@@ -291,7 +291,7 @@ _worker_lock = threading.Lock()
 
 
 def get_worker() -> WorkerProcess:
-    """Give this process's worker. A child made by fork gets one of its own."""
+    """Return this process's worker. A child made by fork gets one of its own."""
     global _worker
     if _worker is None or _worker.pid != os.getpid():
         with _worker_lock:
@@ -301,7 +301,7 @@ def get_worker() -> WorkerProcess:
 
 
 def install_worker(worker: WorkerProcess | None) -> WorkerProcess | None:
-    """Make ``worker`` this process's; give the one before, whose thread goes on. None: a new one when it is needed."""
+    """Make ``worker`` this process's; return the one before, whose thread goes on. None: a new one when needed."""
     global _worker
     before, _worker = _worker, worker
     return before

@@ -135,7 +135,7 @@ def _perform(
 
 
 def _refuse_input(claim: Claim, error: BaseException) -> Outcome | None:
-    """Return what comes of stored input that cannot be given to the step; None where the schema's own code failed."""
+    """Return what comes of stored input that cannot be given to the step; None if the schema's own code failed."""
     values = {"step": claim.step, "error": say(error)}
     if issubclass(type(error), ValidationError):
         detail = _("The input given to %(step)s no longer validates; it is asked for again. %(error)s") % values
@@ -154,7 +154,7 @@ def _holds(error: BaseException, interrupt: Interrupt) -> bool:
 
 
 def _repair(run: ActiveRun, worker: WorkerProcess) -> None:
-    """Mend what an interrupt may have broken; where that cannot be known, have another process take over."""
+    """Repair what an interrupt may have broken; if that cannot be known, have another process take over."""
     place, name = run.find_damage()
     release_logging_locks()
     if place in (Place.HELD, Place.IMPORTING):
@@ -164,7 +164,7 @@ def _repair(run: ActiveRun, worker: WorkerProcess) -> None:
 
 
 def describe_error(claim: Claim, step_class: type[Step], error: BaseException, *, engine_frames: int = 0) -> Failed:
-    """Give the failure that an exception stands for, with the wait before the next attempt where one may follow."""
+    """Return the failure that an exception stands for, with the wait before the next attempt where one may follow."""
     failure = describe_failure(error, claim.step, engine_frames=engine_frames)
     wait = None
     # What a worker's death cut off was no try of the step's.
@@ -175,7 +175,7 @@ def describe_error(claim: Claim, step_class: type[Step], error: BaseException, *
 
 
 def find_step_class(claim: Claim) -> type[Step] | Outcome:
-    """Give the class of the claim's node, or the outcome that stands for its absence."""
+    """Return the class of the claim's node, or the outcome that stands for its absence."""
     if claim.number > settings.max_steps_per_job:
         reason = _(
             "The job has taken %(steps)s steps, the most that WFE_MAX_STEPS_PER_JOB allows. "

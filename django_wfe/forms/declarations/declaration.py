@@ -156,7 +156,7 @@ def walk_declarations(declaration: Declaration) -> Iterator[Declaration]:
 
 
 def has_upload(declaration: Declaration) -> bool:
-    """Whether a file can be chosen anywhere in the form, also in an item that is yet to be added."""
+    """Return whether a file can be chosen anywhere in the form, also in an item that is yet to be added."""
     return any(needs_upload(found.facts) for found in walk_declarations(declaration))
 
 

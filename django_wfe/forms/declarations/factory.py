@@ -84,7 +84,7 @@ def _make_secret(facts: TypeFacts, options: dict[str, Any], max_upload_bytes: in
 
 
 def needs_upload(facts: TypeFacts) -> bool:
-    """Whether the value comes from a file."""
+    """Return whether the value comes from a file."""
     return facts.type in (str, bytes) and facts.format == "file"
 
 

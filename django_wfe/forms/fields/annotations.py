@@ -36,7 +36,7 @@ class TypeFacts:
     has_own_reading: bool = False
 
     def constraint(self, name: str) -> Any:
-        """The value of a constraint such as `min_length` or `ge`, None where nothing sets it."""
+        """The value of a constraint such as `min_length` or `ge`, None if nothing sets it."""
         for item in self.metadata:
             value = getattr(item, name, None)
             if value is not None:
@@ -59,7 +59,7 @@ class TypeFacts:
 
     @functools.cached_property
     def json_schema(self) -> dict[str, Any]:
-        """JSON Schema of what validation accepts; empty where the type has none, such as a callable."""
+        """JSON Schema of what validation accepts; empty if the type has none, such as a callable."""
         try:
             return cover_defaults(self.adapter.json_schema(schema_generator=SecretMarkingJsonSchema))
         except (PydanticUserError, TypeError):
@@ -78,7 +78,7 @@ class TypeFacts:
         return value if is_encoded else read
 
     def accepts(self, value: Any) -> bool:
-        """Whether validation takes the Python value."""
+        """Return whether validation takes the Python value."""
         try:
             self.adapter.validate_python(value)
         except Exception:  # a validator is code of the project
@@ -152,7 +152,7 @@ def is_root_model(annotation: Any) -> bool:
 
 
 def has_own_reading(schema: type[BaseModel], name: str) -> bool:
-    """Whether a decorated validator of the model may take for its field what the bare type would refuse."""
+    """Return whether a decorated validator of the model may take for its field what the bare type would refuse."""
     decorators = schema.__pydantic_decorators__
     for_fields = [found.info for found in decorators.field_validators.values() if found.info.mode != "after"]
     for_model = [found for found in decorators.model_validators.values() if found.info.mode != "after"]

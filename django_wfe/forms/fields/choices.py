@@ -34,7 +34,7 @@ class Choice:
     written: Any = MISSING
 
     def matches(self, other: Any) -> bool:
-        """Whether `other` is this choice, as a Python or JSON value. 1, True and "1" are three values."""
+        """Return whether `other` is this choice, as a Python or JSON value. 1, True and "1" are three values."""
         own = (self.python, self.value, self.written, getattr(self.python, "value", self.python))
         return any(type(other) is type(one) and other == one for one in own)
 
@@ -108,7 +108,7 @@ class ChoiceField(InputField):
         self.choices = tuple(choices)
 
     def mention_default(self, default: Any) -> None:
-        """Does nothing: a select with a default has no empty choice."""
+        """Do nothing: a select with a default has no empty choice."""
 
     def parse(self, value: Any) -> Any:
         return next((choice.value for choice in self.choices if choice.key == value), value)
@@ -130,7 +130,7 @@ class MultipleChoiceField(InputField):
         self.nullable = nullable
 
     def mention_default(self, default: Any) -> None:
-        """Does nothing: with nothing ticked the value is the empty list."""
+        """Do nothing: with nothing ticked the value is the empty list."""
 
     def clean(self, value: Any) -> Any:
         if not value:

@@ -67,7 +67,7 @@ class InputField(forms.Field):
         super().__init__(required=False, label=label, help_text=help_text, widget=widget, initial=MISSING)
 
     def mark_required(self) -> None:
-        """Lets the browser ask for a value before it submits. `clean` is not changed by it: pydantic decides."""
+        """Let the browser ask for a value before it submits. `clean` is not changed by it: pydantic decides."""
         self.required = True
 
     @property
@@ -223,10 +223,10 @@ class BooleanField(InputField):
     widget = forms.CheckboxInput
 
     def mention_default(self, default: Any) -> None:
-        """Does nothing: a checkbox is never empty."""
+        """Do nothing: a checkbox is never empty."""
 
     def mark_required(self) -> None:
-        """Does nothing: a required checkbox would have to be ticked."""
+        """Do nothing: a required checkbox would have to be ticked."""
 
     def clean(self, value: Any) -> bool:
         return bool(value)

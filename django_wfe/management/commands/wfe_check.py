@@ -59,7 +59,7 @@ class Command(EngineCommand):
         )
 
     def _note_database(self) -> None:
-        """Say what is wrong with the database, which is no problem of the definitions: those are read without it."""
+        """Report what is wrong with the database. Not a problem of the definitions: they are read without it."""
         for look in (examine_database, examine_migrations):
             finding = look()
             if not finding.ok:

@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 from pydantic import ValidationError
 
 from django_wfe.engine.access import renew_actor
+from django_wfe.engine.errors.invalid_input import list_problems
 from django_wfe.engine.lifecycle import (
     NOT_GIVEN,
     VERBS,
@@ -28,11 +29,11 @@ from django_wfe.management.job_commands.choosing import (
     find_job,
     find_startable_workflow,
     find_workflow,
-    is_id,
 )
 from django_wfe.management.job_commands.output import Output, refuse, reject
 from django_wfe.management.job_commands.showing import describe
 from django_wfe.models import Job
+from django_wfe.values.identifiers import parse_id
 
 
 def start_one(
@@ -69,7 +70,7 @@ def start_one(
 def give_input(output: Output, user: Any, job: int, data: str, **options: Any) -> None:
     """Give a waiting job its input."""
     value = read_json(data, "--data")
-    if not is_id(job):
+    if parse_id(job) is None:
         raise refuse(_("There is no job %(id)s.") % {"id": job})
     try:
         provide_external_input(job, value, actor=user, source=Source.COMMAND)
@@ -140,8 +141,7 @@ def describe_error(error: WFEException | ValidationError) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     lines = [_("The input is not valid.")]
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
-        lines.append(f"  {'.'.join(map(str, item['loc'])) or '-'}: {item['msg']}")
+    lines += [f"  {problem.place or '-'}: {problem.message}" for problem in list_problems(error)]
     return "\n".join(lines)
 
 
@@ -152,7 +152,7 @@ def _apply_to_ids(
     for job_id in dict.fromkeys(ids):
         refusal = effect = ""
         try:
-            if not is_id(job_id):
+            if parse_id(job_id) is None:
                 refusal = _("There is no job %(id)s.") % {"id": job_id}
             elif dry_run:
                 refusal, effect = _foresee(verb, find_job(job_id, user), user, arguments.get("expected_state"))

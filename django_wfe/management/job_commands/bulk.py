@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django_wfe.engine.access import has_permission, list_visible_bulk_items, list_visible_bulk_runs
 from django_wfe.engine.bulk.progress import BulkProgress, count_progress, get_stop_reason
 from django_wfe.engine.lifecycle import VERBS, Source, preview_bulk, start_bulk, stop_bulk
-from django_wfe.engine.queries.situation import list_live_workers
+from django_wfe.engine.recovery.liveness import list_live_workers
 from django_wfe.exceptions import WFEException
-from django_wfe.management.job_commands.choosing import is_id
 from django_wfe.management.job_commands.output import Output, refuse
 from django_wfe.models import BulkItem, BulkRun, Job
+from django_wfe.values.identifiers import parse_id
 
 POLL_SECONDS = 0.5
 LIVE = (BulkRun.State.WAITING, BulkRun.State.RUNNING)
@@ -84,7 +84,7 @@ def show(output: Output, user: Any, bulk: int, stop: bool, reason: str, wait: bo
 def find_bulk_run(bulk_run_id: int, user: Any) -> BulkRun:
     """Return a bulk run that the user may see."""
     runs = list_visible_bulk_runs(user)
-    run = runs.filter(pk=bulk_run_id).first() if is_id(bulk_run_id) else None
+    run = runs.filter(pk=parse_id(bulk_run_id) or 0).first()
     if run is None:
         raise refuse(_("There is no bulk run %(id)s.") % {"id": bulk_run_id})
     return run

@@ -17,12 +17,11 @@ from django_wfe.engine.queries.incidents import jobs_of_incident
 from django_wfe.exceptions import UnknownWorkflow, WFEException
 from django_wfe.management.job_commands.output import REFUSED, refuse, reject
 from django_wfe.models import Job, Workflow
-
-LARGEST_ID = 2**63 - 1
+from django_wfe.values.identifiers import parse_id
 
 
 def find_user(name: str | None) -> Any:
-    """Give the user of this name; None, which stands for trusted code, where no name is given."""
+    """Return the user of this name; None, which stands for trusted code, where no name is given."""
     if name is None:
         return None
     users = get_user_model()
@@ -38,8 +37,9 @@ def find_workflow(name: str, user: Any) -> Workflow:
     A name or label counts where only one workflow has it.
     """
     known = list_workflows_in_sight(user)
-    if name.isascii() and name.isdecimal() and len(name) <= len(str(LARGEST_ID)) and int(name) <= LARGEST_ID:
-        found = list(known.filter(pk=int(name)))
+    number = parse_id(name)
+    if number is not None:
+        found = list(known.filter(pk=number))
     else:
         found = list(known.filter(path=name)) or list(known.filter(Q(name=name) | Q(label=name)))
     if len(found) == 1:
@@ -55,7 +55,7 @@ def find_workflow(name: str, user: Any) -> Workflow:
 
 
 def find_startable_workflow(name: str, user: Any) -> Workflow:
-    """Give the workflow of this name, as ``find_workflow``. One that is declared and not read yet is recorded."""
+    """Return the workflow of this name, as ``find_workflow``. One that is declared and not read yet is recorded."""
     try:
         return find_workflow(name, user)
     except CommandError as error:
@@ -72,22 +72,17 @@ def find_startable_workflow(name: str, user: Any) -> Workflow:
 
 
 def find_job(job_id: int, user: Any) -> Job:
-    """Give a job that the user may see."""
-    job = list_visible_jobs(user).select_related("workflow").filter(pk=job_id).first() if is_id(job_id) else None
+    """Return a job that the user may see."""
+    job = list_visible_jobs(user).select_related("workflow").filter(pk=parse_id(job_id) or 0).first()
     if job is None:
         raise refuse(_("There is no job %(id)s.") % {"id": job_id})
     return job
 
 
-def is_id(number: int) -> bool:
-    """Tell whether a number can be an id at all: PostgreSQL refuses others."""
-    return 0 < number <= LARGEST_ID
-
-
 def choose_jobs(
     user: Any, *, states: Sequence[str], workflows: Sequence[str], incident: str, limit: int | None = None
 ) -> QuerySet[Job]:
-    """Give the jobs that the user may see and that match every filter; with ``limit`` only the oldest."""
+    """Return the jobs that the user may see and that match every filter; with ``limit`` only the oldest."""
     jobs = list_visible_jobs(user)
     if incident:
         jobs = jobs & jobs_of_incident(incident)

@@ -54,10 +54,10 @@ class Output:
 
 
 def refuse(message: str) -> CommandError:
-    """Give the error that ends the command where the engine refused."""
+    """Return the error that ends the command where the engine refused."""
     return CommandError(show_in_terminal(message), returncode=REFUSED)
 
 
 def reject(message: str) -> CommandError:
-    """Give the error that ends the command where its arguments make no sense."""
+    """Return the error that ends the command where its arguments make no sense."""
     return CommandError(show_in_terminal(message), returncode=USAGE)

@@ -65,7 +65,7 @@ def list_jobs(
 
 
 def describe(job: Job) -> dict[str, Any]:
-    """Give where a job stands, without its data."""
+    """Return where a job stands, without its data."""
     return {
         "id": job.pk,
         "uuid": str(job.uuid),

@@ -46,7 +46,7 @@ class GraphDifference:
 
 
 def compare_graphs(old: Graph, new: Graph) -> GraphDifference:
-    """Tell how ``new`` differs from ``old``. Nodes go by their path: one that was moved is removed and added."""
+    """Return how ``new`` differs from ``old``. Nodes go by their path: one that was moved is removed and added."""
     before, after = ({node.path: node for node in graph.nodes} for graph in (old, new))
     found = [
         NodeDifference(node.path, node.label, ADDED, (_("It leads to %(now)s.") % {"now": _describe_ways(new, node)},))
@@ -88,7 +88,7 @@ def _compare_node(old: Graph, new: Graph, before: Node | None, after: Node) -> N
 
 
 def _describe_rewiring(old: Graph, new: Graph, before: Node, after: Node) -> list[str]:
-    """Tell which ways out of a node changed: each by its label where all have one, else all of them."""
+    """Describe which ways out of a node changed: each by its label where all have one, else all of them."""
     # By path: a node that only got another name has not rewired the one before it.
     was, now = ([(edge.label, edge.target) for edge in graph.list_edges_from(before.path)] for graph in (old, new))
     if was == now:

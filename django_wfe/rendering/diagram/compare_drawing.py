@@ -32,7 +32,7 @@ def render_comparison(
     """Draw both definitions, with a badge on each node that changed; the old one's removed ways and the new one's
     added ones stand out.
 
-    The page includes "django_wfe/compare.css". A drawing is None where there is no ``dot`` or it failed.
+    The page includes "django_wfe/compare.css". A drawing is None if there is no ``dot`` or it failed.
     """
     old_layout, new_layout = get_layout(old), get_layout(new)
     # As wide as each other, so that a page shows both at one scale.
@@ -73,7 +73,7 @@ def _render(
 
 
 def _read_way(graph: Graph, source: str, index: int) -> Way:
-    """Give the way that a line of a layout is drawn for; the one to an end has the index -1."""
+    """Return the way that a line of a layout is drawn for; the one to an end has the index -1."""
     target = next((edge.target for edge in graph.list_edges_from(source) if edge.index == index), "")
     return source, target
 

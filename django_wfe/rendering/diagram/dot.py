@@ -22,12 +22,12 @@ class DotFailed(Exception):
 
 
 def is_dot_available() -> bool:
-    """Tell whether there is a ``dot`` to lay graphs out with."""
+    """Return whether there is a ``dot`` to lay graphs out with."""
     return find_dot() is not None
 
 
 def find_dot() -> str | None:
-    """Give the path of Graphviz's ``dot``: the system's, else the one of the wheel ``graphviz-pure``, else None."""
+    """Return the path of Graphviz's ``dot``: the system's, else the one of the wheel ``graphviz-pure``, else None."""
     # The wheel calls its program "graphviz-pure", and puts it beside the interpreter, which need not be on PATH.
     beside_interpreter = str(Path(sys.executable).parent)
     return (
@@ -36,7 +36,7 @@ def find_dot() -> str | None:
 
 
 def describe_missing_dot() -> str:
-    """Say that there is no ``dot``, and what to do."""
+    """Return a sentence on the missing ``dot``, and what to do."""
     return _("There is no dot. Install Graphviz, or: pip install graphviz-pure")
 
 

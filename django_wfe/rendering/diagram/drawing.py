@@ -257,7 +257,7 @@ def _build_count_badges(box: NodeBox, counts: NodeCounts, width: float) -> tuple
 
 
 def _split_row(shown: list[tuple[Look, str]], room: float) -> list[list[tuple[Look, str]]]:
-    """Give one row, or two where one would be wider than ``room``."""
+    """Return one row, or two where one would be wider than ``room``."""
     if len(shown) < 2 or _measure_row(shown) <= room:
         return [shown]
     half = (len(shown) + 1) // 2
@@ -288,7 +288,7 @@ def build_badge(css_class: str, x: float, top: float, *, icon: str = "", text: s
 
 
 def measure_badge(text: str, icon: str) -> float:
-    """Give the width of a badge in pixels."""
+    """Return the width of a badge in pixels."""
     if not text:
         return 20.0
     # A word is set in bold letters of any width, a count in digits.
@@ -306,7 +306,7 @@ def _build_mark(box: NodeBox) -> Badge:
 
 
 def find_corners(box: NodeBox) -> tuple[float, float, float]:
-    """Give where badges sit on a node: its left, its right and its top."""
+    """Return where badges sit on a node: its left, its right and its top."""
     if box.kind == "decision":
         # The middles of its upper sides: a diamond has no corners there.
         return box.x - box.width / 4 - 5, box.x + box.width / 4 + 5, box.y - box.height / 4 - 7

@@ -20,7 +20,7 @@ _PNG_BEGINNING = b"\x89PNG\r\n\x1a\n"
 
 
 def write_graph_file(definition: Definition, file_format: GraphFormat, *, name: str) -> bytes:
-    """Give the content of a file with a definition's graph; ``name`` is that of the graph in DOT.
+    """Return the content of a file with a definition's graph; ``name`` is that of the graph in DOT.
 
     The definition need not be saved. Only DOT can be written without Graphviz.
 

@@ -73,12 +73,12 @@ class Layout:
     edges: tuple[EdgeLine, ...]
 
     def to_json(self) -> str:
-        """Give what ``from_json`` reads, stamped with the version of this renderer."""
+        """Return what ``from_json`` reads, stamped with the version of this renderer."""
         return json.dumps({"version": LAYOUT_VERSION, **asdict(self)}, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Layout | None:
-        """Read a kept layout, or give None where there is none or another version made it."""
+        """Read a kept layout, or None if there is none or another version made it."""
         try:
             data = json.loads(text)
             if data.pop("version") != LAYOUT_VERSION:
@@ -91,9 +91,9 @@ class Layout:
 
 
 def get_layout(definition: Definition) -> Layout | None:
-    """Give the layout of a definition: the kept one, else a new one, which is then kept.
+    """Return the layout of a definition: the kept one, else a new one, which is then kept.
 
-    Gives None where there is no ``dot`` or it failed; see ``require_layout``.
+    Gives None if there is no ``dot`` or it failed; see ``require_layout``.
     """
     try:
         return require_layout(definition)
@@ -102,7 +102,7 @@ def get_layout(definition: Definition) -> Layout | None:
 
 
 def require_layout(definition: Definition) -> Layout:
-    """Give the layout of a definition: the kept one, else a new one, which is then kept.
+    """Return the layout of a definition: the kept one, else a new one, which is then kept.
 
     Raises:
         DotFailed: there is no ``dot`` or it failed; that is logged, and not tried again for ``RETRY_FAILED_AFTER``
@@ -197,7 +197,7 @@ def _write_source(boxes: list[NodeBox], edges: list[tuple[str, str, int, str]], 
 
 
 def _weigh_edges(edges: list[tuple[str, str, int, str]]) -> list[int]:
-    """Give each edge the weight with which it is kept straight: the way forward more than the ways back."""
+    """Return each edge the weight with which it is kept straight: the way forward more than the ways back."""
     targets: dict[str, list[tuple[int, str]]] = {}
     for number, (source, target, _index, _label) in enumerate(edges):
         targets.setdefault(source, []).append((number, target))
@@ -237,7 +237,7 @@ def _weigh_edge_forward(number: int, of_source: list[int]) -> int:
 
 
 def wrap_edge_label(label: str) -> tuple[str, ...]:
-    """Give the lines of an edge's label."""
+    """Return the lines of an edge's label."""
     return wrap_text(label, EDGE_FONT_SIZE, width=110, lines=2)
 
 

@@ -74,7 +74,7 @@ class NodeCounts:
     failed: int = 0
 
     def list_looks(self) -> list[tuple[Look, int]]:
-        """Give what there is, each with its look, in the order of a legend."""
+        """Return what there is, each with its look, in the order of a legend."""
         counted = (
             (states.RUNNING, self.running),
             (states.WAITING, self.waiting),
@@ -96,7 +96,7 @@ class NodeState:
     was_superseded: bool = False
 
     def describe(self) -> str:
-        """Tell it in words: "failed, attempt 2, 3 visits"."""
+        """Return it in words: "failed, attempt 2, 3 visits"."""
         parts = [str(self.look.words)]
         if self.is_current:
             parts.append(_("the job is here"))
@@ -117,7 +117,7 @@ class JobOverlay:
     taken: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def get_node(self, path: str) -> NodeState:
-        """Give a node's state; a node that the Job never came to is not reached."""
+        """Return a node's state; a node that the Job never came to is not reached."""
         return self.nodes.get(path, _NOWHERE)
 
 
@@ -174,7 +174,7 @@ def build_grouped_overlay(
 
 
 def describe_counts(counts: NodeCounts) -> str:
-    """Tell the counts of a node in words, or "" where all are zero."""
+    """Return the counts of a node in words, or "" if all are zero."""
     parts = []
     if counts.running:
         parts.append(ngettext("%(count)s running", "%(count)s running", counts.running) % {"count": counts.running})

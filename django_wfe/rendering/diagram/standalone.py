@@ -76,7 +76,7 @@ def _write(drawing: Drawing) -> str:
 
 @cache
 def load_colours() -> dict[str, str]:
-    """Give the colours of the light theme by name, as ``states.css`` has them."""
+    """Return the colours of the light theme by name, as ``states.css`` has them."""
     text = (Path(django_wfe.__file__).parent / _STATES).read_text(encoding="utf-8")
     return dict(_COLOUR.findall(text.partition("@media")[0]))
 

@@ -9,12 +9,12 @@ from django_wfe.rendering.diagram.layout import NodeBox, Point
 
 
 def format_number(value: float) -> str:
-    """Give a number for an SVG attribute. Templates would write 0,5 in some languages, and 1,200 in others."""
+    """Return a number for an SVG attribute. Templates would write 0,5 in some languages, and 1,200 in others."""
     return f"{round(value, 1):g}" if abs(value) < 100_000 else str(round(value))
 
 
 def build_shape(box: NodeBox, *, grow: float = 0.0) -> str:
-    """Give the outline of a node, ``grow`` pixels outside its box, as the ``d`` of a path."""
+    """Return the outline of a node, ``grow`` pixels outside its box, as the ``d`` of a path."""
     half_width, half_height = box.width / 2 + grow, box.height / 2 + grow
     if box.kind in {"start", "end"}:
         return build_circle((box.x, box.y), half_width)
@@ -40,7 +40,7 @@ def build_shape(box: NodeBox, *, grow: float = 0.0) -> str:
 
 
 def build_circle(centre: Point, radius: float) -> str:
-    """Give a circle as the ``d`` of a path."""
+    """Return a circle as the ``d`` of a path."""
     x, y = centre
     arc = f"a{format_number(radius)} {format_number(radius)} 0 1 0"
     double = format_number(2 * radius)
@@ -48,7 +48,7 @@ def build_circle(centre: Point, radius: float) -> str:
 
 
 def build_rounded_polygon(corners: Sequence[Point], radius: float) -> str:
-    """Give a closed polygon with rounded corners as the ``d`` of a path."""
+    """Return a closed polygon with rounded corners as the ``d`` of a path."""
     pieces: list[str] = []
     for index, corner in enumerate(corners):
         before = _move_towards(corner, corners[index - 1], radius)
@@ -58,13 +58,13 @@ def build_rounded_polygon(corners: Sequence[Point], radius: float) -> str:
 
 
 def build_spline(points: Sequence[Point]) -> str:
-    """Give Graphviz's cubic spline as the ``d`` of a path."""
+    """Return Graphviz's cubic spline as the ``d`` of a path."""
     rest = " ".join(_pair(point) for point in points[1:])
     return f"M{_pair(points[0])}C{rest}" if rest else f"M{_pair(points[0])}"
 
 
 def build_arrow(base: Point, tip: Point, *, half_width: float = 4.0) -> str:
-    """Give the triangle from ``base`` to ``tip`` as the ``points`` of a polygon."""
+    """Return the triangle from ``base`` to ``tip`` as the ``points`` of a polygon."""
     length = hypot(tip[0] - base[0], tip[1] - base[1]) or 1.0
     across_x, across_y = (tip[1] - base[1]) / length * half_width, (base[0] - tip[0]) / length * half_width
     corners = [tip, (base[0] + across_x, base[1] + across_y), (base[0] - across_x, base[1] - across_y)]
@@ -72,7 +72,7 @@ def build_arrow(base: Point, tip: Point, *, half_width: float = 4.0) -> str:
 
 
 def find_place_beside(points: Sequence[Point], across: float, above: float) -> Point:
-    """Give a place beside a cubic spline's middle: ``across`` pixels away, or ``above`` where it is level.
+    """Return a place beside a cubic spline's middle: ``across`` pixels away, or ``above`` where it is level.
 
     On the left where the spline goes down, on the right where it goes up: so the two edges of a loop between two nodes,
     which lie side by side, keep clear of each other.
@@ -99,7 +99,7 @@ def trace_spline(points: Sequence[Point], *, pieces: int = 12) -> Iterator[Point
 
 
 def _find_middle(points: Sequence[Point]) -> tuple[Point, Point]:
-    """Give a point about halfway on a cubic spline, and the direction there."""
+    """Return a point about halfway on a cubic spline, and the direction there."""
     pieces = (len(points) - 1) // 3
     if pieces < 1:
         return points[0], (points[-1][0] - points[0][0], points[-1][1] - points[0][1])

@@ -59,7 +59,7 @@ class Axis:
         return self.end - self.start - sum(end - start for start, end in self.folds)
 
     def place(self, when: float) -> float:
-        """Give the place of a time, 0 to 1000; times outside the axis go to its ends."""
+        """Return the place of a time, 0 to 1000; times outside the axis go to its ends."""
         when = min(max(when, self.start), self.end)
         scale = self._get_scale()
         position, reached = 0.0, self.start
@@ -75,7 +75,7 @@ class Axis:
         return min(position + (when - reached) * scale, AXIS_LENGTH)
 
     def list_stretches(self) -> list[Span]:
-        """Give the stretches of time between the folds."""
+        """Return the stretches of time between the folds."""
         edges = [self.start, *(edge for fold in self.folds for edge in fold), self.end]
         return [(edges[index], edges[index + 1]) for index in range(0, len(edges), 2)]
 
@@ -114,7 +114,7 @@ def build_axis(start: float, end: float, busy: Sequence[Span], *, folds_idle: bo
 
 
 def build_ticks(axis: Axis, *, limit: float = AXIS_LENGTH) -> tuple[Tick, ...]:
-    """Give the axis ticks at round local times, with room for their labels; none whose label passes ``limit``."""
+    """Return the axis ticks at round local times, with room for their labels; none whose label passes ``limit``."""
     seconds = axis.shown_seconds
     step = next((step for step in _STEPS if seconds / step <= _TICKS_WANTED), _STEPS[-1])
     ticks: list[Tick] = []

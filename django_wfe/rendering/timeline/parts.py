@@ -94,7 +94,7 @@ class Mark(Placed):
 
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
-    """One attempt at one node. ``url`` is "" where the caller gave none, ``worker_name`` is short."""
+    """One attempt at one node. ``url`` is "" if the caller gave none, ``worker_name`` is short."""
 
     id: int
     number: int
@@ -121,7 +121,7 @@ class TimelineRow:
 
     @property
     def working(self) -> str:
-        """The working time in words, "" where it never started."""
+        """The working time in words, "" if it never started."""
         return describe_duration(self.working_seconds) if self.started else ""
 
     @property

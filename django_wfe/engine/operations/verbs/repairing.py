@@ -16,7 +16,7 @@ from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.operations.verbs.base import Case, Finding, Verb, list_option_names
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.verb_rules import FINAL, Situation
-from django_wfe.engine.runs.opening import advance_past, open_attempt, open_rerun, store_result
+from django_wfe.engine.runs.reopening import advance_past, open_attempt, open_rerun, store_result
 from django_wfe.exceptions import CodeNotLoaded, InvalidTransition, NotEncodable, WrongState
 from django_wfe.models import JobEvent, JobState, StepRun, StepRunState
 from django_wfe.values.encoding import encode
