@@ -13,7 +13,7 @@ from django_wfe.api.frame.errors import handle_exception
 from django_wfe.api.shapes.verb_bodies import build_verb_body
 from django_wfe.engine.bulk.runs import work_on_bulk
 from django_wfe.engine.lifecycle import rotate_secrets, run_workflow, start_bulk
-from django_wfe.exceptions import VerbFailed
+from django_wfe.exceptions import UnknownJob, VerbFailed
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent
 from django_wfe.values.sealing import MARK
 from django_wfe.verbs import Case, Entry, Verb, register, unregister
@@ -127,6 +127,12 @@ def test_jobs_come_before_the_other_entries(jobs: list[int]) -> None:
 def test_a_verb_for_jobs_takes_no_entry_without_one(jobs: list[int]) -> None:
     with pytest.raises(ValueError, match="give each Entry a job_id"):
         start_bulk("note", entries=[Entry(key="nothing")], options={"text": "all"})
+    assert BulkRun.objects.count() == 0
+
+
+def test_an_entry_names_a_job_that_is_there(jobs: list[int]) -> None:
+    with pytest.raises(UnknownJob, match="There is no job 987654"):
+        start_bulk("note", entries=[Entry(job_id=jobs[0]), Entry(job_id=987654)], options={"text": "all"})
     assert BulkRun.objects.count() == 0
 
 
