@@ -65,6 +65,10 @@ class InputCheckFailed(WFEException):
     """The project's code that checks an input raised an error of its own."""
 
 
+class VerbFailed(WFEException):
+    """The project's code of a verb raised an error of its own; nothing was done."""
+
+
 class InvalidTransition(WFEException):
     """The value that transition() returned does not name an edge of the node."""
 

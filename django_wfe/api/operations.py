@@ -70,7 +70,8 @@ def _list_answers(verb: Verb) -> dict[int, Answer]:
         404: NO_JOB,
         409: Answer("The job is not in a state that allows this.", WrongStateSerializer),
     }
-    if verb.Options is not None and ValidationError in verb.raises:
+    is_validated = verb.Options is not None and type(verb).read_options is Verb.read_options
+    if is_validated or ValidationError in verb.raises:
         answers[422] = Answer("What is given does not validate.", FieldProblemsSerializer)
     elif any(issubclass(error, WFEException) and error is not CodeNotLoaded for error in verb.raises):
         answers[422] = Answer("What is given cannot be kept or used.", ProblemSerializer)

@@ -1,5 +1,6 @@
 """An HTML page as a browser without scripts sees it: forms, links and text, and what a strict policy would forbid."""
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
@@ -7,6 +8,9 @@ from urllib.parse import urljoin, urlsplit
 from django_wfe.demo.page_forms import Field, Form
 
 _TYPED = {"input", "button"}
+# White space between words is one space to a browser, save in preformatted text.
+_SPACE = re.compile(r"\s+")
+
 # Elements whose text is not shown, or is no part of the page yet.
 _SILENT = {"script", "style", "template"}
 _BLOCKS = {"p", "div", "li", "tr", "td", "th", "h1", "h2", "h3", "h4", "br", "label", "option", "dt", "dd", "section"}
@@ -58,6 +62,7 @@ class Page(HTMLParser):
         self._in_title = False
         self._in_cell = False
         self._texts: list[str] = []
+        self._in_pre = False
         self.feed(html)
         self.close()
         self._connect()
@@ -94,6 +99,8 @@ class Page(HTMLParser):
             self._silent.append(tag)
         if "template" in self._silent:
             return
+        if tag == "pre":
+            self._in_pre = True
         if tag == "tr":
             self.rows.append(Row(facts))
         elif tag in {"td", "th"} and self.rows:
@@ -136,13 +143,21 @@ class Page(HTMLParser):
             self._texts.append("\n")
         if tag == "title":
             self._in_title = False
+        elif tag == "pre":
+            self._in_pre = False
         elif tag in {"td", "th", "table"}:
+            if self._in_cell:
+                self.rows[-1].cells[-1] = self.rows[-1].cells[-1].strip()
             self._in_cell = False
         elif tag == "form":
             self._form = None
         elif tag == "label":
+            if self._label_for is not None:
+                self._labels[self._label_for] = self._labels.get(self._label_for, "").strip()
             self._label_for = None
         elif tag == "a":
+            if self._link is not None:
+                self._link.text = self._link.text.strip()
             self._link = None
         elif tag == "option":
             self._option = None
@@ -163,6 +178,8 @@ class Page(HTMLParser):
             start = not self._textarea.values[0]
             self._textarea.values[0] += data.removeprefix("\n") if start else data
             return
+        if not self._in_pre:
+            data = _SPACE.sub(" ", data)
         self._texts.append(data)
         if self._in_cell:
             self.rows[-1].cells[-1] += data

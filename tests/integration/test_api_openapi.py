@@ -28,6 +28,14 @@ from django.core.management import call_command
 call_command("spectacular", validate=True, fail_on_warn=True, format="openapi-json")
 """
 
+WITH_A_VERB = GENERATE.replace(
+    "from django.core",
+    "from django_wfe.verbs import register\n"
+    "from tests.integration.test_verb_options import Note\n"
+    "register(Note)\n"
+    "from django.core",
+)
+
 WITHOUT = f"""{PREAMBLE}
 sys.modules["drf_spectacular"] = None
 import django
@@ -103,6 +111,18 @@ def test_a_call_that_a_state_can_refuse_describes_the_states_code(description: d
 
 def test_no_name_is_one_that_a_project_is_likely_to_have(description: dict[str, Any]) -> None:
     assert all(name.startswith("WFE") for name in description["components"]["schemas"])
+
+
+def test_a_verb_of_the_project_is_described_by_its_class() -> None:
+    pytest.importorskip("drf_spectacular")
+    described = json.loads(run_python(WITH_A_VERB))
+    [call] = [call["post"] for path, call in described["paths"].items() if path.strip("/").endswith("note")]
+    assert (call["operationId"], call["summary"]) == ("wfe_note_job", "Note")
+    assert call["description"] == "Note something about a job."
+    assert set(call["responses"]) == {"200", "400", "403", "404", "409", "422"}
+    body = described["components"]["schemas"]["WFENoteBody"]
+    assert body["required"] == ["text"]
+    assert body["properties"]["weight"] == {"type": "integer", "minimum": 0, "maximum": 9}
 
 
 def test_without_drf_spectacular_the_api_works() -> None:

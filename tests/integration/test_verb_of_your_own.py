@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 
 from django_wfe.engine.bulk.runs import work_on_bulk
 from django_wfe.engine.lifecycle import VERBS, cancel_job, list_verbs, run_workflow, start_bulk
-from django_wfe.exceptions import PermissionRequired, WrongState
+from django_wfe.exceptions import PermissionRequired, UnknownWorkflow, WrongState
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent
 from django_wfe.verbs import find_verb, unregister
 from tests.console import list_messages, read_page, record
@@ -257,6 +257,26 @@ def test_entries_without_a_job_start_one_each_with_options_of_their_own(shop: Mo
     results = api.get(f"/wfe/bulk/{bulk.pk}/").json()["results"]
     assert [(result["key"], result["job"]) for result in results] == [(item.key, item.job_id) for item in items]
     assert "order 3" in run_command("bulk", bulk.pk)
+
+
+def test_entries_without_a_job_ask_for_the_permission_again(shop: ModuleType, ada: User) -> None:
+    from shop.importing import import_orders
+
+    workflow = record(Ordered)
+    rows = [(1, {"some_data": 10})]
+    with pytest.raises(PermissionRequired, match=r"django_wfe\.add_job"):
+        import_orders(workflow, rows, ada)
+    ada.user_permissions.add(Permission.objects.get(codename="add_job"))
+    bulk = import_orders(workflow, rows, User.objects.get(pk=ada.pk))
+    ada.user_permissions.clear()
+    work_on_bulk(bulk.pk)
+    item = bulk.items.get()
+    assert (item.state, item.job_id) == ("REFUSED", None)
+    assert "django_wfe.add_job" in item.message
+    workflow.groups = ["auditors"]
+    workflow.save()
+    with pytest.raises(UnknownWorkflow):
+        import_orders(workflow, rows, User.objects.get(pk=ada.pk))
 
 
 def test_entries_without_a_job_are_seen_by_whoever_sees_their_workflow(shop: ModuleType, client: Client) -> None:

@@ -5,17 +5,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 from pydantic import BaseModel, Field, SecretStr
 
+from django_wfe.api.frame.errors import handle_exception
 from django_wfe.api.shapes.verb_bodies import build_verb_body
 from django_wfe.engine.bulk.runs import work_on_bulk
 from django_wfe.engine.lifecycle import rotate_secrets, run_workflow, start_bulk
+from django_wfe.exceptions import UnknownJob, VerbFailed
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent
 from django_wfe.values.sealing import MARK
 from django_wfe.verbs import Case, Entry, Verb, register, unregister
-from tests.console import read_page, record, sign_in_superuser
+from tests.console import list_messages, read_page, record, sign_in_superuser
 from tests.workflows import Asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -128,6 +130,12 @@ def test_a_verb_for_jobs_takes_no_entry_without_one(jobs: list[int]) -> None:
     assert BulkRun.objects.count() == 0
 
 
+def test_an_entry_names_a_job_that_is_there(jobs: list[int]) -> None:
+    with pytest.raises(UnknownJob, match="There is no job 987654"):
+        start_bulk("note", entries=[Entry(job_id=jobs[0]), Entry(job_id=987654)], options={"text": "all"})
+    assert BulkRun.objects.count() == 0
+
+
 def test_a_secret_is_sealed_in_the_run_and_in_its_entries_and_sealed_anew_with_the_rest(jobs: list[int]) -> None:
     entries = [Entry(job_id=jobs[0], options={"pin": "canary"})]
     bulk = start_bulk("note", Job.objects.filter(pk=jobs[1]), entries=entries, options={"text": "t", "pin": "canary"})
@@ -140,6 +148,27 @@ def test_a_secret_is_sealed_in_the_run_and_in_its_entries_and_sealed_anew_with_t
     assert [read_note(job_id)["has_pin"] for job_id in jobs[:2]] == [True, True]
 
 
+def test_a_verb_that_breaks_says_so_at_every_door_and_nothing_is_done(
+    jobs: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    told = "The verb failed with ZeroDivisionError, and nothing was done. The log says where."
+    client = sign_in_superuser()
+    url = reverse("admin:django_wfe_job_verb", args=[jobs[0], "note"])
+    page = read_page(client.post(url, {"expected_state": "INPUT_REQUIRED", "options-text": "break"}))
+    assert told in page.text
+    listed = {"jobs": ",".join(f"{job_id}:INPUT_REQUIRED" for job_id in jobs), "options-text": "break"}
+    answer = client.post(reverse("admin:django_wfe_job_bulk", args=["note"]), listed, follow=True)
+    assert list_messages(answer) == [f"Left alone: {Job.objects.get(pk=job_id)}: {told}" for job_id in jobs]
+    with pytest.raises(CommandError):
+        call_command("wfe_job", "note", str(jobs[0]), "--text", "break")
+    with pytest.raises(VerbFailed) as raised:
+        Note().apply(jobs[0], text="break")
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
+    assert handle_exception(raised.value, {}).status_code == 500
+    assert "ZeroDivisionError: broken" in caplog.text
+    assert JobEvent.objects.filter(kind="note").count() == 0
+
+
 def test_a_verb_that_breaks_ends_with_its_entry_and_leaves_no_value_in_the_result(jobs: list[int]) -> None:
     entries = [Entry(job_id=job_id, options={"text": "break" if job_id == jobs[1] else "fine"}) for job_id in jobs]
     bulk = start_bulk("note", entries=entries)
@@ -149,6 +178,6 @@ def test_a_verb_that_breaks_ends_with_its_entry_and_leaves_no_value_in_the_resul
     broken = bulk.items.get(state=BulkItem.State.REFUSED)
     assert (broken.job_id, broken.message) == (
         jobs[1],
-        "The verb failed with ZeroDivisionError. See the worker's log.",
+        "The verb failed with ZeroDivisionError, and nothing was done. The log says where.",
     )
     assert JobEvent.objects.filter(kind="note").count() == 2

@@ -42,7 +42,9 @@ def test_docstrings_of_functions_begin_with_the_usual_verb(path: Path) -> None:
 def test_the_first_line_is_a_sentence(path: Path) -> None:
     for node, text in list_documented(path):
         paragraph = " ".join(text.split("\n\n")[0].split())
-        assert re.search(r"[.!?:]\"?\)?$", paragraph), f"{path.relative_to(PACKAGE)}:{getattr(node, 'lineno', 1)}: {text}"
+        assert re.search(r"[.!?:]\"?\)?$", paragraph), (
+            f"{path.relative_to(PACKAGE)}:{getattr(node, 'lineno', 1)}: {text}"
+        )
 
 
 def test_there_are_docstrings() -> None:

@@ -16,7 +16,10 @@ from tests.rendering_samples import build_definition, build_sample
 
 pytestmark = [pytest.mark.unit, pytest.mark.skipif(not is_dot_available(), reason="there is no dot")]
 
-BADGE = re.compile(r'wfe-badge wfe-state--\w+"><rect class="wfe-icon__ground" x="([^"]+)" y="([^"]+)" width="([^"]+)"')
+VIEW_WIDTH = re.compile(r'wfe-diagram__picture.*?viewBox="0 0 ([\d.]+) ', re.DOTALL)
+BADGE = re.compile(
+    r'wfe-badge wfe-state--\w+">\s*<rect class="wfe-icon__ground" x="([^"]+)" y="([^"]+)" width="([^"]+)"'
+)
 
 
 def draw_both(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> list[str]:
@@ -45,7 +48,7 @@ def test_each_drawing_marks_what_became_of_its_nodes() -> None:
 def test_both_are_drawn_at_one_scale() -> None:
     wide = {"choose": ["b", "c", "d", "e"]}
     old, new = draw_both({"choose": ["b", "c"]}, wide)
-    widths = [re.findall(r'wfe-diagram__picture.*?viewBox="0 0 ([\d.]+) ', drawing)[0] for drawing in (old, new)]
+    widths = [VIEW_WIDTH.findall(drawing)[0] for drawing in (old, new)]
     assert widths[0] == widths[1]
 
 
@@ -64,7 +67,7 @@ def test_no_badge_reaches_beyond_a_narrow_picture(language: str) -> None:
     with translation.override(language):
         drawings = draw_both({"a": ["choose"], "choose": ["b"]}, {"choose": ["b"], "b": ["c"]})
     for drawing in drawings:
-        width = float(re.findall(r'wfe-diagram__picture.*?viewBox="0 0 ([\d.]+) ', drawing)[0])
+        width = float(VIEW_WIDTH.findall(drawing)[0])
         for left, _top, badge in (read_numbers(" ".join(found)) for found in BADGE.findall(drawing)):
             assert left >= 0
             assert left + badge <= max(width, badge + 4)

@@ -1,18 +1,25 @@
 """What makes a class a verb, and what ``register`` refuses with the cure."""
 
+import ast
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils.module_loading import import_string
 from pydantic import BaseModel, ValidationError
 
+import django_wfe
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.operations.verbs.registry import list_actions, list_names
 from django_wfe.models import JobEvent
 from django_wfe.verbs import BulkVerb, Entry, Finding, Situation, Verb, find_verb, register, unregister
 
 pytestmark = pytest.mark.unit
+
+PACKAGE = Path(django_wfe.__file__).parent
+REPAIRS = {"admin/incidents/page.py", "admin/incidents/repairs.py"}
+"""The repair of an incident is a retry: it names that verb."""
 
 
 class Ping(Verb):
@@ -141,3 +148,24 @@ def test_what_a_class_leaves_out_is_told_by_its_name() -> None:
 def test_an_entry_is_a_job_or_a_key(given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="give one of them"):
         Entry(**given)
+
+
+def test_no_door_knows_a_verb_by_its_name() -> None:
+    naming = {
+        str(path.relative_to(PACKAGE))
+        for room in ("admin", "api", "management", "engine/bulk")
+        for path in (PACKAGE / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in VERBS
+    }
+    assert naming == REPAIRS, "ask the class of the verb: a project's own has another name"
+
+
+def test_a_page_function_calls_its_admin_model_admin() -> None:
+    others = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in (PACKAGE / "admin").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.arg) and node.arg in ("admin", "admin_of")
+    ]
+    assert others == []

@@ -28,6 +28,7 @@ from django_wfe.exceptions import (
     UnknownBulkRun,
     UnknownJob,
     UnknownWorkflow,
+    VerbFailed,
     WFEException,
     WorkflowDeleted,
     WrongState,
@@ -48,6 +49,7 @@ STATUSES: tuple[tuple[type[WFEException], int], ...] = (
     (InvalidTransition, status.HTTP_422_UNPROCESSABLE_ENTITY),
     # The job goes on waiting, and the same request succeeds once this server has the code.
     (CodeNotLoaded, status.HTTP_503_SERVICE_UNAVAILABLE),
+    (VerbFailed, status.HTTP_500_INTERNAL_SERVER_ERROR),
     (WFEException, status.HTTP_400_BAD_REQUEST),
 )
 """Which status answers which exception; the first class that fits counts."""

@@ -10,10 +10,12 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.inputs.secret_schemas import find_places_of_options
 from django_wfe.engine.operations.verbs.base import BulkVerb, Verb
+from django_wfe.exceptions import UnknownJob
 from django_wfe.models import BulkItem, BulkRun, Job
 from django_wfe.values.sealing import seal, seal_places
 
@@ -58,12 +60,14 @@ def insert_entries(bulk: BulkRun, entries: Iterable[Entry], verb: BulkVerb) -> i
 
     Raises:
         ValueError: an entry without a Job, for a verb that is for Jobs.
+        UnknownJob: an entry names a Job that is not there.
     """
     places = find_places_of_options(verb.Options)
     number, left = 0, iter(entries)
     while batch := list(islice(left, BATCH)):
         if isinstance(verb, Verb) and any(entry.job_id is None for entry in batch):
             raise ValueError(f"{verb.name!r} is a verb for jobs: give each Entry a job_id.")
+        _check_jobs(batch)
         options = [_seal(seal_places(dict(entry.options), places)) for entry in batch]
         BulkItem.objects.bulk_create(
             BulkItem(bulk_run=bulk, job_id=entry.job_id, key=entry.key, options=sealed)
@@ -71,6 +75,13 @@ def insert_entries(bulk: BulkRun, entries: Iterable[Entry], verb: BulkVerb) -> i
         )
         number += len(batch)
     return number
+
+
+def _check_jobs(entries: list[Entry]) -> None:
+    ids = {entry.job_id for entry in entries if entry.job_id is not None}
+    missing = sorted(ids.difference(Job.objects.filter(pk__in=ids).values_list("pk", flat=True)))
+    if missing:
+        raise UnknownJob(_("There is no job %(id)s.") % {"id": missing[0]})
 
 
 def _seal(options: dict[str, Any]) -> dict[str, Any]:

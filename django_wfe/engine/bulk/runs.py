@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.db import Error, transaction
+from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
@@ -24,7 +24,7 @@ from django_wfe.engine.delivery.dispatcher import get_dispatcher
 from django_wfe.engine.errors.failures import clean
 from django_wfe.engine.errors.invalid_input import list_problems
 from django_wfe.engine.inputs.secret_schemas import seal_options
-from django_wfe.engine.operations.verbs.base import BulkVerb
+from django_wfe.engine.operations.verbs.base import BulkVerb, Verb, telling_defects
 from django_wfe.engine.operations.verbs.registry import VERBS, find_verb, get_bulk_verb
 from django_wfe.engine.rules.verb_rules import Situation
 from django_wfe.engine.store.transactions import atomic
@@ -106,11 +106,12 @@ def start_bulk(
 
     Raises:
         ValueError: for a verb that there is not.
-        PermissionRequired: if ``actor`` may not use it. Each Job asks again when its turn comes.
+        PermissionRequired: if ``actor`` may not use it. Each entry asks again when its turn comes.
+        UnknownJob, UnknownWorkflow: an entry's Job is not there, or ``workflow`` is hidden from ``actor``.
         CodeNotLoaded: the options hold a secret, and the package that encrypts it is not installed.
     """
     chosen = get_bulk_verb(verb)
-    require_permission(actor, chosen.permission)
+    require_permission(actor, chosen.permission, workflow)
     with atomic():
         bulk = BulkRun.objects.create(
             verb=verb,
@@ -245,25 +246,20 @@ def _apply_to_next(bulk_run_id: int, verb: BulkVerb) -> bool:
         pending = BulkItem.objects.filter(bulk_run=bulk_run_id, state=BulkItem.State.PENDING)
         item = pending.select_for_update(skip_locked=True).order_by("id").first()
         # Anew for each Job: since the last one it may have been stopped, and its user may have lost every right.
-        bulk = _list_live(bulk_run_id).select_related("actor").first() if item is not None else None
+        bulk = _list_live(bulk_run_id).select_related("actor", "workflow").first() if item is not None else None
         if item is None or bulk is None or _end_without_actor(bulk):
             return False
         state, message, job_id = BulkItem.State.DONE, "", item.job_id
         options = {**bulk.options, **item.options}
         try:
-            with atomic():
+            if not isinstance(verb, Verb):  # a verb for Jobs asks itself, for each Job
+                require_permission(bulk.actor, verb.permission, bulk.workflow)
+            with atomic(), telling_defects(verb, f"entry {item}"):
                 job_id = verb.apply_to_entry(
                     item, actor=bulk.actor, source=bulk.source, reason=bulk.reason, **unseal(options)
                 )
         except (WFEException, ValidationError) as error:
             state, message = BulkItem.State.REFUSED, describe_refusal(error)
-        except Error:
-            raise  # what the database refuses now may go well later
-        except Exception as error:
-            # A verb is code of the project: its defect ends with this entry, and not with the worker's message.
-            logger.exception("%s failed for %s.", verb.name, item)
-            sentence = _("The verb failed with %(error)s. See the worker's log.")
-            state, message = BulkItem.State.REFUSED, sentence % {"error": type(error).__name__}
         BulkItem.objects.filter(pk=item.pk).update(state=state, message=message, job=job_id)
     if bulk.stop_on_fingerprint:
         BulkRun.objects.filter(pk=bulk.pk).update(touched_at=Now())

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from django.db import Error
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from django_wfe.engine.access import has_permission, name_actor, require_for_job
 from django_wfe.engine.errors.failures import clean
 from django_wfe.engine.operations.assigning import end_claims
 from django_wfe.engine.rules.verb_rules import FINAL, Situation, judge
 from django_wfe.engine.store.locking import change_job, check_expected_state
-from django_wfe.exceptions import FinishedWorkflow, WrongState
+from django_wfe.exceptions import FinishedWorkflow, VerbFailed, WFEException, WrongState
 from django_wfe.models import BulkItem, Job, JobEvent, StepRun, StepRunState
 
 if TYPE_CHECKING:
     from collections.abc import Container
+
+logger = logging.getLogger("django_wfe.verbs")
 
 Text = str | Promise
 """A text in the reader's language: give lazy ones (``gettext_lazy``), or plain ones where there is one language."""
@@ -198,7 +203,7 @@ class Verb(BulkVerb):
             options: those that ``Options`` declares.
 
         Raises:
-            UnknownJob, WrongState, FinishedWorkflow, PermissionRequired: as their names say.
+            UnknownJob, WrongState, FinishedWorkflow, PermissionRequired, VerbFailed: as their names say.
             pydantic.ValidationError, TypeError: as of ``read_options``.
         """
 
@@ -212,7 +217,9 @@ class Verb(BulkVerb):
                 )
             self.check(judge(job, has_running=any(run.state == StepRunState.RUNNING for run in runs), last=last))
             case = Case(job, runs, last, actor, source, reason)
-            data = dict(self.perform(case, self.read_options(options)))
+            self.check_names(options)
+            with telling_defects(self, f"job {job.pk}"):
+                data = dict(self.perform(case, self.read_options(options)))
             end_claims([run.pk for run in runs if run.state == StepRunState.INPUT_REQUIRED])
             JobEvent.objects.create(
                 job=job,
@@ -251,7 +258,7 @@ class Verb(BulkVerb):
         return VerbStatus(verb=self, effect=self.say_effect(foreseen), code=foreseen.code)
 
     def say_refusal(self, found: Finding) -> str:
-        """Say in words why it cannot be used."""
+        """Explain why it cannot be used."""
         return str(self.refusals[found.code]) % found.values
 
     def say_effect(self, foreseen: Finding) -> str:
@@ -267,17 +274,31 @@ class Verb(BulkVerb):
         return str(self.action_label) or _("%(verb)s: selected jobs") % {"verb": self.label}
 
 
+@contextmanager
+def telling_defects(verb: BulkVerb, subject: str) -> Iterator[None]:
+    """Raise ``VerbFailed`` for what the project's code raises by mistake: every door tells it, and no value in it."""
+    try:
+        yield
+    except (WFEException, ValidationError, Error):  # what the database refuses now may go well later
+        raise
+    except Exception as error:
+        logger.exception("The verb %s failed for %s.", verb.name, subject)
+        message = _("The verb failed with %(error)s, and nothing was done. The log says where.")
+        raise VerbFailed(message % {"error": type(error).__name__}) from error
+
+
 def find_last_run(job: Job) -> StepRun | None:
     """Return the step run that the Job is at, or was at last. Its result and traceback are loaded when asked for."""
     runs = job.step_runs.filter(superseded=False).defer("result", "traceback")
     return runs.order_by("-number", "-attempt").first()
 
 
-def list_option_names(verb: BulkVerb) -> list[str]:
-    """Return the names of the options that a verb takes."""
-    return list(verb.Options.model_fields) if verb.Options is not None else []
+def list_option_names(verb: BulkVerb, *, required: bool = False) -> list[str]:
+    """Return the names of the options that a verb takes, or of those that it needs."""
+    fields = verb.Options.model_fields if verb.Options is not None else {}
+    return [name for name, info in fields.items() if info.is_required() or not required]
 
 
 def say_permission_needed(permission: str) -> str:
-    """Return a sentence on in words that a permission is lacking."""
+    """Return a sentence on the permission that is missing."""
     return _("You need the permission “%(permission)s”.") % {"permission": permission}

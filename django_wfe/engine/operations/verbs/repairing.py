@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from django_wfe.definition.graph import has_input
 from django_wfe.engine.inputs.validation import encode_input
-from django_wfe.engine.operations.verbs.base import Case, Finding, Verb
+from django_wfe.engine.operations.verbs.base import Case, Finding, Verb, list_option_names
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.verb_rules import FINAL, Situation
 from django_wfe.engine.runs.reopening import advance_past, open_attempt, open_rerun, store_result
@@ -30,13 +30,16 @@ LARGEST_NUMBER = 2**31 - 1
 class _Repair(Verb):
     """A verb whose options are judged with the Job at hand, by errors of the engine's own."""
 
+    def check_names(self, given: Mapping[str, Any]) -> None:
+        """Raise TypeError for an option that the verb does not take, or lacks."""
+        super().check_names(given)
+        for option in list_option_names(self, required=True):
+            if option not in given:
+                raise TypeError(f"The verb {self.name!r} needs the option {option!r}.")
+
     def read_options(self, given: Mapping[str, Any]) -> Any:
         """Return the options as they were given."""
         assert self.Options is not None  # noqa: S101  (for mypy)
-        self.check_names(given)
-        for name, info in self.Options.model_fields.items():
-            if info.is_required() and name not in given:
-                raise TypeError(f"The verb {self.name!r} needs the option {name!r}.")
         return self.Options.model_construct(**given)
 
 
