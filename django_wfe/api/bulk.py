@@ -33,8 +33,8 @@ from django_wfe.engine.access import (
     list_visible_jobs,
     require_permission,
 )
-from django_wfe.engine.bulk.progress import count_progress
 from django_wfe.engine.lifecycle import VERBS, Source, preview_bulk, start_bulk, stop_bulk
+from django_wfe.engine.queries.bulk_progress import count_progress
 from django_wfe.engine.queries.incidents import jobs_of_incident
 from django_wfe.exceptions import UnknownBulkRun
 from django_wfe.models import BulkRun, Job

@@ -12,6 +12,7 @@ from django_wfe.api.frame.parsers import FORM_PARSERS
 from django_wfe.api.shapes.bodies import Body, ReasonBody
 from django_wfe.api.shapes.schema import Answer, describe
 from django_wfe.api.shapes.serializers import FieldProblemsSerializer, ProblemSerializer, WorkflowStateSerializer
+from django_wfe.engine.access import PAUSE_WORKFLOW
 from django_wfe.engine.lifecycle import Source, pause_workflow, resume_workflow
 from django_wfe.exceptions import UnknownWorkflow
 from django_wfe.models import Workflow
@@ -28,7 +29,7 @@ ANSWERS = {
 class WorkflowPauseView(WFEView):
     """Hold a workflow."""
 
-    permissions = {"POST": ("django_wfe.pause_workflow",)}
+    permissions = {"POST": (PAUSE_WORKFLOW,)}
     parser_classes = FORM_PARSERS
 
     @describe(
@@ -54,7 +55,7 @@ class WorkflowPauseView(WFEView):
 class WorkflowResumeView(WFEView):
     """Let a paused workflow go on."""
 
-    permissions = {"POST": ("django_wfe.pause_workflow",)}
+    permissions = {"POST": (PAUSE_WORKFLOW,)}
     parser_classes = FORM_PARSERS
 
     @describe(

@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from django_wfe.engine.bulk.entries import Entry
-from django_wfe.engine.bulk.runs import BulkPreview, preview_bulk, start_bulk, stop_bulk
+from django_wfe.engine.bulk.runs import (
+    BulkPreview,
+    describe_refusal,
+    get_permission,
+    is_whole_or_own,
+    preview_bulk,
+    start_bulk,
+    stop_bulk,
+)
 from django_wfe.engine.errors.database_trouble import noting_database_trouble
 from django_wfe.engine.operations.answering import OpenQuestion, get_open_question, provide_external_input
 from django_wfe.engine.operations.assigning import (
@@ -19,9 +27,12 @@ from django_wfe.engine.operations.assigning import (
     release_input,
     save_draft,
 )
+from django_wfe.engine.operations.declared_workflows import explain_unknown, list_declared_as
+from django_wfe.engine.operations.recording_exports import exporting
 from django_wfe.engine.operations.rotating_secrets import Rotation, rotate_secrets
 from django_wfe.engine.operations.starting import NOT_GIVEN, Started, find_workflow, run_job_here, start_job
 from django_wfe.engine.operations.starting_many import (
+    MAX_ROWS,
     PlannedRow,
     StartRow,
     get_first_node,
@@ -43,6 +54,7 @@ from django_wfe.engine.rules.explanations import Explanation
 from django_wfe.models import JobEvent
 
 __all__ = [
+    "MAX_ROWS",
     "NOT_GIVEN",
     "UNCHANGED",
     "VERBS",
@@ -61,9 +73,12 @@ __all__ = [
     "VerbStatus",
     "cancel_job",
     "claim_input",
+    "describe_refusal",
     "execute_workflow",
     "execute_workflow_sync",
     "explain_job",
+    "explain_unknown",
+    "exporting",
     "find_last_run",
     "find_next",
     "find_status",
@@ -74,7 +89,10 @@ __all__ = [
     "get_first_node",
     "get_first_schema",
     "get_open_question",
+    "get_permission",
+    "is_whole_or_own",
     "list_actions",
+    "list_declared_as",
     "list_options",
     "list_statuses",
     "list_verbs",
@@ -93,6 +111,7 @@ __all__ = [
     "resume_workflow",
     "retry_job",
     "rotate_secrets",
+    "run_job_here",
     "run_workflow",
     "save_draft",
     "skip_step",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from django_wfe.engine.operations.starting_many import MAX_ROWS
+from django_wfe.engine.lifecycle import MAX_ROWS
 
 MAX_BYTES = 1_500_000
 """The size of a file, as it is uploaded."""

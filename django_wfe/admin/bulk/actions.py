@@ -25,8 +25,7 @@ from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.history import log_action
 from django_wfe.admin.verbs.forms import ManyForm, are_all_valid, build_options_form, read_options
 from django_wfe.engine.access import has_permission, list_visible_jobs, renew_actor
-from django_wfe.engine.bulk.runs import describe_refusal
-from django_wfe.engine.lifecycle import VERBS, Source, Verb, VerbStatus, list_actions, list_statuses
+from django_wfe.engine.lifecycle import VERBS, Source, Verb, VerbStatus, describe_refusal, list_actions, list_statuses
 from django_wfe.exceptions import WFEException
 from django_wfe.forms import InputForm
 from django_wfe.models import Job

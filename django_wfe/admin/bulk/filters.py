@@ -19,8 +19,7 @@ from django.utils.translation import gettext as _
 from django_wfe.admin.bulk.ordering import start_bulk_run
 from django_wfe.admin.verbs.forms import ManyForm, are_all_valid, build_options_form, read_options
 from django_wfe.engine.access import has_permission
-from django_wfe.engine.bulk.runs import preview_bulk
-from django_wfe.engine.lifecycle import VERBS
+from django_wfe.engine.lifecycle import VERBS, preview_bulk
 from django_wfe.forms import InputForm
 from django_wfe.models import Job
 

@@ -13,8 +13,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.history import log_action
-from django_wfe.engine.bulk.runs import start_bulk
-from django_wfe.engine.lifecycle import VERBS, Source
+from django_wfe.engine.lifecycle import VERBS, Source, start_bulk
 from django_wfe.exceptions import PermissionRequired
 from django_wfe.models import Job
 

@@ -27,9 +27,8 @@ from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.history import log_action
 from django_wfe.admin.frame.live import Live
 from django_wfe.engine.access import count_seen, has_permission, list_visible_bulk_items
-from django_wfe.engine.bulk.progress import count_progress, get_stop_reason
-from django_wfe.engine.bulk.runs import get_permission, is_whole_or_own, stop_bulk
-from django_wfe.engine.lifecycle import VERBS, Source, find_verb
+from django_wfe.engine.lifecycle import VERBS, Source, find_verb, get_permission, is_whole_or_own, stop_bulk
+from django_wfe.engine.queries.bulk_progress import count_progress, get_stop_reason
 from django_wfe.exceptions import PermissionRequired, UnknownBulkRun, WrongState
 from django_wfe.models import BulkEvent, BulkItem, BulkRun
 from django_wfe.rendering import states as looks

@@ -19,9 +19,7 @@ from django_wfe.admin.exports.rows import JobResource, StepRunDataResource, Step
 from django_wfe.admin.frame.base import Crumb
 from django_wfe.admin.frame.history import log_action
 from django_wfe.engine.access import VIEW_DATA, has_permission
-from django_wfe.engine.lifecycle import Source
-from django_wfe.engine.operations.recording_exports import record_export
-from django_wfe.engine.store.transactions import atomic
+from django_wfe.engine.lifecycle import Source, exporting
 
 SENT_AT_ONCE = 1_048_576
 """Bytes; a larger file is streamed."""
@@ -53,15 +51,8 @@ class _Exportable(ExportMixin):
         if not self.has_export_permission(request):
             raise PermissionDenied
         resource = mixed_in.choose_export_resource_class(export_form, request)
-        with atomic():  # if the file cannot be made, nothing was exported
-            line = record_export(
-                queryset,
-                kind=resource.kind,
-                file_format=file_format.get_extension(),
-                actor=request.user,
-                source=Source.ADMIN,
-                query=request.GET.urlencode(),
-            )
+        facts = {"kind": resource.kind, "file_format": file_format.get_extension(), "query": request.GET.urlencode()}
+        with exporting(queryset, actor=request.user, source=Source.ADMIN, **facts) as line:
             log_action(request, line, describe_export(line))
             return self._make_file(
                 file_format, request, queryset, resource(**mixed_in.get_export_resource_kwargs(request))

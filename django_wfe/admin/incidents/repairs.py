@@ -16,8 +16,7 @@ from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_method
 from django_wfe.admin.incidents.page import find_incident, list_jobs_of_incident
 from django_wfe.admin.verbs.forms import ManyForm
 from django_wfe.engine.access import has_permission
-from django_wfe.engine.bulk.runs import preview_bulk
-from django_wfe.engine.lifecycle import VERBS
+from django_wfe.engine.lifecycle import VERBS, preview_bulk
 from django_wfe.models import Job
 from django_wfe.values.identifiers import parse_id
 

@@ -24,6 +24,7 @@ from django_wfe.definition.graph import Node
 from django_wfe.definition.secret_places import SecretPlaces
 from django_wfe.engine.access import PROVIDE_INPUT, has_permission
 from django_wfe.engine.lifecycle import (
+    MAX_ROWS,
     PlannedRow,
     Source,
     StartRow,
@@ -32,7 +33,6 @@ from django_wfe.engine.lifecycle import (
     plan_starts,
     start_many,
 )
-from django_wfe.engine.operations.starting_many import MAX_ROWS
 from django_wfe.exceptions import CodeNotLoaded, PermissionRequired, WFEException
 from django_wfe.models import Workflow
 from django_wfe.spreadsheets import MAX_BYTES, Column, Columns, UnreadableFile, list_formats, read_file

@@ -16,9 +16,8 @@ from django_wfe.admin.elements.counts import count_up_to
 from django_wfe.admin.elements.form_fields import ReasonField
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_action
-from django_wfe.engine.access import has_permission
+from django_wfe.engine.access import PAUSE_WORKFLOW, has_permission
 from django_wfe.engine.lifecycle import Source, pause_workflow, resume_workflow
-from django_wfe.engine.operations.workflow_verbs import PERMISSION
 from django_wfe.exceptions import PermissionRequired, WrongState
 from django_wfe.models import StepRun, Workflow
 from django_wfe.values.moments import get_now
@@ -51,7 +50,7 @@ def show_resume(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workf
 
 def may_pause(user: Any, workflow: Workflow) -> bool:
     """Return whether a user may pause and resume this workflow."""
-    return has_permission(user, PERMISSION, workflow)
+    return has_permission(user, PAUSE_WORKFLOW, workflow)
 
 
 def _show(

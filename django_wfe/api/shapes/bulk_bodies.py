@@ -10,8 +10,8 @@ from rest_framework import ISO_8601, serializers
 from django_wfe.api.shapes.bodies import LONGEST_WORD, Body, BoundedListField
 from django_wfe.api.shapes.schema import component
 from django_wfe.api.shapes.verb_bodies import build_verb_body
-from django_wfe.engine.bulk.progress import BulkProgress, get_stop_reason
 from django_wfe.engine.lifecycle import VERBS
+from django_wfe.engine.queries.bulk_progress import BulkProgress, get_stop_reason
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, JobState
 from django_wfe.values.identifiers import LARGEST_ID
 

@@ -8,6 +8,7 @@ only, with all that belongs to it; what is out of sight is unknown to a person, 
 
 from django_wfe.engine.access.actors import key_actor, name_actor, renew_actor
 from django_wfe.engine.access.permissions import (
+    PAUSE_WORKFLOW,
     PROVIDE_INPUT,
     START_JOBS,
     VIEW_DATA,
@@ -42,6 +43,7 @@ from django_wfe.engine.access.visibility import (
 )
 
 __all__ = [
+    "PAUSE_WORKFLOW",
     "PROVIDE_INPUT",
     "START_JOBS",
     "VIEW_DATA",

@@ -14,6 +14,7 @@ from django_wfe.models import Job, Workflow
 START_JOBS = "django_wfe.add_job"
 """What starting a Job asks for."""
 
+PAUSE_WORKFLOW = "django_wfe.pause_workflow"
 PROVIDE_INPUT = "django_wfe.provide_input_job"
 VIEW_DATA = "django_wfe.view_job_data"
 """What seeing inputs, results, logs and errors asks for."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import Count, QuerySet
 
 from django_wfe.engine.access import name_actor
 from django_wfe.engine.errors.failures import clean
+from django_wfe.engine.store.transactions import atomic
 from django_wfe.models import Export, Job, JobEvent, StepRun
 
 LONGEST_QUERY = 2_000
@@ -43,6 +46,13 @@ def record_export(
         actor_name=name_actor(actor),
         source=source,
     )
+
+
+@contextmanager
+def exporting(rows: QuerySet[Any], **facts: Any) -> Iterator[Export]:
+    """Record an export whose file is made inside: if that fails, nothing was exported. See ``record_export``."""
+    with atomic():
+        yield record_export(rows, **facts)
 
 
 def _count_shares(rows: QuerySet[Any]) -> dict[str, int]:

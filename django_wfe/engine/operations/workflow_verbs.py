@@ -7,13 +7,12 @@ from typing import Any
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from django_wfe.engine.access import name_actor, require_permission
+from django_wfe.engine.access import PAUSE_WORKFLOW, name_actor, require_permission
 from django_wfe.engine.delivery.dispatcher import dispatch_on_commit
 from django_wfe.engine.store.transactions import atomic
 from django_wfe.exceptions import UnknownWorkflow, WrongState
 from django_wfe.models import JobEvent, StepRun, StepRunState, Workflow, WorkflowEvent
 
-PERMISSION = "django_wfe.pause_workflow"
 FIRST_BATCH = 500
 """How many step runs are dispatched at once when a workflow is resumed; recovery sends the others, oldest first."""
 
@@ -70,4 +69,4 @@ def _require(actor: Any, workflow_id: int) -> None:
     workflow = Workflow.objects.filter(pk=workflow_id).first()
     if workflow is None:
         raise UnknownWorkflow(_("There is no workflow %(workflow)s.") % {"workflow": workflow_id})
-    require_permission(actor, PERMISSION, workflow)
+    require_permission(actor, PAUSE_WORKFLOW, workflow)

@@ -18,9 +18,9 @@ from django_wfe.engine.lifecycle import (
     pause_workflow,
     provide_external_input,
     resume_workflow,
+    run_job_here,
     start_job,
 )
-from django_wfe.engine.operations.starting import run_job_here
 from django_wfe.exceptions import WFEException
 from django_wfe.management.job_commands.arguments import read_json, read_verb_options
 from django_wfe.management.job_commands.bulk import preview, start

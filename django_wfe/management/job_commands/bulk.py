@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from django_wfe.engine.access import has_permission, list_visible_bulk_items, list_visible_bulk_runs
-from django_wfe.engine.bulk.progress import BulkProgress, count_progress, get_stop_reason
 from django_wfe.engine.lifecycle import VERBS, Source, preview_bulk, start_bulk, stop_bulk
+from django_wfe.engine.queries.bulk_progress import BulkProgress, count_progress, get_stop_reason
 from django_wfe.engine.recovery.liveness import list_live_workers
 from django_wfe.exceptions import WFEException
 from django_wfe.management.job_commands.output import Output, refuse

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.engine import lifecycle as engine
 from django_wfe.engine.access import list_visible_jobs, list_visible_workflows, list_workflows_in_sight
-from django_wfe.engine.operations.declared_workflows import explain_unknown, list_declared_as
+from django_wfe.engine.lifecycle import explain_unknown, list_declared_as
 from django_wfe.engine.queries.incidents import jobs_of_incident
 from django_wfe.exceptions import UnknownWorkflow, WFEException
 from django_wfe.management.job_commands.output import REFUSED, refuse, reject
