@@ -34,7 +34,7 @@ SET_DRIVER = && $(PIP) --editable '.[psycopg]' $(if $(DJANGO),'$(DJANGO)') && $(
 endif
 
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-check test chaos bench bench-against bench-console screenshots lint messages matrix wheel clean
+.PHONY: help demo demo-check test chaos bench bench-against bench-console screenshots reference lint messages matrix wheel clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ bench-console: $(VENV)/.installed-bench ## Measure the pages of the console with
 
 screenshots: $(VENV)/.installed-test ## Take the pictures in docs/images anew; needs Chromium (CHROMIUM=/usr/bin/chromium)
 	$(RUN) docs/take_screenshots.py
+
+reference: $(VENV)/.installed-test ## Write docs/reference.md anew from the code
+	DJANGO_SETTINGS_MODULE=django_wfe.demo.settings $(RUN) docs/write_reference.py
 
 lint: $(VENV)/.installed-lint ## Check style, types, layers and migrations
 	$(RUN) -m ruff check .

@@ -4,6 +4,30 @@ from __future__ import annotations
 
 import inspect
 
+__all__ = [
+    "CodeNotLoaded",
+    "FinishedWorkflow",
+    "GreenThreads",
+    "InputCheckFailed",
+    "InputNotAsked",
+    "InputRequired",
+    "Interrupt",
+    "InvalidTransition",
+    "InvalidWorkflow",
+    "NotEncodable",
+    "PermissionRequired",
+    "StepCanceled",
+    "StepTimeout",
+    "UnknownBulkRun",
+    "UnknownJob",
+    "UnknownWorkflow",
+    "UnreadableSecret",
+    "VerbFailed",
+    "WFEException",
+    "WorkflowDeleted",
+    "WrongState",
+]
+
 
 class WFEException(Exception):
     """django-wfe could not do what was asked."""

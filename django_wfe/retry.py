@@ -6,6 +6,8 @@ import math
 import random
 from dataclasses import dataclass
 
+__all__ = ["Retry"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retry:

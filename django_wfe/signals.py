@@ -10,6 +10,15 @@ from typing import Any
 
 from django.dispatch import Signal
 
+__all__ = [
+    "input_required",
+    "job_canceled",
+    "job_failed",
+    "job_finished",
+    "job_started",
+    "step_finished",
+]
+
 
 class JobSignal(Signal):
     """A signal of the engine, which tells by itself what receivers raise."""

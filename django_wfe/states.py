@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+__all__ = ["JobState", "StepRunState"]
+
 
 class JobState(StrEnum):
     """Where a Job stands. Members compare equal to their plain strings."""
@@ -66,54 +68,3 @@ LIVE_STEP_RUN_STATES = frozenset({StepRunState.READY, StepRunState.RUNNING, Step
 
 RESULT_STEP_RUN_STATES = frozenset({StepRunState.FINISHED, StepRunState.SKIPPED})
 """States of a step run whose result counts."""
-
-_MOVING = frozenset(
-    {
-        JobState.ONGOING,
-        JobState.INPUT_REQUIRED,
-        JobState.INPUT_RECEIVED,
-        JobState.WAITING,
-        JobState.PAUSED,
-        JobState.FAILED,
-        JobState.FINISHED,
-        JobState.CANCELED,
-    }
-)
-
-JOB_TRANSITIONS: dict[JobState, frozenset[JobState]] = {
-    JobState.PENDING: _MOVING,
-    JobState.ONGOING: _MOVING - {JobState.INPUT_RECEIVED},
-    JobState.INPUT_REQUIRED: _MOVING - {JobState.FINISHED, JobState.INPUT_REQUIRED},
-    JobState.INPUT_RECEIVED: _MOVING,
-    JobState.WAITING: _MOVING - {JobState.INPUT_RECEIVED},
-    JobState.PAUSED: (_MOVING | {JobState.PENDING}) - {JobState.PAUSED},
-    JobState.FAILED: frozenset(
-        {JobState.ONGOING, JobState.INPUT_REQUIRED, JobState.FINISHED, JobState.CANCELED, JobState.PAUSED}
-    ),
-    JobState.FINISHED: frozenset({JobState.ONGOING, JobState.INPUT_REQUIRED}),
-    JobState.CANCELED: frozenset(),
-}
-"""Legal changes of a Job's state. FINISHED is left only by a rerun, FAILED only by a repair or a cancel."""
-
-STEP_RUN_TRANSITIONS: dict[StepRunState, frozenset[StepRunState]] = {
-    StepRunState.READY: frozenset(
-        {StepRunState.RUNNING, StepRunState.CANCELED, StepRunState.SKIPPED, StepRunState.INPUT_REQUIRED}
-    ),
-    StepRunState.RUNNING: frozenset(
-        {
-            StepRunState.FINISHED,
-            StepRunState.FAILED,
-            StepRunState.LOST,
-            StepRunState.CANCELED,
-            StepRunState.READY,
-            StepRunState.INPUT_REQUIRED,
-        }
-    ),
-    StepRunState.INPUT_REQUIRED: frozenset({StepRunState.READY, StepRunState.CANCELED, StepRunState.SKIPPED}),
-    StepRunState.FINISHED: frozenset(),
-    StepRunState.SKIPPED: frozenset(),
-    StepRunState.FAILED: frozenset(),
-    StepRunState.LOST: frozenset(),
-    StepRunState.CANCELED: frozenset(),
-}
-"""Legal changes of a step run's state. What has ended is never changed: a repair opens another attempt."""

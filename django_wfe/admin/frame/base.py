@@ -38,8 +38,6 @@ from django_wfe.engine.access import has_permission, list_visible
 
 STYLESHEETS = ["django_wfe/diagram.css", "django_wfe/timeline.css", "django_wfe/console.css", "django_wfe/repair.css"]
 
-SCRIPT: Any = forms.Script("django_wfe/live.js", defer=True)
-
 ModelType = TypeVar("ModelType", bound=models.Model)
 
 if TYPE_CHECKING:
