@@ -34,7 +34,7 @@ SET_DRIVER = && $(PIP) --editable '.[psycopg]' $(if $(DJANGO),'$(DJANGO)') && $(
 endif
 
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-check test chaos bench bench-against bench-console screenshots reference lint messages matrix wheel clean
+.PHONY: help demo demo-check test chaos bench bench-against bench-console screenshots pictures reference lint messages matrix wheel clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,11 @@ bench-console: $(VENV)/.installed-bench ## Measure the pages of the console with
 
 screenshots: $(VENV)/.installed-test ## Take the pictures in docs/images anew; needs Chromium (CHROMIUM=/usr/bin/chromium)
 	$(RUN) docs/take_screenshots.py
+
+pictures: ## Draw the pictures of docs/architecture.md anew; needs Graphviz
+	@for source in docs/pictures/*.dot; do \
+		dot -Tsvg "$$source" -o "docs/images/$$(basename "$$source" .dot).svg" || exit 1; \
+	done
 
 reference: $(VENV)/.installed-test ## Write docs/reference.md anew from the code
 	DJANGO_SETTINGS_MODULE=django_wfe.demo.settings $(RUN) docs/write_reference.py

@@ -97,5 +97,7 @@ def _read_step_run_id(request: Request) -> int | None:
     text = request.query_params.get("step_run", "")
     number = parse_id(text)
     if text and number is None:
-        raise ValidationError({"step_run": [_("%(value)r is no step run's id; give a number.") % {"value": text}]})
+        raise ValidationError(
+            {"step_run": [_("%(value)r is not the id of a step run. Use a number.") % {"value": text}]}
+        )
     return number

@@ -195,6 +195,6 @@ def _read_place(request: Request) -> Place:
     found = _PLACE.fullmatch(text)
     if found is None:
         raise ValidationError(
-            {"after": [_("%(value)r is no place in a job; take it from next.") % {"value": text[:40]}]}
+            {"after": [_("%(value)r is not a place in a job. Use the value of next.") % {"value": text[:40]}]}
         )
     return int(found[1]), int(found[2])

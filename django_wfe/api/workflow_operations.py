@@ -53,7 +53,7 @@ class WorkflowPauseView(WFEView):
 
 
 class WorkflowResumeView(WFEView):
-    """Let a paused workflow go on."""
+    """Resume a paused workflow."""
 
     permissions = {"POST": (PAUSE_WORKFLOW,)}
     parser_classes = FORM_PARSERS

@@ -185,7 +185,7 @@ class LayoutBuilder:
     def _build_text(self, declaration: ListDeclaration, path: str, value: Any, *, fresh: bool) -> Leaf:
         """The list as one JSON input: what it posts tells it from a list of inputs."""
         common = {name: getattr(declaration, name) for name in Declaration.__dataclass_fields__}
-        note = _("This list is too long for a form of inputs, so it is one JSON text.")
+        note = _("This list is too long for separate fields, so it is one JSON text.")
         help_text = f"{declaration.help_text} {note}".strip()
         field = JsonField(schema=declaration.facts.json_schema, label=declaration.label, help_text=help_text)
         field.initial = value

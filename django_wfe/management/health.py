@@ -131,23 +131,23 @@ def examine_workers() -> Finding:
     name, alive = _("Workers"), list(list_live_workers())
     if not alive:
         last = Worker.objects.order_by("-last_seen").values_list("last_seen", flat=True).first()
-        text = _("none; the last was heard of %(time)s") % {"time": _say_time(last)} if last else _("none")
+        text = _("none; last heartbeat %(time)s") % {"time": _say_time(last)} if last else _("none")
         return _find_wrong(name, text, _("Start one: manage.py rundramatiq."))
     lacking = [f"{worker}: {path}" for worker in alive for path in worker.lacks]
     if lacking:
-        text = _("lack code: %(lacking)s") % {"lacking": _name_some(lacking)}
-        return _find_wrong(name, text, _("Deploy the code to every worker and restart those that lack it."))
+        text = _("code is missing: %(lacking)s") % {"lacking": _name_some(lacking)}
+        return _find_wrong(name, text, _("Deploy the code to every worker and restart those that do not have it."))
     known = [worker.queues.split() for worker in alive if worker.queues]
     if len(known) == len(alive) and not any(settings.queue in queues for queues in known):
         read = _name_some(sorted({queue for queues in known for queue in queues}))
         text = _("none reads the queue %(queue)s; they read: %(read)s") % {"queue": settings.queue, "read": read}
-        cure = _("Give every process one WFE_QUEUE, and rundramatiq no --queues, or that one.")
+        cure = _("Set the same WFE_QUEUE for every process, and run rundramatiq without --queues, or with that one.")
         return _find_wrong(name, text, cure)
     counted = [item for worker in alive for item in worker.foreign_messages.items()]
     foreign = sorted({f"{database}: {number}" for database, number in counted})
     if foreign:
         text = _("got messages of another database: %(foreign)s") % {"foreign": _name_some(foreign)}
-        cure = _("Two projects use one broker and one queue: give each a WFE_QUEUE of its own, and restart them.")
+        cure = _("Two projects share one broker and one queue. Set a different WFE_QUEUE for each, and restart them.")
         return _find_wrong(name, text, cure)
     outdated = list_outdated(alive)
     if outdated:
@@ -178,7 +178,7 @@ def examine_definitions() -> Finding:
     ]
     if failed:
         text = _name_some(f"{path}: {error.strip().splitlines()[-1][:200]}" for path, error in failed)
-        return _find_wrong(_("Definitions"), text, _("Run manage.py wfe_check, and mend what it names."))
+        return _find_wrong(_("Definitions"), text, _("Run manage.py wfe_check, and fix what it reports."))
     number = Workflow.objects.filter(deleted=False).count()
     if not number and was_never_read():
         return _find_wrong(_("Definitions"), _("none has been read yet"), say_how_to_read())

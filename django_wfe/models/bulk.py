@@ -86,7 +86,7 @@ class BulkEvent(Deed):
         """What happened."""
 
         STOPPED = "stopped", _("stopped")
-        ACTOR_GONE = "actor_gone", _("stopped by itself: who started it is no active user any more")
+        ACTOR_GONE = "actor_gone", _("stopped by itself: the user who started it is no longer active")
         RETURNED = "returned", _("stopped by itself: the failure came back")
 
     bulk_run = ForeignKey(BulkRun, verbose_name=_("bulk run"), on_delete=models.CASCADE, related_name="events")

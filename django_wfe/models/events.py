@@ -25,9 +25,9 @@ class JobEvent(Deed):
 
         STARTED = "started", _("started")
         INPUT_PROVIDED = "input_provided", _("input provided")
-        CLAIMED = "claimed", _("claimed for input")
-        RELEASED = "released", _("claim released")
-        TAKEN_OVER = "taken_over", _("claim taken over")
+        CLAIMED = "claimed", _("assigned")
+        RELEASED = "released", _("assignment released")
+        TAKEN_OVER = "taken_over", _("assignment taken over")
         INPUT_REFUSED = "input_refused", _("stored input no longer valid")
         STEP_FAILED = "step_failed", _("step failed")
         STEP_LOST = "step_lost", _("step lost its worker")

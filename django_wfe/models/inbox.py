@@ -22,13 +22,13 @@ class InputClaim(EngineModel):
     step_run = OneToOneField(StepRun, verbose_name=_("step run"), on_delete=models.CASCADE, related_name="input_claim")
     user = ForeignKey(
         django_settings.AUTH_USER_MODEL,
-        verbose_name=_("claimed by"),
+        verbose_name=_("assigned to"),
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
     )
-    claimed_at = MomentField(_("claimed"), null=True, blank=True)
+    claimed_at = MomentField(_("assigned"), null=True, blank=True)
     draft: Any = models.JSONField(_("draft"), null=True, blank=True)
     drafted_by = ForeignKey(
         django_settings.AUTH_USER_MODEL,
@@ -42,8 +42,8 @@ class InputClaim(EngineModel):
     drafted_at = MomentField(_("draft saved"), null=True, blank=True)
 
     class Meta:
-        verbose_name = _("input claim")
-        verbose_name_plural = _("input claims")
+        verbose_name = _("assignment")
+        verbose_name_plural = _("assignments")
         ordering: ClassVar[list[str]] = ["id"]
 
     def __str__(self) -> str:

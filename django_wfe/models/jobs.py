@@ -137,6 +137,11 @@ class Job(EngineModel):
         return f"{self.workflow.name}:{self.pk}"
 
     @property
+    def title(self) -> str:
+        """Its name for people, on every page: "Purchase approval #4"."""
+        return f"{self.workflow} #{self.pk}"
+
+    @property
     def storage(self) -> dict[str, list[dict[str, Any]]]:
         """What has run, in order, read anew at each access.
 
@@ -225,7 +230,7 @@ class StepRun(EngineModel):
         db_constraint=False,
         db_index=False,
     )
-    epoch = models.IntegerField(_("epoch"), default=0, help_text=_("Counts the claims of this step run."))
+    epoch = models.IntegerField(_("epoch"), default=0, help_text=_("How often a worker has claimed this step run."))
     created_at = MomentField(_("created"), db_default=Now())
     due_at = MomentField(_("due"), db_default=Now())
     started_at = MomentField(_("started"), null=True, blank=True)

@@ -116,7 +116,7 @@ class Columns:
         if key in (None, ""):
             return StartRow(number, None, values)
         if isinstance(key, bool) or not isinstance(key, (str, int)):
-            return StartRow(number, None, values, (_("key: give a text."),))
+            return StartRow(number, None, values, (_("key: use a text."),))
         return StartRow(number, str(key), values)
 
     def _is_secret(self, name: str) -> bool:

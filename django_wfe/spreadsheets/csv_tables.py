@@ -37,11 +37,11 @@ def _decode(content: bytes) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableFile(
-            _("This is no UTF-8 text: byte %(position)s, in line %(line)s, cannot be read. Save it as “CSV UTF-8”.")
+            _("Not a UTF-8 text: byte %(position)s, in line %(line)s, cannot be read. Save it as “CSV UTF-8”.")
             % {"position": error.start + 1, "line": content.count(b"\n", 0, error.start) + 1}
         ) from None
     if "\0" in text:
-        raise UnreadableFile(_("This is no text: it holds a NUL character. Save it as “CSV UTF-8”."))
+        raise UnreadableFile(_("Not a text: it contains a NUL character. Save it as “CSV UTF-8”."))
     return text
 
 
@@ -53,7 +53,7 @@ def _read_lines(text: str, delimiter: str) -> Iterator[Line]:
             texts = next(reader, None)
         except csv.Error as error:
             raise UnreadableFile(
-                _("This is no CSV: row %(row)s cannot be read (%(reason)s).") % {"row": number, "reason": error}
+                _("Not valid CSV: row %(row)s cannot be read (%(reason)s).") % {"row": number, "reason": error}
             ) from None
         if texts is None:
             return

@@ -23,11 +23,11 @@ def read_json(content: bytes) -> list[Mapping[str, Any]]:
         # Names are not counted there; those of the file's rows are, below.
         data = json_text.read_json(content.decode("utf-8-sig"), most_values=MAX_CELLS)
     except UnicodeDecodeError:
-        raise UnreadableFile(_("This is no UTF-8 text.")) from None
+        raise UnreadableFile(_("Not a UTF-8 text.")) from None
     except json_text.UnreadableJson as error:
         raise UnreadableFile(str(error)) from None
     if not isinstance(data, list) or not all(isinstance(row, Mapping) for row in data):
-        raise UnreadableFile(_("This JSON is no list of objects: write [{…}, {…}], an object for each job."))
+        raise UnreadableFile(_("This JSON is not a list of objects. Write [{…}, {…}], an object for each job."))
     meter, total = Meter(), 0
     for number, row in enumerate(data, start=1):
         meter.count_row()

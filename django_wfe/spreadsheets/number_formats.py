@@ -38,9 +38,9 @@ def show_number(place: str, written: str, code: str, *, since_1904: bool) -> Cel
         value = float(written)
         number = Decimal(written) if _is_whole(written) else Decimal(f"{value:.{DIGITS}g}")
     except (ValueError, OverflowError, ArithmeticError):
-        return _refuse(place, _("it is no number"))
+        return _refuse(place, _("it is not a number"))
     if value in (float("inf"), float("-inf")) or value != value:
-        return _refuse(place, _("it is no number"))
+        return _refuse(place, _("it is not a number"))
     if code.lower() not in ("", "general", "@") and is_date_format(code):
         return _show_moment(place, value, code, since_1904=since_1904)
     return _show_plain(place, number, code)

@@ -141,4 +141,4 @@ class _Reader:
 
 
 def _build_unreadable(reason: str) -> UnreadableFile:
-    return UnreadableFile(_("This is no workbook that can be read (%(kind)s).") % {"kind": reason})
+    return UnreadableFile(_("This workbook cannot be read (%(kind)s).") % {"kind": reason})

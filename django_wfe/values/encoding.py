@@ -131,7 +131,7 @@ def _find_refusal(value: Any) -> str:
 
 def _find_loss(current: Any, place: str) -> str:
     if isinstance(current, SECRET_TYPES):
-        return _("%(place)s is a secret, which would be kept as asterisks. Give its text, if that may be stored.") % {
+        return _("%(place)s is a secret, which would be kept as asterisks. Return its text if that may be stored.") % {
             "place": place
         }
     if isinstance(current, Iterator):
@@ -179,7 +179,7 @@ def _find_wrong_key(mapping: dict[Any, Any], place: str) -> str:
         return ""
     for key in others:
         if isinstance(key, bool) or not isinstance(key, _KEYS):
-            return _("the key %(key)r of %(place)s is no text or number. Write it as text.") % {
+            return _("the key %(key)r of %(place)s is not a text or number. Write it as text.") % {
                 "key": key,
                 "place": place,
             }
@@ -258,7 +258,7 @@ def _explain(value: Any, error: Exception | None) -> str:
         return _("%(place)s holds a NUL character, which PostgreSQL cannot keep. Take it out.") % {"place": path}
     path = _find(value, _holds_surrogate)
     if path is not None:
-        return _("%(place)s holds a lone surrogate, which is no text. Decode it properly, or take it out.") % {
+        return _("%(place)s contains a lone surrogate, which is not text. Decode it properly, or remove it.") % {
             "place": path
         }
     path = _find(value, _is_unknown)

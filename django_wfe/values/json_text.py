@@ -106,4 +106,4 @@ def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise UnreadableJson(_("The JSON holds %(name)s, which is no JSON number.") % {"name": name})
+    raise UnreadableJson(_("The JSON contains %(name)s, which is not a JSON number.") % {"name": name})

@@ -117,8 +117,8 @@ def _open(token: str) -> Any:
     except InvalidToken:
         raise UnreadableSecret(
             _(
-                "No key decrypts a secret in it: add the key that it was encrypted with to WFE_SECRET_KEYS or "
-                "SECRET_KEY_FALLBACKS, or give the secret again."
+                "No key decrypts a secret in it: add the key that it was encrypted with to "
+                "WFE_SECRET_KEYS or SECRET_KEY_FALLBACKS, or enter the secret again."
             )
         ) from None
 

@@ -53,7 +53,7 @@ class BulkForm(ManyForm):
             pk, _colon, state = part.partition(":")
             number = parse_id(pk)
             if number is None:
-                raise forms.ValidationError(_("%(part)s names no job.") % {"part": part[:50]})
+                raise forms.ValidationError(_("%(part)s is not the id of a job.") % {"part": part[:50]})
             expected[number] = state
         if len(expected) > BULK_LIMIT:
             raise forms.ValidationError(_describe_limit())
@@ -190,7 +190,7 @@ def _run(request: HttpRequest, verb: Verb, expected: dict[int, str], reason: str
                 expected_state=expected[job.pk],
             )
         except (WFEException, ValidationError) as error:
-            refused.append(f"{job}: {describe_refusal(error)}")
+            refused.append(f"{job.title}: {describe_refusal(error)}")
             continue
         log_action(request, job, f"{verb.label}. {reason}".strip())
         done += 1
@@ -209,7 +209,7 @@ def _run(request: HttpRequest, verb: Verb, expected: dict[int, str], reason: str
             ngettext("%(count)d more was left alone.", "%(count)d more were left alone.", rest) % {"count": rest},
         )
     if not done and not refused:
-        messages.warning(request, _("None of these jobs is there any more; nothing was changed."))
+        messages.warning(request, _("None of these jobs still exists. Nothing was changed."))
 
 
 def _describe_limit() -> str:

@@ -34,7 +34,7 @@ def start_bulk_run(
         PermissionDenied: if the user may not use the verb.
     """
     if not jobs.exists():
-        messages.warning(request, _("None of these jobs is there as it was any more; nothing was changed."))
+        messages.warning(request, _("None of these jobs is still in the state shown. Nothing was changed."))
         return HttpResponseRedirect(model_admin.build_url("django_wfe_job_changelist"))
     try:
         bulk = start_bulk(
@@ -49,5 +49,5 @@ def start_bulk_run(
     except PermissionRequired as error:
         raise PermissionDenied from error
     log_action(request, bulk, _("Started: %(verb)s. %(reason)s") % {"verb": VERBS[verb].label, "reason": reason})
-    messages.success(request, _("%(verb)s: the workers are at it.") % {"verb": VERBS[verb].label})
+    messages.success(request, _("%(verb)s: workers are processing the jobs.") % {"verb": VERBS[verb].label})
     return HttpResponseRedirect(model_admin.build_url("django_wfe_bulkrun_change", bulk.pk))

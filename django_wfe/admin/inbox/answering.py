@@ -58,11 +58,11 @@ def show_input(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int
         messages.warning(request, str(error))
         return HttpResponseRedirect(model_admin.build_object_url(job.pk))
     if question is None:
-        messages.warning(request, _("%(job)s does not wait for input.") % {"job": job})
+        messages.warning(request, _("%(job)s does not wait for input.") % {"job": job.title})
         return HttpResponseRedirect(model_admin.build_object_url(job.pk))
     if request.method == "POST" and request.POST.get("step_run") != str(question.step_run.pk):
         messages.warning(
-            request, _("%(job)s has moved on since you opened the form; nothing was changed.") % {"job": job}
+            request, _("%(job)s has moved on since you opened the form; nothing was changed.") % {"job": job.title}
         )
         return HttpResponseRedirect(model_admin.build_object_url(job.pk))
     draft = load_draft(question.step_run.pk, request.user) if request.method != "POST" else None
@@ -77,7 +77,7 @@ def show_input(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int
         request,
         "django_wfe/console/input.html",
         title=question.label,
-        crumbs=[model_admin.list_crumb(), Crumb(str(job), model_admin.build_object_url(job.pk))],
+        crumbs=[model_admin.list_crumb(), Crumb(job.title, model_admin.build_object_url(job.pk))],
         media=forms.Media(css={"all": ["django_wfe/inbox.css"]}) + (form.media if form is not None else forms.Media()),
         job=job,
         question=question,
@@ -146,7 +146,7 @@ def _take_post(
         elif form is not None and _is_held_by_other(get_claim(question.step_run.pk), request.user):
             form.show_as_typed()
             messages.warning(
-                request, _("Somebody else has claimed this. Take it over to submit; what you typed is here.")
+                request, _("This is assigned to someone else. Take it over to submit; what you typed is here.")
             )
         elif form is not None and form.is_valid():
             return _provide(model_admin, request, job, question, form)
@@ -168,7 +168,7 @@ def _save_draft(
     messages.success(
         request,
         _("Your draft for “%(step)s” of %(job)s was saved. Files and secrets are not part of it.")
-        % {"step": question.label, "job": job},
+        % {"step": question.label, "job": job.title},
     )
     return HttpResponseRedirect(model_admin.build_url("django_wfe_job_input", job.pk))
 
@@ -201,7 +201,7 @@ def _provide(
         return None
     log_action(request, job, _("Input provided to “%(step)s”.") % {"step": question.label})
     messages.success(
-        request, _("Your input for “%(step)s” of %(job)s was taken.") % {"step": question.label, "job": job}
+        request, _("Your input for “%(step)s” of %(job)s was taken.") % {"step": question.label, "job": job.title}
     )
     if "_next" in request.POST:
         following = find_next(request.user, after_job=job.pk)

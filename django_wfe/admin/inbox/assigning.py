@@ -14,7 +14,7 @@ from django_wfe.engine.lifecycle import Source, claim_input, release_input
 from django_wfe.models import StepRun
 
 _DONE: Mapping[str, Callable[[], str]] = {
-    "claim": lambda: _("Claimed “%(step)s”."),
+    "claim": lambda: _("“%(step)s” is assigned to you."),
     "release": lambda: _("Released “%(step)s”."),
     "take_over": lambda: _("Took over “%(step)s”."),
 }

@@ -35,7 +35,7 @@ COUNTED = 1_000
 
 WORKFLOWS_SHOWN = 200
 
-TITLES = {"all": gettext_lazy("All"), "mine": gettext_lazy("Mine"), "unclaimed": gettext_lazy("Unclaimed")}
+TITLES = {"all": gettext_lazy("All"), "mine": gettext_lazy("Mine"), "unclaimed": gettext_lazy("Unassigned")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _get_held(step_run: StepRun) -> InputClaim | None:
 def _act(request: HttpRequest) -> None:
     form = ActionForm(request.POST)
     if not form.is_valid():
-        messages.warning(request, _("Nothing was changed: the page sent something that it cannot send."))
+        messages.warning(request, _("Nothing was changed: the form data was not valid."))
         return
     step_run_id, action = form.cleaned_data["step_run"], form.cleaned_data["action"]
     try:
@@ -191,6 +191,6 @@ def _act(request: HttpRequest) -> None:
     except PermissionRequired as error:
         raise PermissionDenied from error
     except UnknownJob:
-        messages.warning(request, _("Nothing was changed: it is not there any more."))
+        messages.warning(request, _("Nothing was changed: it no longer exists."))
     except WFEException as error:
         messages.warning(request, _("Nothing was changed: %(reason)s") % {"reason": error})

@@ -36,7 +36,7 @@ class RepairForm(ManyForm):
         numbers = [parse_id(part) for part in self.cleaned_data["jobs"].split(",") if part]
         ids = [number for number in numbers if number is not None]
         if len(ids) < len(numbers):
-            raise forms.ValidationError(_("This names no jobs."))
+            raise forms.ValidationError(_("These are not the ids of jobs."))
         return ids
 
 

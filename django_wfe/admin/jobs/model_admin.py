@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.bulk.actions import BulkActions, show_bulk
@@ -132,7 +131,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
         return self.render(
             request,
             "django_wfe/console/job.html",
-            title=_("Job %(job)s") % {"job": job},
+            title=job.title,
             crumbs=[self.list_crumb()],
             original=job,
             **build_job_page(self, request, job),

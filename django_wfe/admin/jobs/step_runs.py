@@ -156,7 +156,7 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
             "django_wfe/console/step_run.html",
             title=f"#{run.number} {label_of(graph, run.step)}",
             crumbs=[
-                Crumb(str(run.job), self.build_url("django_wfe_job_change", run.job_id)),
+                Crumb(run.job.title, self.build_url("django_wfe_job_change", run.job_id)),
             ],
             live=Live(1 if run.state in states.LIVE_STEP_RUN_STATES else 0, run.state, run.get_state_display()),
             original=run,

@@ -87,7 +87,7 @@ def show_start_many(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, w
     reason = explain_no_start(workflow, request.user)
     node = get_first_node(workflow) if not reason else None
     if node is not None and node.asks_input and not has_permission(request.user, PROVIDE_INPUT, workflow):
-        node, reason = None, _("The rows bring input along, and you lack the permission to provide input.")
+        node, reason = None, _("The rows contain input, and you do not have the permission to provide input.")
     form = FileForm(request.POST, request.FILES) if request.method == "POST" else FileForm()
     if node is None:
         return _render(model_admin, request, workflow, form, no_start=reason)
@@ -156,7 +156,7 @@ def _unpack(user: Any, workflow: Workflow, packed: str) -> tuple[str, list[Start
     except signing.BadSignature:
         content = {}
     if content.get("user") != str(user.pk) or content.get("workflow") != workflow.pk:
-        raise UnreadableFile(_("This preview is too old, or was made for somebody else. Choose the file again."))
+        raise UnreadableFile(_("This preview is too old, or was made for someone else. Choose the file again."))
     return content["batch"], [StartRow(number, key, unseal(values)) for number, key, values in content["rows"]]
 
 

@@ -100,9 +100,11 @@ def _start(
     job = Job.objects.select_related("workflow").get(pk=started.job_id)
     if started.created:
         log_start(request, job)
-        messages.success(request, _("%(job)s was started.") % {"job": job})
+        messages.success(request, _("%(job)s was started.") % {"job": job.title})
     else:
-        messages.info(request, _("%(job)s was started with this key before; no other was started.") % {"job": job})
+        messages.info(
+            request, _("%(job)s was started with this key before; no other was started.") % {"job": job.title}
+        )
     if not has_permission(request.user, "django_wfe.view_job", workflow):
         return HttpResponseRedirect(model_admin.build_object_url(workflow.pk))
     return HttpResponseRedirect(model_admin.build_url("django_wfe_job_change", job.pk))

@@ -110,7 +110,7 @@ class VerbPage:
         elif self.wants_other_input and self.input_form is not None:
             self.input_form.add_pydantic_errors(error)
         else:
-            self.form.add_error(None, _("The input that the step had is no longer valid. Give it other input."))
+            self.form.add_error(None, _("The input that the step had is no longer valid. Enter other input."))
 
     def list_input_forms(self) -> list[InputForm]:
         """Return the forms that were made from a pydantic model."""

@@ -101,6 +101,6 @@ def _act(
         messages.warning(request, _("Nothing was changed: %(reason)s") % {"reason": error})
     else:
         log_action(request, workflow, f"{_('Paused.')} {reason}".strip() if pauses else _("Resumed."))
-        done = _("%(workflow)s is paused.") if pauses else _("%(workflow)s goes on.")
+        done = _("%(workflow)s is paused.") if pauses else _("%(workflow)s has been resumed.")
         messages.success(request, done % {"workflow": workflow})
     return HttpResponseRedirect(model_admin.build_object_url(workflow.pk))

@@ -102,5 +102,5 @@ def parse_row_id(text: str) -> int:
     """
     number = parse_id(text)
     if number is None:
-        raise Http404(_("%(id)s is no id.") % {"id": repr(text[:40])})
+        raise Http404(_("%(id)s is not an id.") % {"id": repr(text[:40])})
     return number

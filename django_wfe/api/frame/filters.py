@@ -24,11 +24,11 @@ def filter_jobs(jobs: QuerySet[Job], parameters: QueryDict) -> QuerySet[Job]:
     unknown = sorted(set(states) - set(JobState))
     if unknown:
         known = ", ".join(JobState)
-        errors["state"] = [_("%(value)r is no state; give one of %(known)s.") % {"value": unknown[0], "known": known}]
+        errors["state"] = [_("%(value)r is not a state. Use one of %(known)s.") % {"value": unknown[0], "known": known}]
     workflows = {value: parse_id(value) for value in _list_values(parameters, "workflow")}
     no_ids = [value for value, number in workflows.items() if number is None]
     if no_ids:
-        errors["workflow"] = [_("%(value)r is no workflow's id; give a number.") % {"value": no_ids[0]}]
+        errors["workflow"] = [_("%(value)r is not the id of a workflow. Use a number.") % {"value": no_ids[0]}]
     if errors:
         raise ValidationError(errors)
     if states:

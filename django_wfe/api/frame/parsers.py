@@ -48,7 +48,7 @@ class BoundedJSONParser(parsers.BaseParser):
         try:
             return read_json(body.decode(_get_encoding(parser_context)))
         except UnicodeDecodeError as error:
-            raise ParseError(_("This is no JSON: %(reason)s.") % {"reason": error}) from error
+            raise ParseError(_("Not valid JSON: %(reason)s.") % {"reason": error}) from error
         except UnreadableJson as error:
             raise ParseError(str(error)) from error
 

@@ -111,7 +111,7 @@ class OperatorBody(Body):
         if value not in set(JobState):
             known = ", ".join(JobState)
             raise serializers.ValidationError(
-                _("%(value)r is no state; give one of %(known)s.") % {"value": value, "known": known}
+                _("%(value)r is not a state. Use one of %(known)s.") % {"value": value, "known": known}
             )
         return value
 

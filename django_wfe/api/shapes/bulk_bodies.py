@@ -43,14 +43,14 @@ class BulkFilterBody(Body):
             if state not in set(JobState):
                 known = ", ".join(JobState)
                 raise serializers.ValidationError(
-                    _("%(value)r is no state; give one of %(known)s.") % {"value": state, "known": known}
+                    _("%(value)r is not a state. Use one of %(known)s.") % {"value": state, "known": known}
                 )
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a filter that would let everything through."""
         if not any(attrs.values()):
-            raise serializers.ValidationError(_("Give at least one of state, workflow and incident."))
+            raise serializers.ValidationError(_("At least one of state, workflow and incident is required."))
         return attrs
 
 
@@ -82,14 +82,14 @@ class BulkBody(Body):
         """Refuse what is no verb."""
         if value not in VERBS:
             raise serializers.ValidationError(
-                _("%(value)r is no verb; give one of %(known)s.") % {"value": value, "known": ", ".join(VERBS)}
+                _("%(value)r is not a verb. Use one of %(known)s.") % {"value": value, "known": ", ".join(VERBS)}
             )
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Ask for either jobs or a filter, and check the options by the verb."""
         if ("jobs" in attrs) == ("filter" in attrs):
-            raise serializers.ValidationError(_("Give either jobs or filter."))
+            raise serializers.ValidationError(_("Either jobs or filter is required, not both."))
         options = build_verb_body(VERBS[attrs["verb"]])(data=attrs.get("options", {}))
         del options.fields["reason"]  # it stands beside the options, for all verbs
         options.fields.pop("expected_step_run", None)  # it is about one job

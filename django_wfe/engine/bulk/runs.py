@@ -270,7 +270,7 @@ def _end_without_actor(bulk: BulkRun) -> bool:
     """Stop a bulk run whose user is gone: without an actor the verbs would take it for trusted code."""
     if bulk.is_trusted or (bulk.actor is not None and bulk.actor.is_active):
         return False
-    sentence = _("%(actor)s is no user any more") if bulk.actor is None else _("%(actor)s is not active any more")
+    sentence = _("%(actor)s is no longer a user") if bulk.actor is None else _("%(actor)s is no longer active")
     why = sentence % {"actor": bulk.actor_name or _("who started it")}
     _end(bulk.pk, BulkRun.State.STOPPED, why, BulkEvent(kind=BulkEvent.Kind.ACTOR_GONE))
     return True

@@ -94,7 +94,7 @@ def explain_unapplied(migrations: list[str]) -> Trouble:
     """Return what to do about migrations that are not applied."""
     names = ", ".join(migrations[:NAMED]) + (", …" if len(migrations) > NAMED else "")
     return Trouble(
-        _("The database lacks these migrations, which django-wfe needs: %(names)s.") % {"names": names},
+        _("These migrations of django-wfe have not been applied: %(names)s.") % {"names": names},
         _("Run “python manage.py migrate”."),
         is_about_tables=True,
     )

@@ -69,7 +69,7 @@ def describe_reason(reason: str, step: str, kind: str) -> Failure:
 def describe_engine_error(error: Exception, step: str) -> Failure:
     """Describe a failure of the engine itself with a step run, together with what the step raised before."""
     described = describe_failure(error, step)
-    message = _("The engine could not record what came of this step: %(error)s.") % {"error": described}
+    message = _("The engine could not record the outcome of this step: %(error)s.") % {"error": described}
     before = get_cause(error)
     if before is None:
         before = get_context(error)

@@ -175,7 +175,7 @@ class _Walk:
             localized = _find_localized(moment)
             if localized is None:
                 message = _(
-                    "This time is there twice, or not at all, where clocks are changed. Add its offset from UTC."
+                    "This time occurs twice, or not at all, because the clocks change. Add its offset from UTC."
                 )
                 return self._refuse(message, "moment_ambiguous", value, place)
             moment = localized
@@ -200,9 +200,9 @@ class _Walk:
         if not is_number or state.get("lenient") or state.get("has_unit"):
             return value
         messages = {
-            "date": _("A number is no date: write it as 2026-01-31."),
-            "datetime": _("A number is no moment: write it as 2026-01-31T08:30."),
-            "time": _("A number is no time of day: write it as 08:30."),
+            "date": _("A number is not a date. Write it as 2026-01-31."),
+            "datetime": _("A number is not a date and time. Write it as 2026-01-31T08:30."),
+            "time": _("A number is not a time of day. Write it as 08:30."),
         }
         return self._refuse(messages[core["type"]], f"{core['type']}_number", value, place)
 

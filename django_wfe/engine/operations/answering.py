@@ -63,7 +63,7 @@ def get_open_question(job: Job) -> OpenQuestion | None:
     node = load_graph(job.definition_id).get_node(step_run.step)
     if node is None:
         raise WrongState(
-            _("Job %(job)s waits at %(step)s, which is no node of its definition.")
+            _("Job %(job)s waits at %(step)s, which is not a node of its definition.")
             % {"job": job.pk, "step": step_run.step},
             state=job.state,
         )
@@ -146,9 +146,9 @@ def _describe_wrong_state(job_id: int) -> WrongState:
     state = Job.objects.values_list("state", flat=True).get(pk=job_id)
     values = {"job": job_id, "state": name_job_state(state)}
     if state in (JobState.FINISHED, JobState.CANCELED):
-        return FinishedWorkflow(_("Job %(job)s is “%(state)s”: it takes no input any more.") % values, state=state)
+        return FinishedWorkflow(_("Job %(job)s is “%(state)s” and takes no more input.") % values, state=state)
     return WrongState(
-        _("Job %(job)s is “%(state)s”: it does not wait for this input (any more).") % values, state=state
+        _("Job %(job)s is “%(state)s” and does not wait for this input (or no longer).") % values, state=state
     )
 
 

@@ -80,9 +80,9 @@ def release_input(step_run_id: int, actor: Any, *, source: str = JobEvent.Source
         step_run = _lock_waiting(step_run_id, actor)
         claim = get_claim(step_run.pk)
         if claim is None:
-            raise WrongState(_("%(step)s is claimed by nobody.") % {"step": _name(step_run)})
+            raise WrongState(_("%(step)s is not assigned.") % {"step": _name(step_run)})
         if actor is not None and claim.user_id != actor.pk:
-            raise WrongState(_("%(step)s is claimed by %(user)s.") % {"step": _name(step_run), "user": claim.user})
+            raise WrongState(_("%(step)s is assigned to %(user)s.") % {"step": _name(step_run), "user": claim.user})
         InputClaim.objects.filter(pk=claim.pk).update(user=None, claimed_at=None)
         InputClaim.objects.filter(pk=claim.pk, drafted_at=None).delete()
         _write_event(step_run, JobEvent.Kind.RELEASED, actor, source, {"from": name_actor(claim.user)})
@@ -144,7 +144,7 @@ def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
         raise UnknownJob(_("There is no step run %(step_run)s.") % {"step_run": step_run_id})
     require_permission(actor, PROVIDE_INPUT)
     if step_run.state != StepRunState.INPUT_REQUIRED:
-        raise WrongState(_("%(step)s does not wait for input any more.") % {"step": _name(step_run)})
+        raise WrongState(_("%(step)s no longer waits for input.") % {"step": _name(step_run)})
     return step_run
 
 
@@ -155,7 +155,7 @@ def _take(step_run: StepRun, actor: Any, take_over_from: Any, source: str) -> No
     if claim is not None and claim.user_id == actor.pk:
         return
     if claim is not None and (take_over_from is None or str(claim.user_id) != str(take_over_from)):
-        raise WrongState(_("%(step)s is claimed by %(user)s.") % {"step": _name(step_run), "user": claim.user})
+        raise WrongState(_("%(step)s is assigned to %(user)s.") % {"step": _name(step_run), "user": claim.user})
     InputClaim.objects.update_or_create(step_run=step_run, defaults={"user": actor, "claimed_at": Now()})
     if claim is not None:
         _write_event(step_run, JobEvent.Kind.TAKEN_OVER, actor, source, {"from": name_actor(claim.user)})

@@ -60,7 +60,7 @@ def explain_unknown(asked: Any, actor: Any = None) -> str:
         return _("Did you mean %(path)r?") % {"path": nearest}
     if failures:
         return " ".join(failures)
-    return explain_no_workflows() or _("Give the id or dotted path of one that is listed, or its class.")
+    return explain_no_workflows() or _("Use the id or dotted path of one that is listed, or its class.")
 
 
 def _find_nearest(asked: str, paths: list[str]) -> str:

@@ -89,7 +89,7 @@ def start_job(
         require_permission(actor, PROVIDE_INPUT)
     if key is not None and not (isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH and clean(key) == key):
         raise ValueError(
-            _("key=%(key)r: give a text of 1 to %(longest)s characters without NUL and lone surrogates.")
+            _("key=%(key)r: use a text of 1 to %(longest)s characters, without NUL or lone surrogates.")
             % {"key": key, "longest": MAX_KEY_LENGTH}
         )
     try:

@@ -183,7 +183,8 @@ def _load_asking(node: Node) -> type[Step] | None:
     step_class = load_node(node.path)
     if not has_input(step_class):
         raise CodeNotLoaded(
-            _("%(step)s asks for no input any more, and the workflow was not read again since.") % {"step": node.path}
+            _("%(step)s no longer asks for input, and the workflow has not been read again since.")
+            % {"step": node.path}
         )
     return step_class
 
@@ -197,7 +198,7 @@ def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
     errors = []
     if row.key is not None and not (0 < len(row.key) <= MAX_KEY_LENGTH and clean(row.key) == row.key):
         errors.append(
-            _("key: give a text of 1 to %(longest)s characters without NUL and lone surrogates.")
+            _("key: use a text of 1 to %(longest)s characters, without NUL or lone surrogates.")
             % {"longest": MAX_KEY_LENGTH}
         )
     if schema is None:

@@ -176,7 +176,7 @@ def resolve(path: str) -> Any:
                     % {"path": path, "module": name, "name": ".".join(parts[length:])}
                 ) from None
         return value
-    raise CodeNotLoaded(_("%(path)r is no dotted path.") % {"path": path})
+    raise CodeNotLoaded(_("%(path)r is not a dotted path.") % {"path": path})
 
 
 def import_module(name: str) -> Any:
@@ -220,7 +220,7 @@ def _load(path: str, base: type[Any], kind: str) -> type[Any]:
         with lock:
             found = _load_anew(path, base, kind)
     if not issubclass(found, base):
-        raise CodeNotLoaded(_("%(path)s is no %(kind)s.") % {"path": path, "kind": kind})
+        raise CodeNotLoaded(_("%(path)s is not a %(kind)s.") % {"path": path, "kind": kind})
     return found
 
 
@@ -257,7 +257,7 @@ def _resolve_class(path: str, base: type[Any], kind: str) -> type[Any]:
     value = resolve(path)
     if not (isinstance(value, type) and issubclass(value, base)):
         raise CodeNotLoaded(
-            _("%(path)s is no %(kind)s: it is %(value)r.") % {"path": path, "kind": kind, "value": value}
+            _("%(path)s is not a %(kind)s: it is %(value)r.") % {"path": path, "kind": kind, "value": value}
         )
     return value
 

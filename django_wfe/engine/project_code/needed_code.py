@@ -77,7 +77,7 @@ def say_needed_code(lack: NeededCode) -> str:
         "jobs": number_format(lack.jobs),
         "standing": number_format(lack.standing),
         "coming": number_format(lack.coming),
-        "reason": lack.reason or _("it asks for no input any more, which they wait for, or will."),
+        "reason": lack.reason or _("it no longer asks for the input that they wait for, or will."),
     }
     sentence = ngettext(
         "%(jobs)s open job needs it (at it: %(standing)s, may come to it: %(coming)s): %(reason)s",

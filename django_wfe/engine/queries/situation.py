@@ -86,7 +86,7 @@ def _explain_failed(job: Job, *, with_data: bool) -> Explanation:
         .order_by("-number", "-attempt")
         .first()
     )
-    way_out = _("Mend the cause and retry it, skip the step with a result of yours, or cancel the job.")
+    way_out = _("Fix the cause and retry it, skip the step by entering its result, or cancel the job.")
     if run is None:
         return Explanation((with_data and _shorten(job.error)) or _("It failed."), way_out, "failed")
     values = {
@@ -122,9 +122,9 @@ def _explain_waiting(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
     claim: InputClaim | None = getattr(run, "input_claim", None)
     if claim is not None and claim.user is not None:
         values |= {"name": str(claim.user)}
-        sentence = _("“%(step)s” has been waiting for input since %(since)s, from %(name)s, who has claimed it.")
+        sentence = _("“%(step)s” has been waiting for input since %(since)s and is assigned to %(name)s.")
         return Explanation(sentence % values, way_out, "waiting_for_input")
-    sentence = _("“%(step)s” has been waiting for input since %(since)s; nobody has claimed it.") % values
+    sentence = _("“%(step)s” has been waiting for input since %(since)s and is not assigned.") % values
     return Explanation(sentence, way_out, "waiting_for_input")
 
 
@@ -185,10 +185,12 @@ def _explain_parked(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
     lacking = list(list_live_workers().filter(lacks__has_key=run.step)[: WORKERS_NAMED + 1])
     named = ", ".join(str(worker) for worker in lacking[:WORKERS_NAMED]) + ("…" if len(lacking) > WORKERS_NAMED else "")
     if lacking:
-        sentence = _("Worker %(workers)s lacks “%(step)s” of definition %(fingerprint)s; tried again at %(at)s.")
+        sentence = _(
+            "Worker %(workers)s does not have the code of “%(step)s” of definition %(fingerprint)s; next try at %(at)s."
+        )
     else:
         sentence = _("A worker lacked “%(step)s” of definition %(fingerprint)s; tried again at %(at)s.")
-    way_out = _("Deploy the code to every worker and restart those that lack it.")
+    way_out = _("Deploy the code to every worker and restart those that do not have it.")
     sentence = sentence % {**values, "workers": named}
     return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "code_lacking")
 
@@ -201,7 +203,7 @@ def _explain_retry(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
         "most": number_format(_find_max_attempts(run.step) or run.attempt),
     }
     sentence = _("Attempt %(attempt)s of %(most)s at “%(step)s” is due at %(due)s.") % values
-    way_out = _("Wait, or skip the step with a result of yours, or cancel the job.")
+    way_out = _("Wait, skip the step by entering its result, or cancel the job.")
     return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "retry_due")
 
 
@@ -242,7 +244,7 @@ def _explain_no_worker(values: dict[str, str], now: datetime) -> Explanation:
         sentence = _("“%(step)s” is ready, but no worker was ever started.")
         return Explanation(sentence % values, way_out, "no_worker")
     values |= {"seconds": _say_seconds(count_seconds(last, now))}
-    sentence = _("“%(step)s” is ready, but no worker is alive; the last was heard of %(seconds)s s ago.")
+    sentence = _("“%(step)s” is ready, but no worker is alive; last heartbeat %(seconds)s s ago.")
     return Explanation(sentence % values, way_out, "no_worker")
 
 
@@ -281,13 +283,13 @@ def _say_still_running(job: Job) -> str:
 
 
 def _say_workflow_paused(workflow: Workflow) -> str:
-    values = {"time": _say_time(workflow.paused_at), "name": workflow.paused_by or _("somebody unnamed")}
+    values = {"time": _say_time(workflow.paused_at), "name": workflow.paused_by or _("someone unnamed")}
     sentence = _("Its workflow has been paused since %(time)s, by %(name)s.") % values
     return f"{sentence} {_shorten(workflow.pause_reason)}" if workflow.pause_reason else sentence
 
 
 def _say_actor(event: JobEvent) -> str:
-    return event.actor_name or _("somebody unnamed (%(source)s)") % {"source": event.get_source_display()}
+    return event.actor_name or _("someone unnamed (%(source)s)") % {"source": event.get_source_display()}
 
 
 def _add_given_reason(sentence: str, event: JobEvent) -> str:

@@ -53,8 +53,8 @@ def find_obstacles(step_runs: Iterable[StepRun]) -> dict[int, Explanation]:
 def say_way_out_of_gone() -> str:
     """Describe what can be done if a class no longer exists in the code."""
     return _(
-        "Put the class back, or let its old name stand for the new class (OldName = NewName in its module), "
-        "or skip the step with a result of yours, or cancel the job."
+        "Restore the class, or keep its old name for the new class (OldName = NewName in its module),"
+        " or skip the step by entering its result, or cancel the job."
     )
 
 
@@ -82,15 +82,17 @@ def _list_gone(steps: list[str]) -> set[str]:
 def _describe(definition_id: int, step: str, lack: _Lack, *, is_gone: bool) -> Explanation:
     values = {"step": name_step(definition_id, step), "path": step, "reason": lack.reason}
     if not lack.reason:
-        sentence = _("“%(step)s” cannot be answered: %(path)s asks for no input any more.") % values
-        way_out = _("Give the class its input schema back, or skip the step with a result of yours, or cancel the job.")
+        sentence = _("“%(step)s” cannot be answered: %(path)s no longer asks for input.") % values
+        way_out = _(
+            "Restore the input schema of the class, or skip the step by entering its result, or cancel the job."
+        )
         return Explanation(sentence, way_out, "input_gone")
     if is_gone:
         sentence = _("“%(step)s” cannot be answered: %(path)s no longer exists in the code. %(reason)s") % values
         return Explanation(sentence, say_way_out_of_gone(), "node_gone")
-    sentence = _("“%(step)s” cannot be answered by this process, which lacks its code. %(reason)s") % values
+    sentence = _("“%(step)s” cannot be answered by this process, which does not have its code. %(reason)s") % values
     way_out = _(
-        "Deploy the code to this server and restart it. If the class was renamed, let its old name stand for the new "
-        "one (OldName = NewName in its module)."
+        "Deploy the code to this server and restart it. If the class was renamed, keep its old name "
+        "for the new one (OldName = NewName in its module)."
     )
     return Explanation(sentence, way_out, "code_lacking")

@@ -23,8 +23,8 @@ def explain_no_start(workflow: Workflow) -> WFEException | None:
     if workflow.load_error:
         return InvalidWorkflow(
             _(
-                "The workflow %(workflow)s cannot start: its latest declaration has problems. "
-                "Mend them, and let the watchdog read it: %(reason)s"
+                "The workflow %(workflow)s cannot start: its latest declaration has problems. Fix "
+                "them, and let the watchdog read it: %(reason)s"
             )
             % {"workflow": workflow.path, "reason": workflow.load_error}
         )
@@ -64,5 +64,5 @@ def explain_no_workflows() -> str:
 def say_how_to_read() -> str:
     """Return what brings the definitions into the database."""
     if settings.watchdog_interval <= 0:
-        return _("WFE_WATCHDOG_INTERVAL turns that off: give it a number of seconds above 0.")
+        return _("WFE_WATCHDOG_INTERVAL turns that off: set it to a number of seconds above 0.")
     return _("Start the watchdog: “python manage.py wfe_watchdog”.")

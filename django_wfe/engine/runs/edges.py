@@ -34,7 +34,7 @@ def find_target(graph: Graph, edge: Edge) -> Node:
     node = graph.get_node(edge.target)
     if node is None:
         raise InvalidTransition(
-            _("The edge %(index)s of %(source)s leads to %(target)s, which is no node.")
+            _("The edge %(index)s of %(source)s leads to %(target)s, which is not a node.")
             % {"index": edge.index, "source": edge.source, "target": edge.target}
         )
     return node

@@ -178,8 +178,8 @@ def find_step_class(claim: Claim) -> type[Step] | Outcome:
     """Return the class of the claim's node, or the outcome that stands for its absence."""
     if claim.number > settings.max_steps_per_job:
         reason = _(
-            "The job has taken %(steps)s steps, the most that WFE_MAX_STEPS_PER_JOB allows. "
-            "Mend the loop, or raise the setting and retry."
+            "The job has taken %(steps)s steps, the most that WFE_MAX_STEPS_PER_JOB allows. Fix the "
+            "loop, or raise the setting and retry."
         ) % {"steps": f"{claim.number - 1:,}"}
         return Failed(failure=describe_reason(reason, claim.step, "TooManySteps"))
     if has_refusals():

@@ -58,8 +58,8 @@ class ExtrasField(JsonField):
     """The values of a model beyond its fields: a JSON object. `taken` are the names that it must not hold."""
 
     default_error_messages = {
-        "object": _('Give a JSON object, such as {"name": 1}.'),
-        "taken": _("“%(name)s” has an input of its own. Take it out here."),
+        "object": _('Enter a JSON object, such as {"name": 1}.'),
+        "taken": _("“%(name)s” has its own field. Remove it here."),
     }
 
     def __init__(self, *, taken: Set[str], **options: Any) -> None:

@@ -197,7 +197,7 @@ class IntegerField(NumberField):
 
 class FloatField(NumberField):
     default_error_messages = {
-        "not_finite": _("“%(value)s” is not a finite number, so it cannot be stored. Give a number."),
+        "not_finite": _("“%(value)s” is not a finite number, so it cannot be stored. Enter a number."),
     }
 
     def parse_number(self, value: str) -> Any:

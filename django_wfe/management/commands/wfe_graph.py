@@ -59,7 +59,7 @@ class Command(EngineCommand):
                 raise CommandError(str(error)) from error
         if named:
             raise CommandError(
-                _("Several workflows are called %(name)s. Give one of these paths: %(paths)s")
+                _("Several workflows are called %(name)s. Use one of these paths: %(paths)s")
                 % {"name": name, "paths": ", ".join(named)}
             )
         return self._find_graph_in_database(name, known=sorted(declared))

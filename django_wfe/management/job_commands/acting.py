@@ -68,7 +68,7 @@ def start_one(
 
 
 def give_input(output: Output, user: Any, job: int, data: str, **options: Any) -> None:
-    """Give a waiting job its input."""
+    """Provide the input of a waiting job."""
     value = read_json(data, "--data")
     if parse_id(job) is None:
         raise refuse(_("There is no job %(id)s.") % {"id": job})
@@ -84,7 +84,7 @@ def apply_verb(output: Output, user: Any, verb: str, jobs: list[int], **options:
     names = ("filter_state", "filter_workflow", "incident", "limit", "stop_on", "wait")
     filters = {name for name in names if options[name]}
     if bool(jobs) == bool(filters & {"filter_state", "filter_workflow", "incident"}):
-        raise reject(_("Give the ids of jobs, or a filter: --filter-state, --filter-workflow or --incident."))
+        raise reject(_("Name the ids of jobs, or a filter: --filter-state, --filter-workflow or --incident."))
     arguments = read_verb_options(verb, options)
     if jobs:
         if filters:
@@ -133,7 +133,7 @@ def release_workflow(output: Output, user: Any, workflow: str, **options: Any) -
     except WFEException as error:
         raise refuse(str(error)) from error
     output.give({"workflow": row.path, "paused": False})
-    output.say(_("%(workflow)s goes on.") % {"workflow": row.path})
+    output.say(_("%(workflow)s has been resumed.") % {"workflow": row.path})
 
 
 def describe_error(error: WFEException | ValidationError) -> str:

@@ -32,7 +32,7 @@ def add_arguments(parser: CommandParser) -> None:
     listing.add_argument("--state", action="append", choices=list(JobState), default=[])
     listing.add_argument("--workflow", action="append", default=[], help=_("Its id, dotted path, name or label."))
     listing.add_argument("--incident", metavar="FINGERPRINT", default="")
-    listing.add_argument("--limit", type=_read_number, default=20, help=_("At most so many. Default: 20."))
+    listing.add_argument("--limit", type=_read_number, default=20, help=_("How many at most. Default: 20."))
     start = _add(actions, "start", _("Start a job."))
     start.add_argument("workflow", help=_("Its id, dotted path, name or label."))
     start.add_argument("--key", help=_("A second start with the same key gives the first job."))
@@ -42,21 +42,21 @@ def add_arguments(parser: CommandParser) -> None:
         help=_("The first step's input, committed with the start; once only with a key.") + " " + JSON_HELP,
     )
     start.add_argument("--here", action="store_true", help=_("Run it in this process, until it ends or waits."))
-    given = _add(actions, "input", _("Give a waiting job its input."))
+    given = _add(actions, "input", _("Provide the input of a waiting job."))
     given.add_argument("job", type=int, metavar="ID")
     given.add_argument("--data", required=True, help=JSON_HELP)
     for name in VERBS:
         _add_verb(actions, name)
-    bulk = _add(actions, "bulk", _("Show how far a bulk run is, and what came of each job."))
+    bulk = _add(actions, "bulk", _("Show the progress of a bulk run, and the result of each job."))
     bulk.add_argument("bulk", type=int, metavar="ID")
     bulk.add_argument("--stop", action="store_true", help=_("Stop it after the job that it is at."))
     bulk.add_argument("--reason", default="")
     bulk.add_argument("--wait", action="store_true", help=_("Follow it until it has ended."))
-    bulk.add_argument("--limit", type=_read_number, default=100, help=_("At most so many jobs. Default: 100."))
+    bulk.add_argument("--limit", type=_read_number, default=100, help=_("How many jobs at most. Default: 100."))
     pause = _add(actions, "pause-workflow", _("Start nothing new of a workflow until it is resumed."))
     pause.add_argument("workflow", help=_("Its id, dotted path, name or label."))
     pause.add_argument("--reason", default="")
-    resume = _add(actions, "resume-workflow", _("Let a paused workflow go on."))
+    resume = _add(actions, "resume-workflow", _("Resume a paused workflow."))
     resume.add_argument("workflow", help=_("Its id, dotted path, name or label."))
 
 
@@ -75,9 +75,11 @@ def read_json(text: str, option: str, *, stdin: Any = None) -> Any:
     except UnreadableJson as error:
         if error.__cause__ is None:
             raise reject(f"{option}: {error}") from error
-        raise reject(_("%(option)s is no JSON: %(error)s") % {"option": option, "error": error.__cause__}) from error
+        raise reject(
+            _("%(option)s is not valid JSON: %(error)s") % {"option": option, "error": error.__cause__}
+        ) from error
     except ValueError as error:  # the file is no UTF-8, or its name none
-        raise reject(_("%(option)s is no JSON: %(error)s") % {"option": option, "error": error}) from error
+        raise reject(_("%(option)s is not valid JSON: %(error)s") % {"option": option, "error": error}) from error
 
 
 def read_verb_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -143,13 +145,13 @@ def _read_number(text: str) -> int:
     number = int(text)
     if not 0 < number <= LARGEST_NUMBER:
         raise argparse.ArgumentTypeError(
-            _("%(number)s: give a number from 1 to %(most)s.") % {"number": number, "most": LARGEST_NUMBER}
+            _("%(number)s: use a number from 1 to %(most)s.") % {"number": number, "most": LARGEST_NUMBER}
         )
     return number
 
 
 def _read_text(text: str) -> str:
     if "\0" in text or text != text.encode(errors="replace").decode():
-        sentence = _("%(text)s is no text: it holds NUL, or bytes that are no UTF-8.")
+        sentence = _("%(text)s is not a text: it contains NUL, or bytes that are not UTF-8.")
         raise argparse.ArgumentTypeError(sentence % {"text": ascii(text[:100])})
     return text

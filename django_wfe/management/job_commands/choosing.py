@@ -46,9 +46,7 @@ def find_workflow(name: str, user: Any) -> Workflow:
         return found[0]
     if found:
         paths = ", ".join(workflow.path for workflow in found)
-        raise reject(
-            _("Several workflows are called %(name)s. Give one of: %(paths)s") % {"name": name, "paths": paths}
-        )
+        raise reject(_("Several workflows are called %(name)s. Use one of: %(paths)s") % {"name": name, "paths": paths})
     paths = ", ".join(list_visible_workflows(user).filter(deleted=False).values_list("path", flat=True))
     cure = _("There are: %(paths)s") % {"paths": paths} if paths else explain_unknown(name, user)
     raise refuse(_("There is no workflow %(name)s. %(cure)s") % {"name": name, "cure": cure})

@@ -73,9 +73,9 @@ def _compare_node(old: Graph, new: Graph, before: Node | None, after: Node) -> N
     details = _describe_rewiring(old, new, before, after)
     look = REWIRED if details else CHANGED
     if before.kind != after.kind:
-        details.append(_("It became a decision.") if after.kind == "decision" else _("It is no decision any more."))
+        details.append(_("It became a decision.") if after.kind == "decision" else _("It is no longer a decision."))
     if before.asks_input != after.asks_input:
-        details.append(_("It asks for input now.") if after.asks_input else _("It asks for no input any more."))
+        details.append(_("It asks for input now.") if after.asks_input else _("It no longer asks for input."))
     elif before.input_schema != after.input_schema:
         details.append(_("It asks for other input."))
     if before.input_within != after.input_within and before.asks_input and after.asks_input:
@@ -124,7 +124,7 @@ def _quote(graph: Graph, path: str) -> str:
 
 def _describe_deadline(was: float | None, now: float | None) -> str:
     if now is None:
-        return _("Its input has no deadline any more.")
+        return _("Its input no longer has a deadline.")
     if was is None:
         return _("Its input is due within %(now)s.") % {"now": describe_duration(now)}
     return _("Its input is due within %(now)s; it was within %(was)s.") % {

@@ -37,7 +37,7 @@ def find_dot() -> str | None:
 
 def describe_missing_dot() -> str:
     """Return a sentence on the missing ``dot``, and what to do."""
-    return _("There is no dot. Install Graphviz, or: pip install graphviz-pure")
+    return _("Graphviz (dot) is not installed. Install it, or: pip install graphviz-pure")
 
 
 def run_dot(source: str, output_format: str, *, executable: str | None = None, timeout: float = DOT_TIMEOUT) -> bytes:

@@ -108,7 +108,7 @@ def draw(
     edges = [_draw_edge(line, overlay) for line in layout.edges]
     # Edges taken lie above the others where they cross.
     edges.sort(key=lambda edge: edge.css_class.endswith("--taken"))
-    label = _("Graph of the workflow, with where the job is") if overlay else _("Graph of the workflow")
+    label = _("Graph of the workflow, showing where the job is") if overlay else _("Graph of the workflow")
     return Drawing(
         label=label,
         kind="job" if overlay else "workflow",

@@ -267,7 +267,7 @@ class Verb(BulkVerb):
 
     def say_done(self, job: Job) -> str:
         """Describe what it has done to a Job."""
-        return str(self.done) % {"job": job, "verb": self.label}
+        return str(self.done) % {"job": job.title, "verb": self.label}
 
     def say_action(self) -> str:
         """Return what the list of actions calls it."""

@@ -24,7 +24,7 @@ class Cancel(Verb):
     refusals = {"ended": _("The job has ended already.")}
     effects = {
         "interrupts": _("The running step is interrupted and the job ends as canceled. What has been committed stays."),
-        "ends": _("The job ends as canceled, where it stands now. What has been committed stays."),
+        "ends": _("The job ends as canceled, at its present step. What has been committed stays."),
     }
     done = _("%(job)s was canceled.")
     event = JobEvent.Kind.CANCELED

@@ -57,7 +57,7 @@ class Resume(Verb):
     permission = "django_wfe.pause_job"
     refusals = {"not_paused": _("The job is not paused.")}
     effects = {"goes_on": _("The job goes on at “%(step)s”.")}
-    done = _("%(job)s goes on.")
+    done = _("%(job)s has been resumed.")
     event = JobEvent.Kind.RESUMED
     is_action = True
     action_label = _("Resume selected jobs")

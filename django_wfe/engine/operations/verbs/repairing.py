@@ -119,8 +119,8 @@ class Skip(_Repair):
         "ended": gettext_lazy("The job has ended already."),
         "running": gettext_lazy("A step is running; it can be skipped once it has failed, or waits."),
     }
-    effects = {"skips": gettext_lazy("“%(step)s” does not run: the job goes on with the result that you give.")}
-    done = gettext_lazy("%(job)s goes on with the result that you gave.")
+    effects = {"skips": gettext_lazy("“%(step)s” does not run. The job goes on with the result that you enter.")}
+    done = gettext_lazy("%(job)s goes on with the result that you entered.")
     event = JobEvent.Kind.SKIPPED
     is_about_step = True
     raises = (NotEncodable, InvalidTransition)
@@ -159,7 +159,7 @@ class Rerun(_Repair):
     Options = RerunOptions
     refusals = {
         "canceled": gettext_lazy("The job was canceled."),
-        "history": gettext_lazy("The job ran under django-wfe 1.x and cannot go on; start its workflow anew."),
+        "history": gettext_lazy("The job ran under django-wfe 1.x and cannot go on. Start its workflow again."),
         "running": gettext_lazy("A step is running; pause the job and wait until it is done."),
     }
     effects = {
