@@ -134,7 +134,7 @@ class Visit:
                 worked = next((found[1] for cell in row.cells if (found := WORKED.search(cell))), "")
                 steps.append(StepReport(step=step, state=row.facts["state"], worked=worked))
         took = TOOK.search(page.text)
-        name = re.search(r"\w+:\d+", page.title)
+        name = re.match(r".+ #\d+", page.title)
         if name is None or took is None:
             raise UnexpectedPage(f"{page.address} tells no name or no time: {page.title!r}, {page.text[:1000]}")
         return JobReport(name=name[0], steps=tuple(steps), took=took[1])

@@ -41,7 +41,7 @@ def test_a_clerk_claims_saves_a_draft_comes_back_submits_and_goes_on(
     page = open_as(clerk, "/admin/", java_script_enabled=java_script)
     page.get_by_role("link", name="3 jobs wait for you.").click()
     row = page.locator(f"tr[data-job='{order}']")
-    row.get_by_role("button", name="Claim").click()
+    row.get_by_role("button", name="Assign to me").click()
     expect(row).to_contain_text("you")
     page.get_by_role("link", name="Mine 1").click()
     expect(page.locator("tr[data-step-run]")).to_have_count(1)
@@ -77,7 +77,7 @@ def test_a_clerk_claims_saves_a_draft_comes_back_submits_and_goes_on(
     expect(page.get_by_role("button", name="Submit", exact=True).last).to_be_disabled()
     page.get_by_label("Some data").fill("9")
     page.get_by_role("button", name="Take over").click()
-    expect(page.get_by_text("You have claimed this.")).to_be_visible()
+    expect(page.get_by_text("Assigned to you.")).to_be_visible()
     expect(page.get_by_label("Some data")).to_have_value("9")
 
 
@@ -87,7 +87,7 @@ def test_no_draft_is_saved_with_half_a_date_in_it(clerk: User, open_as: Callable
     page = open_as(clerk, address, locale="en-US")
     page.get_by_label("Customer").fill("Ada")
     page.get_by_label("Day").press_sequentially("1231")
-    for button in ("Save draft", "Claim"):
+    for button in ("Save draft", "Assign to me"):
         page.get_by_role("button", name=button, exact=True).click()
         expect(page.locator(".errorlist")).to_contain_text("Day: This is not complete")
     assert not InputClaim.objects.exists()

@@ -227,9 +227,9 @@ def test_the_home_and_the_workflow_page_follow_what_happens(open_view: Callable[
     job_id = run_workflow(Asking)
     look(home)
     look(page)
-    expect(home.locator("#home-waiting")).to_contain_text(f"Asking:{job_id}")
+    expect(home.locator("#home-waiting")).to_contain_text(f"Asking #{job_id}")
     expect(home.locator("[data-live-status]")).to_have_text("Jobs waiting for input: 1. Failed jobs: 0.")
-    expect(page.locator("#workflow-jobs")).to_contain_text(f"Asking:{job_id}")
+    expect(page.locator("#workflow-jobs")).to_contain_text(f"Asking #{job_id}")
     expect(page.locator("#workflow-graph [aria-label^='Ask: 1 waiting for input']")).to_have_count(1)
     expect(schema).to_have_attribute("open", "")
 

@@ -93,7 +93,7 @@ def test_a_job_that_changed_since_the_preview_is_left_alone() -> None:
     cancel_job(first)
     texts = list_messages(confirm(client, response))
     assert texts[0] == "Pause: done for 1 job."
-    assert texts[1].startswith(f"Left alone: Asking:{first}: ")
+    assert texts[1].startswith(f"Left alone: Asking #{first}: ")
     assert get_states(first, second) == ["CANCELED", "PAUSED"]
 
 

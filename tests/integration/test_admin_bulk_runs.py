@@ -163,7 +163,7 @@ def test_where_nothing_can_be_done_there_is_no_button() -> None:
 def test_a_filter_that_was_changed_or_is_for_another_verb_starts_nothing(token: str) -> None:
     run_workflow(record(Failing))
     response = sign_in_superuser().post(build("django_wfe_job_bulk_filter", "retry"), {"filter": token}, follow=True)
-    assert "nothing was changed" in list_messages(response)[0]
+    assert "Nothing was changed" in list_messages(response)[0]
     assert not BulkRun.objects.exists()
 
 
@@ -185,7 +185,7 @@ def test_more_than_a_hundred_ticked_jobs_become_a_bulk_run_of_those_that_stand_a
     jobs = [run_workflow(Failing) for _ in range(4)]
     client = sign_in_superuser()
     response = client.post(LIST, {"action": "retry_selected", "_selected_action": jobs})
-    assert "The workers do it" in read_page(response).text
+    assert "Workers process one job after another" in read_page(response).text
     Job.objects.filter(pk=jobs[0]).update(state="CANCELED")
     confirm(client, response)
     assert list(BulkRun.objects.get().items.order_by("pk").values_list("job_id", flat=True)) == jobs[1:]
@@ -293,7 +293,7 @@ def test_jobs_of_workflows_that_the_user_may_not_see_are_neither_listed_nor_coun
     assert [(run.pk, count_seen(run)) for run in shown.context["cl"].result_list] == [(both.pk, 1), (mixed.pk, 1)]
     page = read_page(client.get(build("django_wfe_bulkrun_change", both.pk)))
     assert [row.facts["item"] for row in page.rows if "item" in row.facts] == ["PENDING"]
-    assert f"Failing:{failed}" not in page.text
+    assert f"Failing #{failed}" not in page.text
     assert "Retry: 0 of 1 job." in page.text
     for name in ("change", "history", "stop"):
         assert client.post(build(f"django_wfe_bulkrun_{name}", closed.pk)).status_code in (302, 404), name

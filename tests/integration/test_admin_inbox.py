@@ -78,7 +78,7 @@ def test_the_inbox_tells_what_waits_since_when_until_when_and_whose_it_is(ann: C
     assert "Release" in rows[late.pk]
     assert "overdue" not in rows[free.pk]
     assert "nobody" in rows[free.pk]
-    assert "Claim" in rows[free.pk]
+    assert "Assign to me" in rows[free.pk]
     assert "bob" in rows[taken.pk]
     assert "Take over" in rows[taken.pk]
     assert build_input_url(free) in {link.address for link in page.links}
@@ -98,7 +98,7 @@ def test_the_inbox_is_filtered_by_whose_it_is_and_by_workflow(bob: User) -> None
     for junk in ("?assigned=x", "?workflow=x&after=-1", "?after=99999999999999999999", "?workflow=%00"):
         assert list_shown(client, junk) == [mine.pk, free.pk, taken.pk]
     tabs = read_page(client.get(f"{INBOX}?workflow={asking}")).text
-    for text in ("All 1", "Mine 0", "Unclaimed 1"):
+    for text in ("All 1", "Mine 0", "Unassigned 1"):
         assert text in tabs
 
 
@@ -148,7 +148,7 @@ def test_a_question_is_claimed_released_and_taken_over_from_the_inbox(ann: Clien
     assert answered.redirect_chain[-1][0] == f"{INBOX}?assigned=unclaimed"
     claim_input(run.pk, bob)
     refused = post_action(ann, run, "claim")
-    assert "claimed by bob" in list_messages(refused)[-1]
+    assert "assigned to bob" in list_messages(refused)[-1]
     post_action(ann, run, "take_over", holder=bob.pk)
     assert get_claim(run.pk).user == get_user(ann)
     assert list(JobEvent.objects.filter(job=run.job).order_by("pk").values_list("kind", "source"))[1:] == [
@@ -158,7 +158,7 @@ def test_a_question_is_claimed_released_and_taken_over_from_the_inbox(ann: Clien
         ("taken_over", "admin"),
     ]
     assert list(LogEntry.objects.order_by("pk").values_list("change_message", flat=True)) == [
-        "Claimed “Give a number”.",
+        "“Give a number” is assigned to you.",
         "Released “Give a number”.",
         "Took over “Give a number”.",
     ]
@@ -168,7 +168,7 @@ def test_a_take_over_from_somebody_who_has_it_no_more_changes_nothing(ann: Clien
     run, eve = make_waiting(), create_user("eve", *RIGHTS)
     claim_input(run.pk, eve)
     answer = post_action(ann, run, "take_over", holder=bob.pk)
-    assert "claimed by eve" in list_messages(answer)[-1]
+    assert "assigned to eve" in list_messages(answer)[-1]
     assert get_claim(run.pk).user == eve
 
 
@@ -195,7 +195,7 @@ def test_who_is_in_none_of_the_workflows_groups_sees_and_claims_nothing(ann: Cli
     run = make_waiting(Guarded)
     assert list_shown(ann) == []
     # As of one that there is not.
-    assert list_messages(post_action(ann, run, "claim")) == ["Nothing was changed: it is not there any more."]
+    assert list_messages(post_action(ann, run, "claim")) == ["Nothing was changed: it no longer exists."]
     assert not InputClaim.objects.exists()
     get_user(ann).groups.add(Group.objects.create(name="auditors"))
     assert list_shown(ann) == [run.pk]
@@ -239,7 +239,7 @@ def test_a_draft_of_a_nested_form_comes_back_as_it_was_typed(ann: Client) -> Non
     assert form.get("input-lines-4-article").values == ["ink"]
     assert form.get("input-lines-4-price").values == ["1.5"]
     assert form.get("input-secret_code").values in ([], [""])
-    assert "You have claimed this." in page.text
+    assert "Assigned to you." in page.text
     assert "Your draft from" in page.text
     assert "correct the error" not in page.text
     draft = load_draft(run.pk, get_user(ann))
@@ -278,7 +278,7 @@ def test_what_another_has_claimed_is_not_submitted_before_it_is_taken_over(ann: 
     run = make_waiting()
     claim_input(run.pk, bob)
     address, data = build_input_url(run), {"input-some_data": "12", "step_run": str(run.pk), "holder": str(bob.pk)}
-    assert "bob has claimed this, " in read_page(ann.get(address)).text
+    assert "Assigned to bob, " in read_page(ann.get(address)).text
     for button in ({"_submit": "1"}, {"_draft": "1"}, {}):
         page = read_page(ann.post(address, {**data, **button}))
         assert page.find_form("input-some_data").get("input-some_data").values == ["12"]
@@ -286,7 +286,7 @@ def test_what_another_has_claimed_is_not_submitted_before_it_is_taken_over(ann: 
     assert StepRun.objects.get(pk=run.pk).state == "INPUT_REQUIRED"
     page = read_page(ann.post(address, {**data, "_take_over": "1"}))
     assert page.find_form("input-some_data").get("input-some_data").values == ["12"]
-    assert "You have claimed this." in page.text
+    assert "Assigned to you." in page.text
     assert ann.post(address, {**data, "_submit": "1"}).status_code == 302
     assert not InputClaim.objects.exists()
 
@@ -294,7 +294,7 @@ def test_what_another_has_claimed_is_not_submitted_before_it_is_taken_over(ann: 
 def test_claim_and_release_on_the_page_keep_what_was_typed(ann: Client) -> None:
     run = make_waiting()
     address, data = build_input_url(run), {"input-some_data": "no number", "step_run": str(run.pk)}
-    for button, sentence in (("_claim", "You have claimed this."), ("_release", "Nobody has claimed this.")):
+    for button, sentence in (("_claim", "Assigned to you."), ("_release", "Not assigned.")):
         page = read_page(ann.post(address, {**data, button: "1"}))
         assert sentence in page.text
         assert page.find_form("input-some_data").get("input-some_data").values == ["no number"]

@@ -104,7 +104,7 @@ def test_one_then_ten_then_all_are_retried() -> None:
     response = repair(client, fingerprint, "one", "The supplier is back.")
     one = BulkRun.objects.get()
     assert response.redirect_chain == [(build("django_wfe_bulkrun_change", one.pk), 302)]
-    assert list_messages(response) == ["Retry: the workers are at it."]
+    assert list_messages(response) == ["Retry: workers are processing the jobs."]
     assert (one.reason, one.stop_on_fingerprint, list_jobs(one)) == ("The supplier is back.", "", jobs[:1])
     work_on_bulk(one.pk)
     assert run_ready(jobs[0]).state == "FINISHED"
@@ -122,7 +122,7 @@ def test_one_then_ten_then_all_are_retried() -> None:
     work_to_the_end(last)
     page = read_page(client.get(build("django_wfe_incident", fingerprint)))
     assert page.facts["jobs"] == "0"
-    assert "No job stands failed with it now." in page.text
+    assert "No job has this failure now." in page.text
     assert set(Job.objects.values_list("state", flat=True)) == {"FINISHED"}
 
 
@@ -148,7 +148,7 @@ def test_a_job_repaired_since_the_preview_is_left_out() -> None:
     read_page(client.get(address))
     cancel_job(jobs[0])
     response = client.post(address, {"jobs": str(jobs[0])}, follow=True)
-    assert "nothing was changed" in list_messages(response)[0]
+    assert "Nothing was changed" in list_messages(response)[0]
     assert not BulkRun.objects.exists()
 
 
@@ -201,7 +201,7 @@ def test_members_and_others_share_a_fingerprint_and_each_sees_and_repairs_their_
     client = sign_in("view_job", "retry_job")
     page = read_page(client.get(build("django_wfe_incident", fingerprint)))
     assert [int(row.facts["job"]) for row in page.rows if "job" in row.facts] == open_jobs
-    assert not any(f"Guarded:{job}" in page.text for job in guarded)
+    assert not any(f"Guarded #{job}" in page.text for job in guarded)
     repair(client, fingerprint, "all")
     assert list_jobs(BulkRun.objects.get()) == open_jobs
 
@@ -211,12 +211,12 @@ def test_a_failed_job_leads_to_its_incident_and_says_how_many_stand_there(monkey
     jobs = [run_workflow(Failing) for _ in range(4)]
     client, address = sign_in("view_job"), build("django_wfe_job_change", jobs[0])
     page = read_page(client.get(address))
-    link = page.find_link("3 other jobs stand failed like this")
+    link = page.find_link("3 other jobs have this failure")
     assert read_page(client.get(link)).facts["jobs"] == "4"
     monkeypatch.setattr(incidents, "OTHERS_CAP", 2)
-    assert "2+ other jobs stand failed like this" in read_page(client.get(address)).text
+    assert "2+ other jobs have this failure" in read_page(client.get(address)).text
     Job.objects.filter(pk__in=jobs[1:]).update(state="CANCELED")
-    assert "No other job stands failed like this" in read_page(client.get(address)).text
+    assert "No other job has this failure" in read_page(client.get(address)).text
     cancel_job(jobs[0])
     assert "like this" not in read_page(client.get(address)).text
 

@@ -106,7 +106,7 @@ def test_the_job_page_tells_what_each_step_run_did() -> None:
     assert "ValueError" in page.text
     assert "attempt 1 fails" in page.text
     assert "fetched" in page.text
-    assert "Mend the cause" in page.text
+    assert "Fix the cause" in page.text
 
 
 def test_long_results_and_logs_are_cut_and_the_step_runs_page_has_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_the_home_says_what_needs_somebody_now() -> None:
     Workflow.objects.update(load_error="")
     calm = read_page(sign_in_superuser().get(reverse("admin:django_wfe_console")))
     assert "failed to load." not in calm.text
-    assert f"Asking:{world.get('waiting')}" in page.text
+    assert f"Asking #{world.get('waiting')}" in page.text
     assert "it is broken" in page.text
     assert "shop.flows cannot be imported" in page.text
     assert "No step run waits for a worker." in page.text
@@ -220,7 +220,7 @@ def test_the_home_tells_what_waits_for_all_from_what_is_mine() -> None:
     assert 'hx-get="' + address + '?waiting=mine"' in news
     release_input(runs[mine], ann)
     page = read_page(client.get(address + "?waiting=mine"))
-    assert "You have claimed nothing that waits." in page.text
+    assert "Nothing that waits is assigned to you." in page.text
     assert "All 3" in page.text
     viewer = read_page(sign_in("view_job").get(address + "?waiting=mine"))
     assert list(list_jobs(viewer).values()) == ["nobody", "bob", "nobody"]
@@ -230,7 +230,7 @@ def test_the_home_tells_what_waits_for_all_from_what_is_mine() -> None:
 def test_what_a_paused_workflow_holds_back_is_not_what_is_ready_longest() -> None:
     job_id = order_workflow_execution(record(Linear))
     address = reverse("admin:django_wfe_console")
-    assert f"Linear:{job_id}" in read_page(sign_in_superuser().get(address)).text
+    assert f"Linear #{job_id}" in read_page(sign_in_superuser().get(address)).text
     pause_workflow(Workflow.objects.get(jobs=job_id).pk)
     assert "No step run waits for a worker." in read_page(sign_in_superuser().get(address)).text
 
@@ -257,9 +257,9 @@ def test_the_home_says_when_no_worker_is_alive_and_what_is_ready_longest() -> No
     Job.objects.filter(pk=job_id).update(state="ONGOING")
     page = read_page(sign_in_superuser().get(reverse("admin:django_wfe_console")))
     assert page.find_link("No worker is alive.").endswith("#wfe-workers")
-    assert "No worker has been heard of for 30 seconds." in page.text
+    assert "No worker has sent a heartbeat for 30 seconds." in page.text
     assert "The step run that has been ready longest" in page.text
-    assert f"Failing:{job_id}" in page.text
+    assert f"Failing #{job_id}" in page.text
     assert page.find_link("All workers") == reverse("admin:django_wfe_worker_changelist")
     assert "All workers" not in read_page(sign_in("view_job").get(reverse("admin:django_wfe_console"))).text
     Worker.objects.create(hostname="machine", pid=8)
@@ -284,10 +284,10 @@ def test_the_pages_are_well_without_any_data() -> None:
             read_page(client.get(reverse(f"admin:{address.name}")))
     text = read_page(client.get(reverse("admin:django_wfe_console"))).text
     for sentence in (
-        "Nothing waits and nothing stands failed.",
+        "Nothing waits, and there are no failed jobs.",
         "No job waits for input.",
-        "No job stands failed.",
-        "No worker has been heard of for 30 seconds.",
+        "No failed jobs.",
+        "No worker has sent a heartbeat for 30 seconds.",
         "No definition has been read yet. Start the watchdog",
     ):
         assert sentence in text
@@ -299,4 +299,4 @@ def test_a_job_that_waits_at_a_node_which_its_definition_lacks_still_has_its_pag
     client = sign_in_superuser()
     assert read_page(open_job(job_id)).facts["state"] == "INPUT_REQUIRED"
     answered = client.get(reverse("admin:django_wfe_job_input", args=[job_id]), follow=True)
-    assert "which is no node of its definition" in read_page(answered).text
+    assert "which is not a node of its definition" in read_page(answered).text

@@ -150,7 +150,7 @@ def test_a_moment_of_a_file_is_in_the_time_zone_of_the_person(ann: Client) -> No
     confirm(ann, dating, upload(ann, dating, "at,aware\n2026-01-31T08:30,20260131\n"))
     refused = upload(ann, dating, "at,aware\n46053,2026-01-31\n2026-01-31,46053.5\n2026-01-31,2026-01-31\n")
     assert read_rows(refused) == {2: "refused", 3: "refused", 4: "start"}
-    assert "at: A number is no moment: write it as 2026-01-31T08:30." in read_page(refused).text
+    assert "at: A number is not a date and time. Write it as 2026-01-31T08:30." in read_page(refused).text
     [given] = StepRun.objects.filter(number=1).values_list("external_data", flat=True)
     zone = timezone.get_current_timezone()
     assert {name: datetime.datetime.fromisoformat(text) for name, text in given.items()} == {
@@ -173,10 +173,10 @@ def test_a_workflow_that_asks_nothing_at_first_starts_from_keys(ann: Client) -> 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.csv", b"\xff\xfe", "no UTF-8"),
+        ("a.csv", b"\xff\xfe", "ot a UTF-8"),
         ("a.exe", b"MZ", "none of the files"),
-        ("a.xlsx", b"PK\x03\x04 junk", "no workbook"),
-        ("a.json", b'{"a": 1}', "no list of objects"),
+        ("a.xlsx", b"PK\x03\x04 junk", "workbook cannot be read"),
+        ("a.json", b'{"a": 1}', "not a list of objects"),
         ("a.csv", b"", "The submitted file is empty."),
         (f"{HOSTILE}.csv", b"some_data\n", "has no rows"),
     ],
@@ -234,7 +234,7 @@ def test_only_who_may_see_start_and_answer_may_start_many(numbering: Workflow) -
         client = sign_in(*(set(RIGHTS) - {missing}))
         answer = upload(client, numbering, "some_data\n1\n")
         if missing == "provide_input_job":
-            assert "you lack the permission to provide input" in read_page(answer).text
+            assert "you do not have the permission to provide input" in read_page(answer).text
         elif missing == "view_job":
             assert confirm(client, numbering, answer).status_code == 302
         else:

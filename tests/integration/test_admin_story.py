@@ -54,7 +54,7 @@ def test_a_job_is_started_asked_answered_wrongly_then_rightly_and_finishes(workf
     assert get_question(job.pk).pk == int(run)
 
     answered = client.post(address, {"input-some_data": "7", "input-day": "2026-01-31", "step_run": run}, follow=True)
-    assert list_messages(answered) == [f"Your input for “Ask” of Asking:{job.pk} was taken."]
+    assert list_messages(answered) == [f"Your input for “Ask” of Asking #{job.pk} was taken."]
     job = run_ready(job.pk)
     page = read_page(client.get(build("django_wfe_job_change", job.pk)))
     assert page.facts["state"] == "FINISHED"
@@ -91,7 +91,7 @@ def test_a_second_start_with_the_same_key_leads_to_the_first_job(workflow: Workf
     client.post(address, {"key": "order 1"})
     again = client.post(address, {"key": "order 1"}, follow=True)
     job = Job.objects.get()
-    assert list_messages(again)[-1] == f"Asking:{job.pk} was started with this key before; no other was started."
+    assert list_messages(again)[-1] == f"Asking #{job.pk} was started with this key before; no other was started."
     assert again.request["PATH_INFO"] == build("django_wfe_job_change", job.pk)
 
 
@@ -134,7 +134,7 @@ def test_an_answer_to_a_question_that_was_answered_meanwhile_changes_nothing(wor
     data = {"input-some_data": "1", "step_run": str(get_question(job_id).pk)}
     assert client.post(address, data).status_code == 302
     late = client.post(address, {**data, "input-some_data": "2"}, follow=True)
-    assert list_messages(late)[-1] == f"Asking:{job_id} does not wait for input."
+    assert list_messages(late)[-1] == f"Asking #{job_id} does not wait for input."
     assert StepRun.objects.get(pk=data["step_run"]).external_data["some_data"] == 1
 
 
@@ -149,7 +149,7 @@ def test_an_answer_to_an_older_question_of_the_job_changes_nothing(workflow: Wor
 def test_a_job_that_asks_nothing_has_no_form() -> None:
     job_id = run_workflow(record(Linear))
     opened = sign_in_superuser().get(build("django_wfe_job_input", job_id), follow=True)
-    assert list_messages(opened) == [f"Linear:{job_id} does not wait for input."]
+    assert list_messages(opened) == [f"Linear #{job_id} does not wait for input."]
 
 
 def test_without_the_steps_code_the_page_says_so_and_shows_what_is_asked(

@@ -70,9 +70,9 @@ def read_form(client: Client, address: str) -> dict[str, str]:
 def test_cancel_says_what_will_happen_and_keeps_who_and_why() -> None:
     job_id = start(Asking)
     page = read_page(sign_in_superuser().get(build(job_id, "cancel")))
-    assert "The job ends as canceled, where it stands now." in page.text
+    assert "The job ends as canceled, at its present step." in page.text
     response = act(job_id, "cancel", reason="Ordered twice.")
-    assert list_messages(response) == [f"Asking:{job_id} was canceled."]
+    assert list_messages(response) == [f"Asking #{job_id} was canceled."]
     assert get_state(job_id) == "CANCELED"
     event = JobEvent.objects.filter(job_id=job_id).latest("pk")
     assert (event.kind, event.source, event.data["reason"]) == ("canceled", "admin", "Ordered twice.")
@@ -103,7 +103,7 @@ def test_retry_with_other_input() -> None:
     form = read_page(client.get(build(job_id, "retry"))).find_form("change_input")
     assert form.get("input-town").values == ["Uster"]
     response = act(job_id, "retry", **{"change_input": "on", "input-postcode": "8610"})
-    assert list_messages(response) == [f"FlakyDelivery:{job_id} tries its step again."]
+    assert list_messages(response) == [f"Flaky delivery #{job_id} tries its step again."]
     job = run_ready(job_id)
     assert job.current_step.endswith("ConfirmDelivery")
     run = StepRun.objects.get(job_id=job_id, number=2, attempt=2)

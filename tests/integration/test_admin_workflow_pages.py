@@ -54,7 +54,7 @@ def test_a_workflow_is_paused_with_a_reason_shown_and_resumed() -> None:
     page = read_page(client.get(page.find_link("/resume/")))
     assert "The supplier is down." in page.text
     response = client.post(build("django_wfe_workflow_resume", workflow.pk), follow=True)
-    assert list_messages(response)[-1] == "Linear goes on."
+    assert list_messages(response)[-1] == "Linear has been resumed."
     assert not Workflow.objects.get(pk=workflow.pk).paused
     assert LogEntry.objects.count() == 2
     page = read_page(response)

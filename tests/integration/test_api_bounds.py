@@ -39,7 +39,7 @@ def wait_in(workflow: Any) -> int:
         ("digits", '{"anything": ' + "9" * 5_000 + "}", "5000 digits"),
         ("constant", '{"anything": -Infinity}', "-Infinity"),
         ("twice", '{"anything": 1, "anything": 2}', "'anything' twice"),
-        ("encoding", b'{"anything": "\xff"}', "no JSON"),
+        ("encoding", b'{"anything": "\xff"}', "Not valid JSON"),
     ],
 )
 def test_json_that_is_too_much_is_refused_with_the_reason(name: str, body: str | bytes, told: str) -> None:

@@ -98,7 +98,7 @@ def test_it_stops_when_whoever_started_it_is_deleted_and_does_not_go_on_as_trust
     leaver.delete()
     work_on_bulk(bulk.pk)
     bulk.refresh_from_db()
-    assert (bulk.state, bulk.stop_reason) == (BulkRun.State.STOPPED, "leaver is no user any more")
+    assert (bulk.state, bulk.stop_reason) == (BulkRun.State.STOPPED, "leaver is no longer a user")
     assert bulk.items.filter(state=BulkItem.State.PENDING).count() == 6
     assert not Job.objects.filter(state=JobState.CANCELED).exists()
 

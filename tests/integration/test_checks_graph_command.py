@@ -64,7 +64,7 @@ def test_without_a_dot_the_command_says_what_to_install(ending, project, tmp_pat
     for module in (dot, layout):
         monkeypatch.setattr(module, "find_dot", lambda: None)
     file = tmp_path / f"graph.{ending}"
-    with pytest.raises(CommandError, match=rf"graph\.{ending} was not written: There is no dot\. Install Graphviz"):
+    with pytest.raises(CommandError, match=rf"graph\.{ending} was not written: Graphviz \(dot\) is not installed"):
         draw("Flow", f"--{ending}", str(file))
     assert not file.exists()
 

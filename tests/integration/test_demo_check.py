@@ -28,7 +28,7 @@ def test_every_sample_workflow_finishes_through_the_console(tmp_path: Path) -> N
     assert result.returncode == 0, result.stdout + result.stderr
     lines = [line for line in result.stdout.splitlines() if "FINISHED in" in line]
     assert len(lines) == len(SCENARIOS)
-    assert {line.partition(":")[0] for line in lines} == {"FileIntake", "PurchaseApproval", "FlakyDelivery"}
+    assert {line.partition(" #")[0] for line in lines} == {"File intake", "Purchase approval", "Flaky delivery"}
     assert re.search(r"AskForFile \d\S* \w+ > ValidateFile", lines[0])
     assert f"{len(SCENARIOS)} jobs are finished" in result.stdout
     assert list(tmp_path.iterdir()) == []

@@ -112,7 +112,7 @@ def test_a_rabbitmq_that_answers_is_sound(use_broker: Any, rabbitmq_url: str) ->
 
 def test_a_silent_worker_is_not_alive_and_one_that_lacks_code_is_named() -> None:
     worker = Worker.objects.create(hostname="barn", pid=7, last_seen=Now() - timedelta(hours=1))
-    assert "the last was heard of" in find("Workers").text
+    assert "last heartbeat" in find("Workers").text
     Worker.objects.filter(pk=worker.pk).update(last_seen=Now(), lacks={"shop.flows.Charge": "no module shop"})
     finding = find("Workers")
     assert not finding.ok
@@ -145,7 +145,7 @@ def test_workers_that_read_other_queues_are_wrong_and_those_of_which_it_is_not_k
     finding = find("Workers")
     assert not finding.ok
     assert finding.text == f"none reads the queue {run_step.queue_name}; they read: default, mail"
-    assert "Give every process one WFE_QUEUE" in finding.cure
+    assert "Set the same WFE_QUEUE for every process" in finding.cure
     for queues in ("", f"default {run_step.queue_name}"):
         Worker.objects.filter(pk=worker.pk).update(queues=queues)
         assert find("Workers").ok
@@ -156,7 +156,7 @@ def test_workers_that_got_messages_of_another_database_are_wrong() -> None:
     finding = find("Workers")
     assert not finding.ok
     assert "got messages of another database: blog/3f2a9c1d04be: 12" in finding.text
-    assert "give each a WFE_QUEUE of its own" in finding.cure
+    assert "Set a different WFE_QUEUE for each" in finding.cure
 
 
 def test_a_definition_that_failed_to_load_is_wrong() -> None:
@@ -222,7 +222,7 @@ def test_a_job_is_explained_with_its_way_out() -> None:
     output, code = consult(str(job_id))
     assert code == 1
     assert output.startswith(f"Failing:{job_id} FAILED: “Fail” failed")
-    assert "Way out: Mend the cause" in output
+    assert "Way out: Fix the cause" in output
     explained = json.loads(consult(str(job_id), "--json")[0])
     assert (explained["job"], explained["code"]) == (job_id, "failed")
 

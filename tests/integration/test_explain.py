@@ -230,7 +230,10 @@ def test_code_that_one_worker_lacks_is_named_with_the_worker_and_the_definition(
     explanation = explain(job_id)
     assert explanation.code == "code_lacking"
     worker, fingerprint = Worker.objects.get(), Job.objects.get(pk=job_id).definition.fingerprint[:12]
-    assert f"Worker {worker} lacks “tests.causes.Vanish” of definition {fingerprint}" in explanation.sentence
+    assert (
+        f"Worker {worker} does not have the code of “tests.causes.Vanish” of definition {fingerprint}"
+        in explanation.sentence
+    )
     assert "Deploy" in explanation.way_out
     classes.clear()
     set_back(job_id, 60)
@@ -246,7 +249,7 @@ def test_a_node_that_no_longer_exists_in_the_code_is_told_from_a_worker_that_lac
     explanation = explain(job_id)
     assert explanation.code == "node_gone"
     assert "no longer exists in the code" in explanation.sentence
-    assert "Put the class back" in explanation.way_out
+    assert "Restore the class" in explanation.way_out
 
 
 def test_a_running_step_says_on_which_worker_and_since_when() -> None:

@@ -169,7 +169,7 @@ def test_one_sync_of_a_broken_file_ends_with_1_and_names_it(edited: Shop) -> Non
     assert said.splitlines()[-1] == "CommandError: 1 definition has an error: shop.workflows"
     code, said = edited.run("wfe_job start Refund")
     assert code == 1
-    assert "cannot start: its latest declaration has problems. Mend them" in said
+    assert "cannot start: its latest declaration has problems. Fix them" in said
     assert "Traceback" not in said
 
 

@@ -17,7 +17,7 @@ from tests.workflows import Linear
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 ((_APP, LAST_MIGRATION),) = MigrationLoader(None).graph.leaf_nodes("django_wfe")
-UNAPPLIED = f"The database lacks these migrations, which django-wfe needs: django_wfe.{LAST_MIGRATION}."
+UNAPPLIED = f"These migrations of django-wfe have not been applied: django_wfe.{LAST_MIGRATION}."
 MIGRATE = "Run “python manage.py migrate”."
 WATCHDOG = "No definition has been read yet. Start the watchdog: “python manage.py wfe_watchdog”."
 

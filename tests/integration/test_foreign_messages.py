@@ -85,7 +85,7 @@ def test_foreign_messages_are_skipped_and_told_once_a_minute(caplog) -> None:
     assert len(told) == 2
     for text, identity in zip(told, ("blog/000", "news/111"), strict=True):
         assert f"are of another database, {identity}; this worker's is {get_database_identity()}" in text
-        assert "give each a WFE_QUEUE of its own" in text
+        assert "Set a different WFE_QUEUE for each" in text
 
 
 def test_a_worker_leaves_foreign_messages_alone_counts_them_and_goes_on(

@@ -58,7 +58,7 @@ def test_who_claims_first_has_it_and_the_other_is_told_who(ann: User, bob: User)
     run = make_waiting()
     claim_input(run.pk, ann)
     claim_input(run.pk, ann)  # once more changes nothing
-    with pytest.raises(WrongState, match=f"“Give a number” of job {run.job_id} is claimed by ann"):
+    with pytest.raises(WrongState, match=f"“Give a number” of job {run.job_id} is assigned to ann"):
         claim_input(run.pk, bob)
     claim = get_claim(run.pk)
     assert claim is not None
@@ -70,17 +70,17 @@ def test_who_claims_first_has_it_and_the_other_is_told_who(ann: User, bob: User)
 def test_a_claim_can_be_taken_over_by_who_saw_whose_it_is(ann: User, bob: User) -> None:
     run = make_waiting()
     claim_input(run.pk, ann)
-    with pytest.raises(WrongState, match="claimed by ann"):
+    with pytest.raises(WrongState, match="assigned to ann"):
         claim_input(run.pk, bob, take_over_from=bob.pk)
     claim_input(run.pk, bob, take_over_from=ann.pk)
-    with pytest.raises(WrongState, match="claimed by bob"):
+    with pytest.raises(WrongState, match="assigned to bob"):
         release_input(run.pk, ann)
     assert get_last(run) == ("taken_over", "bob", {"step": run.step, "from": "ann"})
 
 
 def test_what_was_released_is_free_again_and_keeps_its_draft(ann: User, bob: User) -> None:
     run = make_waiting()
-    with pytest.raises(WrongState, match="claimed by nobody"):
+    with pytest.raises(WrongState, match="is not assigned"):
         release_input(run.pk, ann)
     claim_input(run.pk, ann)
     release_input(run.pk, ann)
@@ -100,7 +100,7 @@ def test_a_draft_claims_and_the_last_one_counts(ann: User, bob: User) -> None:
     assert load_draft(run.pk, ann) is None
     save_draft(run.pk, ["first"], ann)
     save_draft(run.pk, {"anything": [1, None, "é"]}, ann)
-    with pytest.raises(WrongState, match="claimed by ann"):
+    with pytest.raises(WrongState, match="assigned to ann"):
         save_draft(run.pk, ["mine"], bob)
     draft = load_draft(run.pk, ann)
     assert draft is not None
@@ -143,7 +143,7 @@ def test_the_answer_ends_claim_and_draft(ann: User, bob: User) -> None:
         lambda: save_draft(run.pk, 1, ann),
         lambda: release_input(run.pk, ann),
     ):
-        with pytest.raises(WrongState, match="does not wait for input any more"):
+        with pytest.raises(WrongState, match="no longer waits for input"):
             change()
 
 

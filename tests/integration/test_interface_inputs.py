@@ -72,7 +72,7 @@ def test_input_that_cannot_be_kept_raises_and_the_job_goes_on_waiting(wrong):
 
 def test_input_for_a_job_that_does_not_wait_is_wrong_state(sent):
     job_id = order_workflow_execution(workflows.Linear)
-    with pytest.raises(WrongState, match="is “pending”: it does not wait"):
+    with pytest.raises(WrongState, match="is “pending” and does not wait"):
         provide_external_input(job_id, {"some_data": 1})
 
 
@@ -93,7 +93,7 @@ def provide_and_run(job_id):
 def test_input_after_the_end_is_finished_workflow(ending):
     job_id = start_asking()
     ending(job_id)
-    with pytest.raises(FinishedWorkflow, match="takes no input any more"):
+    with pytest.raises(FinishedWorkflow, match="takes no more input"):
         provide_external_input(job_id, {"some_data": 1})
 
 

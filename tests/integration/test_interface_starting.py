@@ -100,7 +100,7 @@ def test_key_a_second_start_gives_the_first_job_and_sends_nothing(sent, commit):
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\0", "\ud800", 7, b"x"])
 def test_key_that_is_no_key_is_refused(key):
-    with pytest.raises(ValueError, match="give a text of 1 to 255 characters"):
+    with pytest.raises(ValueError, match="use a text of 1 to 255 characters"):
         order_workflow_execution(workflows.Linear, key=key)
 
 

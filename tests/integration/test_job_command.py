@@ -278,7 +278,7 @@ def test_a_first_input_that_does_not_fit_starts_nothing_and_its_values_are_not_p
     assert "secret word" not in error
     _, code, error = run("start", "Ordered", "--first-input", "{")
     assert code == 2
-    assert "--first-input is no JSON" in error
+    assert "--first-input is not valid JSON" in error
     record_workflow(describe_workflow(workflows.Linear))
     _, code, error = run("start", "Linear", "--first-input", "{}")
     assert code == 1
@@ -298,7 +298,7 @@ def test_a_job_is_shown_with_why_it_is_there_and_what_can_be_done() -> None:
     output, code, _ = run("show", job_id)
     assert code == 0
     assert output.startswith(f"Failing:{job_id} FAILED tests.workflows.Fail\n")
-    assert "Way out: Mend the cause" in output
+    assert "Way out: Fix the cause" in output
     assert "Possible: retry, skip, rerun, cancel" in output
     assert "2.1  FAILED" in output
     data = read("show", job_id)

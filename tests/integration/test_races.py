@@ -101,7 +101,7 @@ def test_two_people_who_claim_at_the_same_moment_are_told_who_of_them_has_it(
             step_run = StepRun.objects.get(job_id=job, state=StepRunState.INPUT_REQUIRED)
             answers = race(do="claim", step_run=step_run.pk, users=[ann.pk, bob.pk])
             winner = [ann, bob][answers.index("accepted")]
-            assert sorted(answers) == ["accepted", f"“Ask” of job {job} is claimed by {winner}."]
+            assert sorted(answers) == ["accepted", f"“Ask” of job {job} is assigned to {winner}."]
             assert InputClaim.objects.get(step_run=step_run).user == winner
             assert JobEvent.objects.filter(job_id=job, kind=JobEvent.Kind.CLAIMED).get().actor == winner
 

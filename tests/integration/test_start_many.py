@@ -50,7 +50,7 @@ def test_the_plan_tells_what_would_become_of_each_row_and_changes_nothing(number
     assert planned[2] == (4, "refused", ("key: row 3 has the same key.",))
     assert planned[3][2][0].startswith("some_data: Input should be a valid integer")
     assert planned[4] == (6, "refused", ("some_data: Field required",))
-    assert planned[5][2][0].startswith("key: give a text of 1 to 255 characters")
+    assert planned[5][2][0].startswith("key: use a text of 1 to 255 characters")
     assert planned[6][1] == "refused"
     assert planned[7][2][0].startswith("day: Input should be a valid date")
     assert planned[8] == (10, "start", None)

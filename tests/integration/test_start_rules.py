@@ -96,7 +96,7 @@ DOORS = {
     [
         (
             {"load_error": BROKEN},
-            f"its latest declaration has problems. Mend them, and let the watchdog read it: {BROKEN}",
+            f"its latest declaration has problems. Fix them, and let the watchdog read it: {BROKEN}",
         ),
         ({"deleted": True}, "no longer declared in WFE_WORKFLOWS"),
         ({"current_definition": None}, "Start the watchdog: “python manage.py wfe_watchdog”."),
@@ -177,5 +177,5 @@ def test_before_any_sync_an_unknown_id_says_to_start_the_watchdog(settings) -> N
     with pytest.raises(UnknownWorkflow, match="WFE_WATCHDOG_INTERVAL turns that off"):
         order_workflow_execution(1)
     DefinitionModule.objects.create(path="tests.workflows")
-    with pytest.raises(UnknownWorkflow, match="Give the id or dotted path of one that is listed"):
+    with pytest.raises(UnknownWorkflow, match="Use the id or dotted path of one that is listed"):
         order_workflow_execution(1)

@@ -9,11 +9,63 @@ from django_wfe.engine import lifecycle
 from django_wfe.engine.recovery.sweeping import sweep
 from django_wfe.engine.store.claims import claim_step_run
 from django_wfe.models import StepRun, Worker
-from django_wfe.states import JOB_TRANSITIONS, STEP_RUN_TRANSITIONS, JobState, StepRunState
+from django_wfe.states import JobState, StepRunState
 from tests import workflows
 from tests.engine_helpers import run, run_now, start_asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
+
+_MOVING = frozenset(
+    {
+        JobState.ONGOING,
+        JobState.INPUT_REQUIRED,
+        JobState.INPUT_RECEIVED,
+        JobState.WAITING,
+        JobState.PAUSED,
+        JobState.FAILED,
+        JobState.FINISHED,
+        JobState.CANCELED,
+    }
+)
+
+JOB_TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+    JobState.PENDING: _MOVING,
+    JobState.ONGOING: _MOVING - {JobState.INPUT_RECEIVED},
+    JobState.INPUT_REQUIRED: _MOVING - {JobState.FINISHED, JobState.INPUT_REQUIRED},
+    JobState.INPUT_RECEIVED: _MOVING,
+    JobState.WAITING: _MOVING - {JobState.INPUT_RECEIVED},
+    JobState.PAUSED: (_MOVING | {JobState.PENDING}) - {JobState.PAUSED},
+    JobState.FAILED: frozenset(
+        {JobState.ONGOING, JobState.INPUT_REQUIRED, JobState.FINISHED, JobState.CANCELED, JobState.PAUSED}
+    ),
+    JobState.FINISHED: frozenset({JobState.ONGOING, JobState.INPUT_REQUIRED}),
+    JobState.CANCELED: frozenset(),
+}
+"""Legal changes of a Job's state. FINISHED is left only by a rerun, FAILED only by a repair or a cancel."""
+
+STEP_RUN_TRANSITIONS: dict[StepRunState, frozenset[StepRunState]] = {
+    StepRunState.READY: frozenset(
+        {StepRunState.RUNNING, StepRunState.CANCELED, StepRunState.SKIPPED, StepRunState.INPUT_REQUIRED}
+    ),
+    StepRunState.RUNNING: frozenset(
+        {
+            StepRunState.FINISHED,
+            StepRunState.FAILED,
+            StepRunState.LOST,
+            StepRunState.CANCELED,
+            StepRunState.READY,
+            StepRunState.INPUT_REQUIRED,
+        }
+    ),
+    StepRunState.INPUT_REQUIRED: frozenset({StepRunState.READY, StepRunState.CANCELED, StepRunState.SKIPPED}),
+    StepRunState.FINISHED: frozenset(),
+    StepRunState.SKIPPED: frozenset(),
+    StepRunState.FAILED: frozenset(),
+    StepRunState.LOST: frozenset(),
+    StepRunState.CANCELED: frozenset(),
+}
+"""Legal changes of a step run's state. What has ended is never changed: a repair opens another attempt."""
+
 
 NOTE = """
 CREATE TABLE noted_change (of_table text, old text, new text);

@@ -98,7 +98,7 @@ def test_a_payment_survives_a_crash_anywhere(wfe):
 @pytest.mark.django_db(transaction=True)
 def test_a_message_that_is_lost_is_sent_again(wfe, wfe_dispatcher):
     from django_wfe import order_workflow_execution, provide_external_input
-    from django_wfe.engine.recovery.sweeping import sweep
+    from django_wfe.lifecycle import sweep
 
     job_id = order_workflow_execution(Payment)
     provide_external_input(job_id, {"amount": 12})

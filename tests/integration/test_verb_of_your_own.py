@@ -91,7 +91,7 @@ def test_it_is_a_button_on_the_jobs_page_which_leads_to_a_form(shop: ModuleType,
     assert "Please correct what is marked below." in read_page(empty).text
     assert read_targets(shop) == [""]
     done = client.post(url, {**state, "options-to": "Grace", "reason": "The sum is high."}, follow=True)
-    assert list_messages(done) == [f"{Job.objects.get(pk=job_id)} was escalated."]
+    assert list_messages(done) == [f"{Job.objects.get(pk=job_id).title} was escalated."]
     assert read_targets(shop) == ["Grace"]
     assert read_entry(job_id) == (
         "escalate",

@@ -158,7 +158,7 @@ def test_a_verb_that_breaks_says_so_at_every_door_and_nothing_is_done(
     assert told in page.text
     listed = {"jobs": ",".join(f"{job_id}:INPUT_REQUIRED" for job_id in jobs), "options-text": "break"}
     answer = client.post(reverse("admin:django_wfe_job_bulk", args=["note"]), listed, follow=True)
-    assert list_messages(answer) == [f"Left alone: {Job.objects.get(pk=job_id)}: {told}" for job_id in jobs]
+    assert list_messages(answer) == [f"Left alone: {Job.objects.get(pk=job_id).title}: {told}" for job_id in jobs]
     with pytest.raises(CommandError):
         call_command("wfe_job", "note", str(jobs[0]), "--text", "break")
     with pytest.raises(VerbFailed) as raised:

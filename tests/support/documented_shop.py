@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+import dramatiq
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
@@ -41,7 +42,7 @@ def write_shop(folder: Path) -> None:
 def installed_shop(folder: Path) -> Iterator[ModuleType]:
     """Install the app in a project that runs already; ``folder`` must be among the places of modules."""
     write_shop(folder)
-    before = set(list_names())
+    before, broker = set(list_names()), dramatiq.get_broker()
     try:
         with modify_settings(INSTALLED_APPS={"append": APP}):
             models = importlib.import_module(f"{APP}.models")
@@ -56,6 +57,8 @@ def installed_shop(folder: Path) -> Iterator[ModuleType]:
         for name in [name for name in sys.modules if name.partition(".")[0] == APP]:
             del sys.modules[name]
         rebuild_addresses()
+        # Django makes all apps ready anew, and django_dramatiq then sets a broker that has none of the queues.
+        dramatiq.set_broker(broker)
 
 
 def rebuild_addresses() -> None:

@@ -55,12 +55,12 @@ def test_a_nested_class_is_loaded_by_its_qualified_name(project):
 
 def test_a_path_to_something_else_is_refused_with_what_it_is(project):
     project.write("flows", TWO_STEPS)
-    with pytest.raises(CodeNotLoaded, match="is no Step or Decision"):
+    with pytest.raises(CodeNotLoaded, match="is not a Step or Decision"):
         load_node(f"{project.flows}.Flow")
-    with pytest.raises(CodeNotLoaded, match="is no Workflow"):
+    with pytest.raises(CodeNotLoaded, match="is not a Workflow"):
         load_workflow(f"{project.flows}.Fetch")
     load_node(f"{project.flows}.Fetch")
-    with pytest.raises(CodeNotLoaded, match="is no Workflow"):
+    with pytest.raises(CodeNotLoaded, match="is not a Workflow"):
         load_workflow(f"{project.flows}.Fetch")
 
 

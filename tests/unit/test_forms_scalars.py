@@ -147,7 +147,7 @@ def test_each_type_gets_its_own_input(annotation: Any, kind: str) -> None:
         (set[Literal["a"]], ["z"], "'a'"),
         (dict[str, int], "{", "This is not JSON"),
         (dict[str, int], '{"a": "x"}', "a: Input should be a valid integer"),
-        (dict[str, int], '{"a": NaN}', "no JSON number"),
+        (dict[str, int], '{"a": NaN}', "not a JSON number"),
         (Any, '"\\u0000"', "NUL character"),
         (Any, '"\\ud800"', "cannot be stored"),
         (Any, "[" * 100_000, "nested too deeply"),

@@ -135,7 +135,7 @@ class TestJsonText:
         [
             ("[1", "This is not JSON"),
             ('["x"]', "item 1: Input should be a valid integer"),
-            ("NaN", "no JSON number"),
+            ("NaN", "not a JSON number"),
             ('{"a": 1, "a": 2}', "twice in one object"),
             ("0.12345678901234567890", "more digits than are kept"),
             ("1e-999999999999999999999", "more digits than are kept"),
@@ -172,7 +172,7 @@ class TestExtraNames:
 
     @pytest.mark.parametrize(
         ("typed", "told"),
-        [("[1]", "Give a JSON object"), ('{"visitor": "Bob"}', "“visitor” has an input of its own"), ("{", "not JSON")],
+        [("[1]", "Enter a JSON object"), ('{"visitor": "Bob"}', "“visitor” has its own field"), ("{", "not JSON")],
     )
     def test_what_is_no_object_or_has_the_name_of_a_field_is_told(self, typed: str, told: str) -> None:
         form = build_input_form(self.Visit)({"name": "Ada", "_extra": typed})

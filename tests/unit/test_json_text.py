@@ -29,7 +29,7 @@ pytestmark = pytest.mark.unit
 )
 def test_json_is_given_exactly_or_refused(text: str, value: Any) -> None:
     if value is None:
-        with pytest.raises(UnreadableJson, match=r"twice|digits|no JSON number|Expecting"):
+        with pytest.raises(UnreadableJson, match=r"twice|digits|not a JSON number|Expecting"):
             read_json(text)
     else:
         assert read_json(text) == value

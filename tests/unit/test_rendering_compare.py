@@ -117,7 +117,7 @@ def test_ways_under_other_labels_are_told_whole() -> None:
     [
         (None, 3600.0, "Its input is due within 1 h."),
         (3600.0, 86400.0, "Its input is due within 1 d; it was within 1 h."),
-        (3600.0, None, "Its input has no deadline any more."),
+        (3600.0, None, "Its input no longer has a deadline."),
     ],
 )
 def test_another_deadline_of_an_input_is_told(was: float | None, now: float | None, sentence: str) -> None:
@@ -145,4 +145,4 @@ def test_other_input_and_no_input_any_more_are_told() -> None:
     [node] = compare_graphs(asking, change(CHAIN, First, input_schema={"title": "B"})).nodes
     assert node.details == ("It asks for other input.",)
     [node] = compare_graphs(asking, CHAIN).nodes
-    assert node.details == ("It asks for no input any more.",)
+    assert node.details == ("It no longer asks for input.",)

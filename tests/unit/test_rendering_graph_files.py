@@ -74,7 +74,7 @@ def test_the_dot_file_is_accepted_by_dot(definition: Definition, executable: str
 def test_without_a_dot_only_the_dot_file_can_be_had(definition: Definition, monkeypatch: pytest.MonkeyPatch) -> None:
     use_dot(monkeypatch, None)
     for file_format in ("svg", "png"):
-        with pytest.raises(DotFailed, match="Install Graphviz"):
+        with pytest.raises(DotFailed, match="is not installed"):
             write_graph_file(definition, file_format, name="flow")
     assert write_graph_file(definition, "dot", name="flow").startswith(b"digraph flow")
 

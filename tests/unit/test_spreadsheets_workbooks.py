@@ -310,8 +310,8 @@ def test_what_a_sheet_says_of_its_size_is_not_believed() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"PK\x03\x04 junk", "no workbook"),
-        (write_package({SHEET: b"<worksheet><sheetData>"}), "no workbook"),
+        (b"PK\x03\x04 junk", "workbook cannot be read"),
+        (write_package({SHEET: b"<worksheet><sheetData>"}), "workbook cannot be read"),
         (write_package({SHEET: b"<!DOCTYPE a [<!ENTITY b 'c'>]><worksheet>&b;</worksheet>"}), "DOCTYPE"),
         (write_package({SHEET: b"<a>" * 60}), "tags in tags"),
         (write_package({SHEET: b"<worksheet a='" + b"x" * 1_200_000 + b"'/>"}), "a tag without end"),

@@ -68,8 +68,8 @@ class ForeignMessages:
             number = self._untold.pop(identity)
         logger.error(
             "%d message(s) in the queue %s are of another database, %s; this worker's is %s. They are not run here, "
-            "and the jobs there wait until their watchdog sends again. Two projects use one broker and one queue: "
-            "give each a WFE_QUEUE of its own.",
+            "and the jobs there wait until their watchdog sends again. Two projects share one broker and one queue. "
+            "Set a different WFE_QUEUE for each.",
             number,
             queue,
             identity,

@@ -79,7 +79,7 @@ class Command(EngineCommand):
             if explanation.way_out:
                 self.stdout.write(show_in_terminal(_("Way out: %(way_out)s") % {"way_out": explanation.way_out}))
         if explanation.code in WRONG:
-            raise CommandError(_("Job %(id)s does not move.") % {"id": job.pk}, returncode=1)
+            raise CommandError(_("Job %(id)s is stuck.") % {"id": job.pk}, returncode=1)
 
     def _write_json(self, value: Any) -> None:
         self.stdout.write(escape_unseen_in_json(json.dumps(value, ensure_ascii=False, indent=2)))
