@@ -89,7 +89,7 @@ def test_no_draft_is_saved_with_half_a_date_in_it(clerk: User, open_as: Callable
     page.get_by_label("Day").press_sequentially("1231")
     for button in ("Save draft", "Assign to me"):
         page.get_by_role("button", name=button, exact=True).click()
-        expect(page.locator(".errorlist")).to_contain_text("Day: This is not complete")
+        expect(page.locator(".errorlist")).to_contain_text("Day: This is incomplete")
     assert not InputClaim.objects.exists()
     page.get_by_label("Day").fill("2026-12-31")
     page.get_by_role("button", name="Save draft").click()

@@ -176,7 +176,7 @@ def test_a_lost_session_shows_a_link_to_sign_in_and_keeps_what_is_on_the_page(op
     page = open_view("django_wfe_job_change", start_waiting())
     stop_clock(page)
     asked = Asked(page)
-    lost = page.get_by_text("you are not signed in any more")
+    lost = page.get_by_text("you are no longer signed in")
     expect(lost).to_be_hidden()
     before = page.locator("#step-runs").inner_html()
     Session.objects.all().delete()
@@ -198,7 +198,7 @@ def test_any_other_login_page_is_not_painted_into_the_page_either(open_view: Cal
     )
     page.route(re.compile("/job/"), lambda route: route.fulfill(status=200, content_type="text/html", body=login))
     look(page)
-    expect(page.get_by_text("you are not signed in any more")).to_be_visible()
+    expect(page.get_by_text("you are no longer signed in")).to_be_visible()
     expect(page.get_by_text("Log in here")).to_have_count(0)
 
 

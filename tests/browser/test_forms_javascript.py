@@ -170,7 +170,7 @@ def test_a_half_typed_date_is_not_sent_as_nothing(
     control.press_sequentially(keys)
     assert control.input_value() == ""
     page.get_by_role("button", name=button, exact=True).click()
-    expect(page.locator(".errorlist")).to_have_text(re.compile(f"^{label}: .*Complete it, or empty it"))
+    expect(page.locator(".errorlist")).to_have_text(re.compile(f"^{label}: .*Complete it, or clear it"))
     expect(control).to_be_focused()
     expect(control).to_have_attribute("aria-invalid", "true")
     expect(control).to_have_attribute("aria-describedby", re.compile("_half_typed$"))
