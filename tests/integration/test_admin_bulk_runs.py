@@ -163,7 +163,7 @@ def test_where_nothing_can_be_done_there_is_no_button() -> None:
 def test_a_filter_that_was_changed_or_is_for_another_verb_starts_nothing(token: str) -> None:
     run_workflow(record(Failing))
     response = sign_in_superuser().post(build("django_wfe_job_bulk_filter", "retry"), {"filter": token}, follow=True)
-    assert "Nothing was changed" in list_messages(response)[0]
+    assert "nothing was changed" in list_messages(response)[0]
     assert not BulkRun.objects.exists()
 
 

@@ -93,7 +93,11 @@ def test_a_worker_leaves_foreign_messages_alone_counts_them_and_goes_on(
 ) -> None:
     with running_workers(child_environment, redis_url, threads=1) as workers:
         dispatcher = BrokerDispatcher(redis_url, child_environment["WFE_TEST_BROKER_NAMESPACE"])
-        assert django_settings.WFE_QUEUE in Worker.objects.get().queues.split()
+        wait_until(
+            lambda: django_settings.WFE_QUEUE in Worker.objects.get().queues.split(),
+            timeout=30,
+            message=workers.read_log,
+        )
         job_id = order_workflow_execution(Linear)
         wait_until(lambda: Job.objects.get(pk=job_id).state == "FINISHED", timeout=30, message=workers.read_log)
         run = StepRun.objects.filter(job_id=job_id, number=1)
