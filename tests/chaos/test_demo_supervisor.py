@@ -22,7 +22,7 @@ pytestmark = pytest.mark.chaos
 SCRIPT = """
 import subprocess, sys
 from pathlib import Path
-from django_wfe.demo.servers.postgres_and_valkey import supervisor
+from django_wfe.demo.servers import supervisor
 from django_wfe.demo.servers.processes import is_alive, ChildProcess
 
 PART = '''
