@@ -1,13 +1,15 @@
 """What the console, REST and Python say in the first hour: no tables, no watchdog, the tables of an older version."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import ProgrammingError, connection
+from django.db import ProgrammingError, connection, connections, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.urls import reverse
 
 from django_wfe import order_workflow_execution, run_workflow
+from django_wfe.engine.errors.database_trouble import list_unapplied_migrations
 from django_wfe.models import DefinitionModule, Workflow
 from tests import api_calls
 from tests.console import list_messages, read_page, record, sign_in_superuser
@@ -67,6 +69,25 @@ def test_python_callers_read_cause_and_cure_in_a_note(partly_migrated: None) -> 
         with pytest.raises(ProgrammingError) as raised:
             start(Linear)
         assert raised.value.__notes__ == [f"{UNAPPLIED} {MIGRATE}"]
+
+
+def test_the_missing_migrations_are_read_beside_a_transaction_that_is_aborted(partly_migrated: None) -> None:
+    with transaction.atomic():
+        with pytest.raises(ProgrammingError), connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM django_wfe_job")
+        assert list_unapplied_migrations() == [f"django_wfe.{LAST_MIGRATION}"]
+        transaction.set_rollback(True)
+
+
+def test_a_thread_that_reads_the_missing_migrations_leaves_no_connection_behind(transactional_db: None) -> None:
+    """Such a connection is closed when its thread's memory is cleared, or never."""
+
+    def ask() -> list[bool]:
+        assert list_unapplied_migrations() == []
+        return [open_one.connection is None for open_one in connections.all(initialized_only=True)]
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(ask).result() == [True]
 
 
 @pytest.mark.parametrize("model", ["workflow", "job", "step", "definition"])

@@ -80,13 +80,16 @@ def list_unapplied_migrations() -> list[str]:
     """
     from django.db.migrations.executor import MigrationExecutor  # the loader imports every app's migrations
 
-    # A connection of its own, since the caller's may be in a transaction that is aborted.
-    connection = connections[DATABASE].copy()
+    # A connection of its own, since the caller's may be in a transaction that is aborted. It stands in for the caller's
+    # meanwhile: Django reads what is applied over the thread's connection, whichever the executor was given.
+    callers = connections[DATABASE]
+    connections[DATABASE] = connection = callers.copy()
     try:
         executor = MigrationExecutor(connection)
         targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "django_wfe"]
         return [str(migration) for migration, _backwards in executor.migration_plan(targets)]
     finally:
+        connections[DATABASE] = callers
         connection.close()
 
 
