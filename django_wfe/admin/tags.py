@@ -9,10 +9,10 @@ from django import template
 from django.utils.safestring import SafeString
 
 from django_wfe.admin.elements import drawing
-from django_wfe.admin.elements.labels import read_annotated_label
 from django_wfe.admin.frame.trouble import count_safely
 from django_wfe.admin.home.page import Attention, count_attention
 from django_wfe.engine.errors.database_trouble import Trouble
+from django_wfe.engine.rules.node_names import read_node_name
 
 
 def register_tags(register: template.Library) -> None:
@@ -25,8 +25,8 @@ def register_tags(register: template.Library) -> None:
 
 
 def step_label(path: str, annotated: str) -> str:
-    """Return the label that ``annotate_label`` found for a path, or one made from the path."""
-    return read_annotated_label(annotated, path)
+    """Return the label that ``annotate_node_name`` found for a path, or one made from the path."""
+    return read_node_name(annotated, path)
 
 
 def moment(context: template.Context, value: datetime | None) -> SafeString | str:

@@ -69,11 +69,6 @@ class Graph:
         """Return the node of this path, or None."""
         return self._nodes_by_path.get(path)
 
-    def get_label(self, path: str) -> str:
-        """Return a node's name for people, on one line; for a path that is not in this graph, words made from it."""
-        node = self.get_node(path)
-        return " ".join(node.label.split()) if node is not None else guess_label(path)
-
     def list_edges_from(self, path: str) -> tuple[Edge, ...]:
         """Return the outgoing edges of a node, by their index."""
         return self._edges_by_source.get(path, ())

@@ -1,8 +1,9 @@
-"""How error messages name a value of a declaration, and which values the database cannot keep."""
+"""Texts of declarations: how an error names a value, what fits on a line, and what the database can keep."""
 
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,15 +40,42 @@ def find_unstorable(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, float) and not math.isfinite(value):
         yield place, "a number that JSON cannot hold"
     elif isinstance(value, str):
-        if "\0" in value:
+        if holds_nul(value):
             yield place, "a NUL character"
-        elif any("\ud800" <= character <= "\udfff" for character in value):
+        elif holds_surrogate(value):
             yield place, "half of a surrogate pair"
 
 
+def is_storable(text: str) -> bool:
+    """Return whether PostgreSQL can keep the text, and no row can hold one for which this is false."""
+    return not (holds_nul(text) or holds_surrogate(text))
+
+
+def holds_nul(value: Any) -> bool:
+    """Return whether the value is a text with a NUL character."""
+    return isinstance(value, str) and "\0" in value
+
+
+def holds_surrogate(value: Any) -> bool:
+    """Return whether the value is a text with half of a surrogate pair, which no encoding can write."""
+    return isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def flatten_text(text: str) -> str:
+    """Put a text on one line, without control characters, which SVG and DOT cannot hold."""
+    spaced = "".join(" " if character.isspace() else character for character in text)
+    kept = "".join(character for character in spaced if unicodedata.category(character) not in {"Cc", "Cs"})
+    return " ".join(kept.split())
+
+
 def make_storable(text: str) -> str:
-    """Return the text as PostgreSQL can keep it."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+    """Return the text as PostgreSQL can keep it: what it cannot hold becomes an escape that a reader sees."""
+    if type(text) is not str:
+        # A subclass, with methods of its own.
+        text = str.encode(text, "utf-8", "backslashreplace").decode()
+    if "\0" in text:
+        text = text.replace("\0", "\\x00")
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _kind(value: Any) -> str:

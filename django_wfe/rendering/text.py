@@ -1,28 +1,14 @@
-"""Text that must fit a shape: cleaning, measuring and wrapping, without a font at hand."""
+"""Text that must fit a shape: measuring and wrapping, without a font at hand."""
 
 from __future__ import annotations
 
 import unicodedata
 
-from django.utils.translation import gettext as _
-
-from django_wfe.definition.graph import START, Node
+from django_wfe.definition.texts import flatten_text
 
 _NARROW = frozenset("iljItf.,:;'|!()[]{}` ")
 _WIDE = frozenset("mwMW@%&QOGD")
 ELLIPSIS = "…"
-
-
-def name_node(node: Node) -> str:
-    """Return a node's label on one line, and that of the start in the current language."""
-    return _("Start") if node.path == START else clean_text(node.label)
-
-
-def clean_text(text: str) -> str:
-    """Put a text on one line, without control characters (which SVG and DOT cannot hold)."""
-    spaced = "".join(" " if character.isspace() else character for character in text)
-    kept = "".join(character for character in spaced if unicodedata.category(character) not in {"Cc", "Cs"})
-    return " ".join(kept.split())
 
 
 def measure_text(text: str, font_size: float) -> float:
@@ -37,7 +23,7 @@ def wrap_text(text: str, font_size: float, *, width: float, lines: int) -> tuple
     """
     wrapped: list[str] = []
     line = ""
-    for word in _split_words(clean_text(text), font_size, width):
+    for word in _split_words(flatten_text(text), font_size, width):
         candidate = f"{line} {word}" if line else word
         if not line or measure_text(candidate, font_size) <= width:
             line = candidate

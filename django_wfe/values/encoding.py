@@ -21,6 +21,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from django_wfe.conf import settings
 from django_wfe.definition.secret_places import SECRET_TYPES
+from django_wfe.definition.texts import holds_nul, holds_surrogate
 from django_wfe.exceptions import NotEncodable
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
@@ -81,7 +82,7 @@ def encode(value: Any, what: str | Callable[[], str]) -> str:
         raise NotEncodable(
             _("%(what)s is nested too deeply to be kept as JSON.") % {"what": begin_sentence(what)}
         ) from error
-    if "\\u0000" in text and _find(jsonable, _holds_nul):
+    if "\\u0000" in text and _find(jsonable, holds_nul):
         raise NotEncodable(
             _("%(what)s cannot be kept as JSON: %(reason)s")
             % {"what": begin_sentence(what), "reason": _explain(jsonable, None)}
@@ -253,24 +254,16 @@ def _explain(value: Any, error: Exception | None) -> str:
     path = _find(value, lambda leaf: isinstance(leaf, float) and not math.isfinite(leaf))
     if path is not None:
         return _("%(place)s is NaN or Infinity. Return None or text in its place.") % {"place": path}
-    path = _find(value, _holds_nul)
+    path = _find(value, holds_nul)
     if path is not None:
         return _("%(place)s holds a NUL character, which PostgreSQL cannot keep. Take it out.") % {"place": path}
-    path = _find(value, _holds_surrogate)
+    path = _find(value, holds_surrogate)
     if path is not None:
         return _("%(place)s contains a lone surrogate, which is not text. Decode it properly, or remove it.") % {
             "place": path
         }
     path = _find(value, _is_unknown)
     return f"{error}." if path in (None, "value") else f"{path}: {error}."
-
-
-def _holds_nul(leaf: Any) -> bool:
-    return isinstance(leaf, str) and "\0" in leaf
-
-
-def _holds_surrogate(leaf: Any) -> bool:
-    return isinstance(leaf, str) and any("\ud800" <= character <= "\udfff" for character in leaf)
 
 
 def _is_unknown(leaf: Any) -> bool:

@@ -139,7 +139,7 @@ class TestJsonText:
             ('{"a": 1, "a": 2}', "twice in one object"),
             ("0.12345678901234567890", "more digits than are kept"),
             ("1e-999999999999999999999", "more digits than are kept"),
-            ("[" * 101 + "]" * 101, "nested too deeply"),
+            ("[" * 201 + "]" * 201, "nested too deeply"),
             ("9" * 4301, "a number of 4301 digits"),
             ('"\\ud800"', "not Unicode"),
             ('{"\\ud800": 1}', "not Unicode"),

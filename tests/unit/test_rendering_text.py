@@ -2,13 +2,14 @@
 
 import pytest
 
-from django_wfe.rendering.text import ELLIPSIS, clean_text, measure_text, wrap_text
+from django_wfe.definition.texts import flatten_text
+from django_wfe.rendering.text import ELLIPSIS, measure_text, wrap_text
 
 pytestmark = pytest.mark.unit
 
 
 def test_control_characters_and_line_breaks_do_not_reach_the_picture() -> None:
-    assert clean_text("  a\x00b\x07\n\tc\ud800  d ") == "ab c d"
+    assert flatten_text("  a\x00b\x07\n\tc\ud800  d ") == "ab c d"
 
 
 def test_words_are_wrapped_within_the_width() -> None:

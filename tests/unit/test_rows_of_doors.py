@@ -20,7 +20,6 @@ BESIDE_A_FOUND_ROW = {
     "admin/jobs/graph.py": {"load_groups", "load_visits"},
     "admin/jobs/page.py": {"list_events"},
     "admin/jobs/window.py": {"load_window"},
-    "admin/elements/labels.py": {"load_step_labels", "annotate_label"},
     "admin/jobs/log_tail.py": {"read_tail", "show_tail"},
     "admin/verbs/pausing.py": {"_show"},
     "admin/elements/payloads.py": {"load_text_previews", "load_log_previews"},

@@ -34,6 +34,7 @@ from django_wfe.admin.frame.live import (
 from django_wfe.admin.frame.paginator import CappedPaginator
 from django_wfe.admin.frame.responses import ConsoleResponse, have_texts_only_show
 from django_wfe.admin.frame.trouble import tell_database_trouble, warn_of_no_workflows
+from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import has_permission, list_visible
 
 STYLESHEETS = ["django_wfe/diagram.css", "django_wfe/timeline.css", "django_wfe/console.css", "django_wfe/repair.css"]
@@ -101,7 +102,7 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         for chosen in self.list_filter:
             if isinstance(chosen, str):
                 # PostgreSQL keeps no NUL, and raises an error of its own; the classes below look for themselves.
-                if lookup in (f"{chosen}__exact", f"{chosen}__isnull") and "\0" not in str(value):
+                if lookup in (f"{chosen}__exact", f"{chosen}__isnull") and is_storable(str(value)):
                     return True
             elif lookup == getattr(chosen, "parameter_name", None):
                 return True

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 
 from django_wfe.admin.frame.base import ConsoleAdmin
+from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import list_visible_jobs
 from django_wfe.models import Job, Workflow
 from django_wfe.values.identifiers import parse_id
@@ -42,7 +43,7 @@ def search_jobs(jobs: QuerySet[Job], term: str) -> QuerySet[Job]:
     if not term:
         return jobs
     found: set[int] = set()
-    if "\0" in term:  # PostgreSQL refuses it, and no key can hold it
+    if not is_storable(term):
         return jobs.none()
     number = parse_id(term)
     if number is not None:

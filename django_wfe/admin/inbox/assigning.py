@@ -8,9 +8,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from django_wfe.admin.elements.labels import load_step_labels
 from django_wfe.admin.frame.history import log_action
 from django_wfe.engine.lifecycle import Source, claim_input, release_input
+from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.models import StepRun
 
 _DONE: Mapping[str, Callable[[], str]] = {
@@ -37,5 +37,5 @@ def change_claim(request: HttpRequest, step_run_id: int, action: str, holder: st
         expected = holder or None if action == "take_over" else None
         claim_input(step_run_id, user, take_over_from=expected, source=Source.ADMIN)
     step_run = StepRun.objects.select_related("job__workflow").only("step", "job__workflow__name").get(pk=step_run_id)
-    label = load_step_labels([step_run.step])[step_run.step]
+    label = load_node_names([step_run.step])[step_run.step]
     log_action(request, step_run.job, _DONE[action]() % {"step": label})

@@ -16,13 +16,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.elements.counts import count_up_to, write_count
-from django_wfe.admin.elements.labels import load_step_labels
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.trouble import warn_of_no_workflows
 from django_wfe.admin.inbox.assigning import change_claim
 from django_wfe.engine.access import PROVIDE_INPUT, has_permission, list_visible_step_runs, list_visible_workflows
 from django_wfe.engine.lifecycle import get_due, list_waiting
 from django_wfe.engine.queries.inbox import Assigned
+from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.engine.rules.obstacles import find_obstacles
 from django_wfe.exceptions import PermissionRequired, UnknownJob, WFEException
 from django_wfe.models import InputClaim, Job, StepRun, Workflow
@@ -131,7 +131,7 @@ def show_inbox(model_admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResp
 
 def build_items(step_runs: list[StepRun], user: Any, now: datetime) -> list[Item]:
     """Return the rows of the inbox for these step runs, in at most two more queries."""
-    labels = load_step_labels(run.step for run in step_runs)
+    labels = load_node_names(run.step for run in step_runs)
     obstacles = find_obstacles(step_runs)
     items = []
     for run in step_runs:

@@ -15,13 +15,14 @@ from django.utils.translation import gettext as _
 
 from django_wfe import states
 from django_wfe.admin.elements.counts import count_up_to, write_count
-from django_wfe.admin.elements.labels import load_step_labels
 from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS, PREVIEW_CHARACTERS, load_text_previews
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.live import Live
+from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import VIEW_DATA, has_permission, list_visible_jobs, list_visible_step_runs
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.queries import incidents as engine
+from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.models import Job, StepRun
 from django_wfe.values.moments import get_now
 
@@ -137,7 +138,7 @@ def show_incident(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerpr
     workflow = incident.run.job.workflow
     may_see_data = has_permission(request.user, VIEW_DATA, workflow)
     texts = load_text_previews([incident.run.pk], PREVIEW_CHARACTERS).get(incident.run.pk, {}) if may_see_data else {}
-    label = load_step_labels([incident.run.step])[incident.run.step]
+    label = load_node_names([incident.run.step])[incident.run.step]
     rows = incident.jobs.select_related("workflow").defer("error", "workflow__description")
     return model_admin.render(
         request,
@@ -163,7 +164,7 @@ def show_incident(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerpr
 def list_incidents(user: Any) -> list[ListedIncident]:
     """Return the incidents, those seen last first, with the labels of their nodes."""
     found = engine.list_incidents(user)
-    labels = load_step_labels({incident.step for incident in found})
+    labels = load_node_names({incident.step for incident in found})
     # Whoever sees a job belongs to its workflow's groups: the permission alone decides about its data.
     may_see_data = has_permission(user, VIEW_DATA)
     return [
@@ -193,7 +194,7 @@ def find_incident(user: Any, fingerprint: str) -> FoundIncident:
         raise PermissionDenied
     jobs = list_jobs_of_incident(user, fingerprint)
     runs = list_visible_step_runs(user).filter(fingerprint=fingerprint, state=states.StepRunState.FAILED)
-    if "\0" in fingerprint:  # PostgreSQL refuses it, and no fingerprint can hold it
+    if not is_storable(fingerprint):
         jobs, runs = jobs.none(), runs.none()
     run = _pick(runs.order_by("-pk")) or _pick(_list_last_runs(jobs, fingerprint))
     if run is None:

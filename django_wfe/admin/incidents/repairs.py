@@ -11,12 +11,12 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext as _
 
 from django_wfe.admin.bulk.ordering import start_bulk_run
-from django_wfe.admin.elements.labels import load_step_labels
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.incidents.page import find_incident, list_jobs_of_incident
 from django_wfe.admin.verbs.forms import ManyForm
 from django_wfe.engine.access import has_permission
 from django_wfe.engine.lifecycle import VERBS, preview_bulk
+from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.models import Job
 from django_wfe.values.identifiers import parse_id
 
@@ -64,7 +64,7 @@ def show_repair(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerprin
     chosen = list_chosen(request.user, fingerprint, limit)
     if limit and not form.is_bound:
         form = RepairForm(initial={"jobs": ",".join(str(job.pk) for job in chosen)})
-    label = load_step_labels([incident.run.step])[incident.run.step]
+    label = load_node_names([incident.run.step])[incident.run.step]
     return model_admin.render(
         request,
         "django_wfe/console/repair.html",

@@ -14,9 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe import states
-from django_wfe.admin.elements.labels import guess_label, load_step_labels
+from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import find_nodes_in_sight, list_visible_workflows
 from django_wfe.engine.queries.incidents import jobs_of_incident
+from django_wfe.engine.rules.node_names import guess_node_name, load_node_names
 from django_wfe.models import Job
 from django_wfe.rendering.states import get_job_look
 from django_wfe.values.identifiers import parse_id
@@ -76,14 +77,14 @@ class NodeFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         chosen = request.GET.get(self.parameter_name, "")
-        if not chosen or "\0" in chosen:
+        if not chosen or not is_storable(chosen):
             return []
         is_seen = bool(find_nodes_in_sight(request.user, [chosen]))
-        return load_step_labels([chosen]).items() if is_seen else [(chosen, guess_label(chosen))]
+        return load_node_names([chosen]).items() if is_seen else [(chosen, guess_node_name(chosen))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         value = self.value()
-        if not value or "\0" in value:  # PostgreSQL refuses the latter, and no path can hold it
+        if not value or not is_storable(value):
             return queryset.none() if value else queryset
         if not request.GET.get(StateFilter.parameter_name):
             queryset = queryset.filter(state__in=OPEN_STATES)
@@ -102,7 +103,7 @@ class IncidentFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         value = self.value()
-        if not value or "\0" in value:
+        if not value or not is_storable(value):
             return queryset.none() if value else queryset
         return queryset & jobs_of_incident(value)
 

@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy
 from django_wfe.admin.bulk.actions import BulkActions, show_bulk
 from django_wfe.admin.bulk.filters import show_bulk_filter
 from django_wfe.admin.elements.drawing import NOTHING, draw_job_state, draw_time
-from django_wfe.admin.elements.labels import annotate_label, read_annotated_label
 from django_wfe.admin.exports.optional import ExportableJobs
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.job_lookup import find_job, search_jobs
@@ -28,6 +27,7 @@ from django_wfe.admin.jobs.log_tail import show_tail
 from django_wfe.admin.jobs.page import build_job_page
 from django_wfe.admin.verbs import addresses  # noqa: F401  (its parts of addresses)
 from django_wfe.admin.verbs.job_verbs import show_verb
+from django_wfe.engine.rules.node_names import annotate_node_name, read_node_name
 from django_wfe.models import Job, Workflow
 
 
@@ -45,7 +45,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         rows = super().get_queryset(request).defer("error")
-        return rows.annotate(step_label_text=annotate_label("current_step")).order_by("-id")
+        return rows.annotate(step_label_text=annotate_node_name("current_step")).order_by("-id")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
@@ -99,7 +99,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
     def step_label(self, job: Job) -> str:
         """The label of the node that the job is at."""
         value: str = job.step_label_text  # type: ignore[attr-defined]
-        return read_annotated_label(value, job.current_step) or NOTHING
+        return read_node_name(value, job.current_step) or NOTHING
 
     @admin.display(description=gettext_lazy("created"))
     def created(self, job: Job) -> SafeString | str:

@@ -11,7 +11,6 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from django_wfe import states
-from django_wfe.admin.elements.labels import guess_label
 from django_wfe.admin.elements.payloads import (
     PAYLOAD_COLUMNS,
     Preview,
@@ -32,10 +31,10 @@ from django_wfe.definition.graph import Graph
 from django_wfe.engine.access import PROVIDE_INPUT, VIEW_DATA, has_permission
 from django_wfe.engine.lifecycle import OpenQuestion, VerbStatus, get_open_question, list_verbs
 from django_wfe.engine.queries.situation import explain_job
+from django_wfe.engine.rules.node_names import name_node
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job, JobEvent, StepRun
 from django_wfe.rendering.durations import describe_duration
-from django_wfe.rendering.text import name_node
 from django_wfe.rendering.timeline.rows import build_timeline
 from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import count_seconds, get_now
@@ -132,12 +131,12 @@ def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Jo
             is_folded=len(window.runs) > RUNS_UNFOLDED,
         ),
         "window": window,
-        "window_label": label_of(graph, window.node) if window.node else "",
+        "window_label": name_node(graph, window.node) if window.node else "",
         "may_see_data": may_see_data,
         "events": [(event, link_event(event, window)) for event in events[:EVENTS_SHOWN]],
         "events_more": len(events) > EVENTS_SHOWN,
         "may_see_runs": has_permission(user, "django_wfe.view_steprun", job.workflow),
-        "step_label": label_of(graph, job.current_step),
+        "step_label": name_node(graph, job.current_step),
         "live": Live(choose_pace(job, window), job.state, explanation.sentence),
         "took": describe_duration(count_seconds(job.started_at, job.finished_at))
         if job.finished_at and job.started_at
@@ -194,7 +193,7 @@ def build_rows(
         rows.append(
             RunRow(
                 run=run,
-                label=label_of(graph, run.step),
+                label=name_node(graph, run.step),
                 edge=describe_edge(graph, run),
                 waited=describe_duration(count_seconds(run.created_at, began)) if run.number else "",
                 worked=_describe_work(run, now),
@@ -226,19 +225,13 @@ def choose_next_verb(job: Job, verbs: Iterable[VerbStatus]) -> VerbStatus | None
     return next((status for status in verbs if job.state in status.verb.wanted_in and status.allowed), None)
 
 
-def label_of(graph: Graph, path: str) -> str:
-    """Return a node's label as this Job's definition has it."""
-    node = graph.get_node(path)
-    return name_node(node) if node is not None else guess_label(path)
-
-
 def describe_edge(graph: Graph, run: StepRun) -> str:
     """Return which way a finished step run led, if there were several."""
     edges = graph.list_edges_from(run.step)
     if run.transition is None or len(edges) < 2 or run.transition >= len(edges):
         return ""
     edge = edges[run.transition]
-    target = label_of(graph, edge.target)
+    target = name_node(graph, edge.target)
     return f"{edge.label} → {target}" if edge.label else f"→ {target}"
 
 

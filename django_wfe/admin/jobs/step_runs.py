@@ -18,14 +18,15 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe import states
 from django_wfe.admin.elements.drawing import draw_step_run_state, draw_time
-from django_wfe.admin.elements.labels import annotate_label, read_annotated_label
 from django_wfe.admin.elements.payloads import JSON_COLUMNS, PAYLOAD_COLUMNS, get_whole_size
 from django_wfe.admin.exports.optional import ExportableStepRuns
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.live import Live
-from django_wfe.admin.jobs.page import build_rows, label_of
+from django_wfe.admin.jobs.page import build_rows
+from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import VIEW_DATA, has_permission, list_visible_step_runs
 from django_wfe.engine.output.step_logs import read_step_run_log
+from django_wfe.engine.rules.node_names import annotate_node_name, name_node, read_node_name
 from django_wfe.models import StepRun, Workflow
 from django_wfe.models.jobs import STEP_RUN_STATE_CHOICES
 from django_wfe.values.identifiers import parse_id
@@ -61,7 +62,7 @@ class FingerprintFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[StepRun]) -> QuerySet[StepRun]:
         value = self.value()
-        if value and "\0" in value:  # PostgreSQL refuses it, and no fingerprint has it
+        if value and not is_storable(value):
             return queryset.none()
         # The index of fingerprints holds failed step runs only.
         return queryset.filter(fingerprint=value, state=states.StepRunState.FAILED) if value else queryset
@@ -81,7 +82,7 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StepRun]:
         rows = super().get_queryset(request).defer(*PAYLOAD_COLUMNS, "job__error")
-        return rows.annotate(step_label_text=annotate_label("step")).order_by("-id")
+        return rows.annotate(step_label_text=annotate_node_name("step")).order_by("-id")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[StepRun], search_term: str
@@ -105,7 +106,7 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
     def name(self, run: StepRun) -> str:
         """Its number, attempt and node."""
         value: str = run.step_label_text  # type: ignore[attr-defined]
-        label = read_annotated_label(value, run.step)
+        label = read_node_name(value, run.step)
         if run.attempt == 1:
             return f"#{run.number} {label}"
         return _("#%(number)s %(label)s, attempt %(attempt)s") % {
@@ -154,7 +155,7 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
         return self.render(
             request,
             "django_wfe/console/step_run.html",
-            title=f"#{run.number} {label_of(graph, run.step)}",
+            title=f"#{run.number} {name_node(graph, run.step)}",
             crumbs=[
                 Crumb(run.job.title, self.build_url("django_wfe_job_change", run.job_id)),
             ],

@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.elements.form_fields import JsonResultField
-from django_wfe.admin.elements.labels import load_step_labels
 from django_wfe.admin.verbs.forms import PlacedForm, VerbForm, VerbPage, find_initial, read_posted
 from django_wfe.definition.graph import Edge, has_input
 from django_wfe.engine.access import VIEW_DATA, has_permission
 from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.engine.lifecycle import Verb
 from django_wfe.engine.project_code.classes import load_node
+from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import Job, StepRun
@@ -92,7 +92,7 @@ class RetryForm(PlacedForm):
 def build_skip_page(job: Job, verb: Verb, request: HttpRequest) -> VerbPage:
     """Return the form that asks for the step's result, and for the way to take where there are several."""
     edges = job.definition.load_graph().list_edges_from(job.current_step)
-    labels = load_step_labels(edge.target for edge in edges)
+    labels = load_node_names(edge.target for edge in edges)
     return VerbPage(SkipForm(read_posted(request), initial=find_initial(job, verb), edges=edges, labels=labels))
 
 
@@ -129,7 +129,7 @@ def list_rerun_choices(job: Job) -> list[tuple[int, str]]:
         .distinct("number")
         .values_list("number", "step")[:RERUN_CHOICES]
     )
-    labels = load_step_labels(step for _number, step in rows)
+    labels = load_node_names(step for _number, step in rows)
     return [(number, f"#{number} {labels[step]}") for number, step in rows]
 
 

@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe import states
 from django_wfe.admin.elements.drawing import draw_time
-from django_wfe.admin.elements.labels import annotate_label, load_step_labels
 from django_wfe.admin.elements.payloads import write_json
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.live import Live
@@ -29,6 +28,7 @@ from django_wfe.admin.verbs.pausing import may_pause, show_pause, show_resume
 from django_wfe.admin.workflows.comparing import show_comparison
 from django_wfe.definition.graph import Graph
 from django_wfe.engine.access import has_permission, list_visible_jobs
+from django_wfe.engine.rules.node_names import annotate_node_name, load_node_names
 from django_wfe.models import Definition, Job, Workflow
 from django_wfe.rendering.diagram.overlay import NodeCounts, describe_counts
 from django_wfe.rendering.diagram.picture import render_workflow_diagram
@@ -205,7 +205,7 @@ def list_lost_nodes(
 ) -> list[dict[str, Any]]:
     """Return the nodes that open jobs are at and the current definition lacks; jobs keep the one they began with."""
     paths = sorted(path for path in counts if graph is None or graph.get_node(path) is None)
-    labels = load_step_labels(paths) if paths else {}
+    labels = load_node_names(paths) if paths else {}
     return [
         {"path": path, "label": labels[path], "counts": describe_counts(counts[path]), "url": build_url(path)}
         for path in paths[:LOST_NODES_SHOWN]
@@ -220,5 +220,5 @@ def list_definitions(workflow: Workflow) -> list[Definition]:
 
 def list_recent_jobs(jobs: QuerySet[Job]) -> list[Job]:
     """Return the newest jobs, with the label of the node that each is at."""
-    rows = jobs.select_related("workflow").defer("error").annotate(step_label=annotate_label("current_step"))
+    rows = jobs.select_related("workflow").defer("error").annotate(step_label=annotate_node_name("current_step"))
     return list(rows.order_by("-pk")[:RECENT_JOBS_SHOWN])

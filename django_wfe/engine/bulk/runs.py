@@ -17,11 +17,11 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from django_wfe.conf import DATABASE, settings
+from django_wfe.definition.texts import make_storable
 from django_wfe.engine.access import is_whole, list_visible_bulk_runs, name_actor, require_permission
 from django_wfe.engine.bulk.entries import Entry, insert_entries, insert_jobs
 from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS, count_room, find_returned, is_free
 from django_wfe.engine.delivery.dispatcher import get_dispatcher
-from django_wfe.engine.errors.failures import clean
 from django_wfe.engine.errors.invalid_input import list_problems
 from django_wfe.engine.inputs.secret_schemas import seal_options
 from django_wfe.engine.operations.verbs.base import BulkVerb, Verb, telling_defects
@@ -158,7 +158,11 @@ def stop_bulk(bulk_run_id: int, *, actor: Any = None, source: str = JobEvent.Sou
     else:
         why = (_("stopped by %(actor)s: %(reason)s") if reason else _("stopped by %(actor)s")) % values
     line = BulkEvent(
-        kind=BulkEvent.Kind.STOPPED, actor=actor, actor_name=name_actor(actor), source=source, reason=clean(reason)
+        kind=BulkEvent.Kind.STOPPED,
+        actor=actor,
+        actor_name=name_actor(actor),
+        source=source,
+        reason=make_storable(reason),
     )
     if not _end(bulk_run_id, BulkRun.State.STOPPED, why, line):
         raise WrongState(

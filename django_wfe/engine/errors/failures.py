@@ -14,6 +14,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from django_wfe.definition.texts import make_storable
 from django_wfe.engine.errors.tracebacks import (
     find_innermost,
     format_traceback,
@@ -52,18 +53,18 @@ def describe_failure(error: BaseException, step: str, *, engine_frames: int = 0)
     for _frame in range(engine_frames):
         if location is not None and location.tb_next is not None:
             location = location.tb_next
-    error_type = clean(name_type(type(error), hidden=("builtins", "django_wfe.exceptions")))
+    error_type = make_storable(name_type(type(error), hidden=("builtins", "django_wfe.exceptions")))
     return Failure(
         error_type=error_type[:255],
-        message=shorten(clean(say(error)), MAX_ERROR_LENGTH),
-        traceback=shorten(clean(format_traceback(error, location)), MAX_TRACEBACK_LENGTH),
+        message=shorten(make_storable(say(error)), MAX_ERROR_LENGTH),
+        traceback=shorten(make_storable(format_traceback(error, location)), MAX_TRACEBACK_LENGTH),
         fingerprint=compute_fingerprint(step, error_type, _find_place(location)),
     )
 
 
 def describe_reason(reason: str, step: str, kind: str) -> Failure:
     """Describe a failure that the engine found by itself, as one of the given kind, without a traceback."""
-    return Failure(kind, clean(reason), "", compute_fingerprint(step, kind, ""))
+    return Failure(kind, make_storable(reason), "", compute_fingerprint(step, kind, ""))
 
 
 def describe_engine_error(error: Exception, step: str) -> Failure:
@@ -88,20 +89,10 @@ def name_function(function: Any) -> str:
     try:
         module, name = function.__module__, function.__qualname__
         if isinstance(module, str) and isinstance(name, str):
-            return clean(f"{module}.{name}")
+            return make_storable(f"{module}.{name}")
     except BaseException:  # an object that stands for a function may do anything when it is asked
         return name_type(type(function))
     return name_type(type(function))
-
-
-def clean(text: str) -> str:
-    """Make a text one that PostgreSQL can keep: NUL and lone surrogates become escapes that a reader sees."""
-    if type(text) is not str:
-        # A subclass, with methods of its own.
-        text = str.encode(text, "utf-8", "backslashreplace").decode()
-    if "\0" in text:
-        text = text.replace("\0", "\\x00")
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def shorten(text: str, length: int) -> str:

@@ -22,7 +22,7 @@ from django_wfe.engine.access import (
     name_actor,
     require_permission,
 )
-from django_wfe.engine.rules.verb_rules import name_step
+from django_wfe.engine.rules.node_names import name_node_by_id
 from django_wfe.engine.store.transactions import atomic
 from django_wfe.exceptions import UnknownJob, WrongState
 from django_wfe.models import InputClaim, JobEvent, StepRun, StepRunState
@@ -176,5 +176,5 @@ def _write_event(step_run: StepRun, kind: JobEvent.Kind, actor: Any, source: str
 
 
 def _name(step_run: StepRun) -> str:
-    step = name_step(step_run.job.definition_id, step_run.step)
+    step = name_node_by_id(step_run.job.definition_id, step_run.step)
     return _("“%(step)s” of job %(job)s") % {"step": step, "job": step_run.job_id}

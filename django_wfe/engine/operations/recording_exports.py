@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 
+from django_wfe.definition.texts import make_storable
 from django_wfe.engine.access import name_actor
-from django_wfe.engine.errors.failures import clean
 from django_wfe.engine.store.transactions import atomic
 from django_wfe.models import Export, Job, JobEvent, StepRun
 
@@ -39,7 +39,7 @@ def record_export(
     return Export.objects.create(
         kind=kind,
         file_format=file_format,
-        query=clean(query)[:LONGEST_QUERY],
+        query=make_storable(query)[:LONGEST_QUERY],
         total=sum(shares.values()),
         shares=shares,
         actor=actor,

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.definition.graph import START, has_input
+from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import PROVIDE_INPUT, START_JOBS, is_in_sight, key_actor, name_actor, require_permission
 from django_wfe.engine.delivery.signal_sending import notify_job_started
-from django_wfe.engine.errors.failures import clean
 from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.operations.declared_workflows import build_unknown, find_declared
 from django_wfe.engine.project_code.classes import load_node, read_graph
@@ -87,7 +87,7 @@ def start_job(
     brings_input = first_input is not NOT_GIVEN
     if brings_input:
         require_permission(actor, PROVIDE_INPUT)
-    if key is not None and not (isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH and clean(key) == key):
+    if key is not None and not (isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH and is_storable(key)):
         raise ValueError(
             _("key=%(key)r: use a text of 1 to %(longest)s characters, without NUL or lone surrogates.")
             % {"key": key, "longest": MAX_KEY_LENGTH}
@@ -189,7 +189,7 @@ def _find_or_record(workflow: Any, actor: Any) -> Workflow:
         row = _find_row(statements.FIND_WORKFLOW_BY_PATH, {"path": dotted_path(workflow)})
         return row if row is not None else _record(workflow)
     row = None
-    if isinstance(workflow, str) and clean(workflow) != workflow:
+    if isinstance(workflow, str) and not is_storable(workflow):
         pass  # PostgreSQL would raise an error of its own
     elif isinstance(workflow, str) and not workflow.isdecimal():
         row = _find_row(statements.FIND_WORKFLOW_BY_PATH, {"path": workflow})

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
 from django_wfe.definition.graph import Node, has_input
+from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import PROVIDE_INPUT, START_JOBS, renew_actor, require_permission
-from django_wfe.engine.errors.failures import clean
 from django_wfe.engine.errors.invalid_input import cover_quoted, list_problems
 from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.engine.inputs.validation import encode_input
@@ -190,13 +190,13 @@ def _load_asking(node: Node) -> type[Step] | None:
 
 
 def _find_started(workflow: Workflow, keys: Iterable[str]) -> dict[str | None, int]:
-    usable = [key for key in keys if clean(key) == key]
+    usable = [key for key in keys if is_storable(key)]
     return dict(Job.objects.filter(workflow=workflow, key__in=usable).order_by().values_list("key", "pk"))
 
 
 def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
     errors = []
-    if row.key is not None and not (0 < len(row.key) <= MAX_KEY_LENGTH and clean(row.key) == row.key):
+    if row.key is not None and not (0 < len(row.key) <= MAX_KEY_LENGTH and is_storable(row.key)):
         errors.append(
             _("key: use a text of 1 to %(longest)s characters, without NUL or lone surrogates.")
             % {"longest": MAX_KEY_LENGTH}

@@ -16,7 +16,7 @@ from contextvars import ContextVar, Token
 from typing import NamedTuple
 
 from django_wfe.conf import settings
-from django_wfe.engine.errors.failures import clean
+from django_wfe.definition.texts import make_storable
 from django_wfe.engine.errors.tracebacks import format_traceback, get_location
 from django_wfe.engine.output.spool import Spool
 
@@ -83,7 +83,7 @@ class Capture:
         Returns:
             False if the step run is over: the text is then for the process's own output.
         """
-        text = clean(text)
+        text = make_storable(text)
         with self.lock:
             if self._is_forked:
                 return self._leave(text)
@@ -248,7 +248,7 @@ class Capture:
             # It is in memory, so the lock is not held for long.
             text = self._spool.read()
             if text:
-                self._add(clean(text))
+                self._add(make_storable(text))
 
     def _write_to_file(self) -> None:
         """Append to the log file what is not in it. One thread does it at a time, and no other waits for it."""

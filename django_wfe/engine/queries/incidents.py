@@ -13,6 +13,7 @@ from django.db import connections, transaction
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from django_wfe.conf import DATABASE
+from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import list_visible_jobs
 from django_wfe.models import Job, JobState, StepRun, StepRunState
 from django_wfe.values.moments import build_moment, read_seconds
@@ -165,7 +166,7 @@ def jobs_of_incident(fingerprint: str) -> QuerySet[Job]:
     Combine it with ``list_visible_jobs(actor)`` by ``&``. It asks one indexed question to choose its plan.
     """
     failed_jobs = Job.objects.filter(state=JobState.FAILED)
-    if "\0" in fingerprint:  # PostgreSQL refuses it, and no fingerprint holds one
+    if not is_storable(fingerprint):
         return failed_jobs.none()
     failures = StepRun.objects.filter(state=StepRunState.FAILED, fingerprint=fingerprint)
     if failures.exists():

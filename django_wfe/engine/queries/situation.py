@@ -15,8 +15,8 @@ from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.recovery.liveness import list_live_workers, measure_silence
 from django_wfe.engine.recovery.sweeping import LONGEST_REDISPATCH_FACTOR
 from django_wfe.engine.rules.explanations import Explanation, explain_adopted_job
+from django_wfe.engine.rules.node_names import name_node_by_id
 from django_wfe.engine.rules.obstacles import find_obstacle, say_way_out_of_gone
-from django_wfe.engine.rules.verb_rules import name_step
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.models import InputClaim, Job, JobEvent, JobState, Step, StepRun, StepRunState, Worker, Workflow
 from django_wfe.models.moments import MomentField
@@ -90,7 +90,7 @@ def _explain_failed(job: Job, *, with_data: bool) -> Explanation:
     if run is None:
         return Explanation((with_data and _shorten(job.error)) or _("It failed."), way_out, "failed")
     values = {
-        "step": name_step(job.definition_id, run.step),
+        "step": name_node_by_id(job.definition_id, run.step),
         "error": _quote(run.error_type, run.error, with_data=with_data),
     }
     if run.state == StepRunState.LOST:
@@ -114,7 +114,7 @@ def _explain_waiting(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
     obstacle = find_obstacle(job.definition_id, run.step, is_gone=run.is_gone)  # type: ignore[attr-defined]
     if obstacle is not None:
         return obstacle
-    values = {"step": name_step(job.definition_id, run.step), "since": _say_time(run.created_at)}
+    values = {"step": name_node_by_id(job.definition_id, run.step), "since": _say_time(run.created_at)}
     way_out = _say_who_may_answer(job.workflow)
     if job.error:
         sentence = _("“%(step)s” waits for input again, since the input it had is no longer valid.") % values
@@ -140,7 +140,7 @@ def _say_who_may_answer(workflow: Workflow) -> str:
 def _explain_running(job: Job, run: StepRun, now: datetime) -> Explanation:
     worker = run.worker
     values = {
-        "step": name_step(job.definition_id, run.step),
+        "step": name_node_by_id(job.definition_id, run.step),
         "since": _say_time(run.started_at),
         "worker": str(worker or _("unknown")),
     }
@@ -197,7 +197,7 @@ def _explain_parked(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
 
 def _explain_retry(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
     values = {
-        "step": name_step(job.definition_id, run.step),
+        "step": name_node_by_id(job.definition_id, run.step),
         "due": _say_time(run.due_at),
         "attempt": number_format(run.attempt),
         "most": number_format(_find_max_attempts(run.step) or run.attempt),
@@ -208,7 +208,7 @@ def _explain_retry(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
 
 
 def _explain_ready(job: Job, run: StepRun, now: datetime) -> Explanation:
-    values = {"step": name_step(job.definition_id, run.step)}
+    values = {"step": name_node_by_id(job.definition_id, run.step)}
     if not list_live_workers().exists():
         return _explain_no_worker(values, now)
     sent = max(run.due_at, run.dispatched_at, key=read_seconds)
@@ -279,7 +279,7 @@ def _say_still_running(job: Job) -> str:
     step = job.step_runs.filter(state=StepRunState.RUNNING).values_list("step", flat=True).first()
     if step is None:
         return ""
-    return " " + _("“%(step)s” still runs, to its end.") % {"step": name_step(job.definition_id, step)}
+    return " " + _("“%(step)s” still runs, to its end.") % {"step": name_node_by_id(job.definition_id, step)}
 
 
 def _say_workflow_paused(workflow: Workflow) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from django_wfe.engine.rules.verb_rules import name_step
+from django_wfe.engine.rules.node_names import name_node_by_id
 from django_wfe.models import Job, JobEvent, JobState
 
 
@@ -27,7 +27,7 @@ def explain_adopted_job(job: Job) -> Explanation:
     event = job.events.filter(kind=JobEvent.Kind.ADOPTED).order_by("id").first()
     data = event.data if event is not None and isinstance(event.data, dict) else {}
     was, logfile = str(data.get("was", "")), str(data.get("logfile", ""))
-    values = {"step": name_step(job.definition_id, job.current_step)}
+    values = {"step": name_node_by_id(job.definition_id, job.current_step)}
     way_out = ""
     if was == JobState.FINISHED:
         sentence = _("It ran to its end under django-wfe 1.x, and is kept as history.")

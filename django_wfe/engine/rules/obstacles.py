@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django_wfe.definition.graph import has_input
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.explanations import Explanation
-from django_wfe.engine.rules.verb_rules import name_step
+from django_wfe.engine.rules.node_names import name_node_by_id
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.models import Step, StepRun
 
@@ -80,7 +80,7 @@ def _list_gone(steps: list[str]) -> set[str]:
 
 
 def _describe(definition_id: int, step: str, lack: _Lack, *, is_gone: bool) -> Explanation:
-    values = {"step": name_step(definition_id, step), "path": step, "reason": lack.reason}
+    values = {"step": name_node_by_id(definition_id, step), "path": step, "reason": lack.reason}
     if not lack.reason:
         sentence = _("“%(step)s” cannot be answered: %(path)s no longer asks for input.") % values
         way_out = _(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django_wfe.engine.rules.node_names import name_node_by_id
 from django_wfe.models import Job, JobState, StepRun
 from django_wfe.models.workflows import load_graph
 
@@ -26,8 +27,8 @@ class Situation:
 
     @property
     def step_name(self) -> str:
-        """The current step's label."""
-        return name_step(self.definition_id, self.current_step)
+        """The current step's name."""
+        return name_node_by_id(self.definition_id, self.current_step)
 
 
 def judge(job: Job, *, has_running: bool, last: StepRun | None) -> Situation:
@@ -41,8 +42,3 @@ def judge(job: Job, *, has_running: bool, last: StepRun | None) -> Situation:
         attempt=attempt,
         is_history=load_graph(job.definition_id).is_history,
     )
-
-
-def name_step(definition_id: int, path: str) -> str:
-    """Return a step's label for a sentence, as the definition has it. A process asks the database once a definition."""
-    return load_graph(definition_id).get_label(path)

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from django_wfe.conf import settings
 from django_wfe.definition.graph import has_input
+from django_wfe.definition.texts import make_storable
 from django_wfe.engine.errors.database_errors import is_connection_broken, is_connection_error
-from django_wfe.engine.errors.failures import clean, describe_failure, describe_reason
+from django_wfe.engine.errors.failures import describe_failure, describe_reason
 from django_wfe.engine.errors.tracebacks import list_members, say
 from django_wfe.engine.inputs.validation import list_values, load_input
 from django_wfe.engine.isolation.contexts import enter_context
@@ -142,10 +143,10 @@ def _refuse_input(claim: Claim, error: BaseException) -> Outcome | None:
     elif issubclass(type(error), UnreadableSecret):
         detail = _("The input given to %(step)s cannot be decrypted; it is asked for again. %(error)s") % values
     elif issubclass(type(error), CodeNotLoaded):
-        return Parked(reason=clean(say(error)))
+        return Parked(reason=make_storable(say(error)))
     else:
         return None
-    return InputRefused(reason=clean(detail), external_data=claim.external_data)
+    return InputRefused(reason=make_storable(detail), external_data=claim.external_data)
 
 
 def _holds(error: BaseException, interrupt: Interrupt) -> bool:
@@ -185,11 +186,11 @@ def find_step_class(claim: Claim) -> type[Step] | Outcome:
     if has_refusals():
         refusal = find_refusal(claim.workflow_path, load_graph(claim.definition_id).fingerprint)
         if refusal:
-            return Parked(reason=clean(refusal))
+            return Parked(reason=make_storable(refusal))
     try:
         return load_node(claim.step)
     except CodeNotLoaded as error:
-        return Parked(reason=clean(str(error)))
+        return Parked(reason=make_storable(str(error)))
 
 
 def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -> Outcome:

@@ -17,6 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from pydantic_core import to_jsonable_python
 
+from django_wfe.definition.texts import holds_nul, holds_surrogate
 from django_wfe.forms.fields import widgets
 from django_wfe.forms.fields.values import EMPTY, MISSING
 
@@ -86,9 +87,9 @@ class InputField(forms.Field):
     def clean(self, value: Any) -> Any:
         if value in EMPTY_VALUES:
             return EMPTY
-        if isinstance(value, str) and "\0" in value:
+        if holds_nul(value):
             raise ValidationError(self.error_messages["nul"], code="nul")
-        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        if holds_surrogate(value):
             raise ValidationError(self.error_messages["surrogate"], code="surrogate")
         return self.parse(value)
 

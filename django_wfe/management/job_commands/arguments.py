@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
+from django_wfe.definition.texts import is_storable
 from django_wfe.engine.lifecycle import VERBS, Option, list_options
 from django_wfe.management.job_commands.output import reject
 from django_wfe.models import JobState
@@ -151,7 +152,7 @@ def _read_number(text: str) -> int:
 
 
 def _read_text(text: str) -> str:
-    if "\0" in text or text != text.encode(errors="replace").decode():
+    if not is_storable(text):
         sentence = _("%(text)s is not a text: it contains NUL, or bytes that are not UTF-8.")
         raise argparse.ArgumentTypeError(sentence % {"text": ascii(text[:100])})
     return text

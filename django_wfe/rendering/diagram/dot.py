@@ -11,7 +11,7 @@ import graphviz
 from django.utils.translation import gettext as _
 
 from django_wfe.definition.graph import Graph
-from django_wfe.rendering.text import clean_text
+from django_wfe.definition.texts import flatten_text
 
 DOT_TIMEOUT = 8.0
 """Seconds after which a ``dot`` is ended. A graph of 1000 nodes takes about a quarter of a second."""
@@ -102,5 +102,5 @@ def build_dot(graph: Graph, *, name: str = "workflow", dots_per_inch: int | None
 
 def _escape(text: str) -> str:
     # Keeps "\\N" and "<b>" from meaning something to Graphviz.
-    escaped: str = graphviz.escape(clean_text(text))
+    escaped: str = graphviz.escape(flatten_text(text))
     return escaped

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from django_wfe.definition.graph import Graph
+from django_wfe.engine.rules.node_names import name_node
 from django_wfe.rendering import states
 from django_wfe.rendering.diagram.layout import (
     EDGE_FONT_SIZE,
@@ -22,7 +23,7 @@ from django_wfe.rendering.diagram.layout import (
 from django_wfe.rendering.diagram.overlay import JobOverlay, NodeCounts, NodeState, describe_counts
 from django_wfe.rendering.diagram.svg import build_arrow, build_shape, build_spline, find_place_beside, format_number
 from django_wfe.rendering.states import Look
-from django_wfe.rendering.text import measure_text, name_node
+from django_wfe.rendering.text import measure_text
 
 BADGE_GAP = 3
 
@@ -133,7 +134,7 @@ def _draw_node(
     if box.kind == "end":
         return _draw_end(box, overlay)
     node = graph.get_node(box.path)
-    name = name_node(node) if node else box.path
+    name = name_node(graph, box.path)
     state = overlay.get_node(box.path) if overlay else None
     of_node = counts.get(box.path, NodeCounts())
     facts = [state.describe() if state else describe_counts(of_node)]

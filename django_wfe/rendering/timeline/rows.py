@@ -9,11 +9,11 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from django_wfe.definition.graph import Graph, guess_label
+from django_wfe.definition.graph import Graph
+from django_wfe.engine.rules.node_names import guess_node_name, name_node
 from django_wfe.models import StepRun, Worker
 from django_wfe.rendering.durations import describe_distance, describe_duration
 from django_wfe.rendering.states import get_step_run_look
-from django_wfe.rendering.text import name_node
 from django_wfe.rendering.timeline.axis import AXIS_LENGTH, Axis, Span, Tick, build_axis, build_ticks
 from django_wfe.rendering.timeline.parts import Break, Mark, Moment, Segment, SegmentKind, Timeline, TimelineRow
 from django_wfe.states import LIVE_STEP_RUN_STATES, StepRunState
@@ -117,8 +117,7 @@ def _build_row(
     job_state: str,
 ) -> TimelineRow:
     run = bar.run
-    node = graph.get_node(run.step) if graph else None
-    label = name_node(node) if node else guess_label(run.step)
+    label = name_node(graph, run.step) if graph else guess_node_name(run.step)
     look = get_step_run_look(run.state, attempt=run.attempt, job_state=job_state)
     worker = _describe_worker(run)
     return TimelineRow(

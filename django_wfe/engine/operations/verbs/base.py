@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import BaseModel, ValidationError
 
+from django_wfe.definition.texts import make_storable
 from django_wfe.engine.access import has_permission, name_actor, require_for_job
-from django_wfe.engine.errors.failures import clean
 from django_wfe.engine.operations.assigning import end_claims
 from django_wfe.engine.rules.verb_rules import FINAL, Situation, judge
 from django_wfe.engine.store.locking import change_job, check_expected_state
@@ -228,7 +228,7 @@ class Verb(BulkVerb):
                 actor=actor,
                 actor_name=name_actor(actor),
                 source=source,
-                data={**data, "reason": clean(reason)} if reason else data,
+                data={**data, "reason": make_storable(reason)} if reason else data,
             )
 
         change_job(job_id, change)
