@@ -59,6 +59,9 @@ ENDED_JOB_STATES = frozenset({JobState.FAILED, JobState.FINISHED, JobState.CANCE
 
 LIVE_JOB_STATES = frozenset(JobState) - ENDED_JOB_STATES
 
+OPEN_JOB_STATES = frozenset(JobState) - TERMINAL_JOB_STATES
+"""Live, or failed: what an operator may still have to do something about."""
+
 RUNNABLE_JOB_STATES = frozenset(
     {JobState.PENDING, JobState.ONGOING, JobState.INPUT_RECEIVED, JobState.WAITING, JobState.INPUT_REQUIRED}
 )

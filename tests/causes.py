@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from django_wfe import order_workflow_execution, provide_external_input, run_workflow, steps
 from django_wfe import workflows as wfe_workflows
-from django_wfe.engine.lifecycle import cancel_job, claim_input, pause_job, pause_workflow
+from django_wfe.engine.lifecycle import assign_input, cancel_job, pause_job, pause_workflow
 from django_wfe.engine.project_code import classes
 from django_wfe.engine.project_code.recording import record_deleted
 from django_wfe.engine.recovery.sweeping import sweep
@@ -172,7 +172,7 @@ def _pause_workflow(clerk: User) -> int:
 
 def _claim(clerk: User) -> int:
     job_id = run_workflow(workflows.Asking)
-    claim_input(get_run(job_id).pk, clerk)
+    assign_input(get_run(job_id).pk, clerk)
     return job_id
 
 

@@ -17,10 +17,10 @@ from django_wfe.engine.operations.recording_exports import record_export
 from django_wfe.engine.operations.workflow_verbs import pause_workflow
 from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.models import (
+    Assignment,
     BulkEvent,
     BulkRun,
     Definition,
-    InputClaim,
     Job,
     JobEvent,
     Step,
@@ -300,7 +300,7 @@ def describe_database() -> Any:
         list(StepRun.objects.order_by("pk").values("pk", "state", "external_data", "superseded")),
         list(Workflow.objects.order_by("pk").values("pk", "paused", "pause_reason")),
         list(BulkRun.objects.order_by("pk").values("pk", "state", "total")),
-        list(InputClaim.objects.order_by("pk").values()),
+        list(Assignment.objects.order_by("pk").values()),
         (BulkEvent.objects.count(), WorkflowEvent.objects.count()),
         JobEvent.objects.count(),
     )

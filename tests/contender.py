@@ -86,7 +86,7 @@ def _do(command: dict[str, Any]) -> Any:
     from django.contrib.auth.models import User
 
     from django_wfe import order_workflow_execution, provide_external_input
-    from django_wfe.engine.lifecycle import claim_input, save_draft
+    from django_wfe.engine.lifecycle import assign_input, save_draft
     from django_wfe.engine.worker.loop import run_step_run
     from django_wfe.exceptions import WrongState
     from tests import workflows
@@ -102,7 +102,7 @@ def _do(command: dict[str, Any]) -> Any:
             # Each as a user of its own.
             user = User.objects.get(pk=command["users"][command["contender"]])
             try:
-                claim_input(command["step_run"], user, take_over_from=command.get("take_over_from"))
+                assign_input(command["step_run"], user, take_over_from=command.get("take_over_from"))
             except WrongState as error:
                 return str(error)
             return "accepted"

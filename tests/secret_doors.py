@@ -16,7 +16,7 @@ from django_wfe import order_workflow_execution, provide_external_input
 from django_wfe.admin.starting.many import SALT
 from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import retry_job, start_job
-from django_wfe.models import BulkRun, InputClaim, Job, JobState, StepRun, Workflow
+from django_wfe.models import Assignment, BulkRun, Job, JobState, StepRun, Workflow
 from django_wfe.values.sealing import MARK
 from tests import secret_workflows as declared
 from tests.console import sign_in_superuser
@@ -149,7 +149,7 @@ def by_form(watch: Watch, workflow: Workflow) -> int:
     watch.post(address, {**posted, "input-user": "", "input-login-user": ""})
     watch.post(address, {**posted, "input-_structure": "add:logins"})
     watch.post(address, {**posted, "_draft": "1"})
-    draft = InputClaim.objects.get(step_run=run).draft
+    draft = Assignment.objects.get(step_run=run).draft
     assert draft["user"] == ["ada"]
     assert {"password", "pin", "token", "login-password", "logins-0-password", "codes"} & set(draft) == set()
     assert "ada" in watch.get(address).content.decode()

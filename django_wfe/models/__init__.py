@@ -3,7 +3,7 @@
 from django_wfe.models.bulk import BulkEvent, BulkItem, BulkRun
 from django_wfe.models.events import JobEvent, JobLog, WorkflowEvent
 from django_wfe.models.exports import Export
-from django_wfe.models.inbox import InputClaim
+from django_wfe.models.inbox import Assignment
 from django_wfe.models.jobs import Job, StepRun
 from django_wfe.models.leases import Lease
 from django_wfe.models.modules import DefinitionModule
@@ -12,13 +12,13 @@ from django_wfe.models.workflows import Definition, Step, Workflow
 from django_wfe.states import JobState, StepRunState
 
 __all__ = [
+    "Assignment",
     "BulkEvent",
     "BulkItem",
     "BulkRun",
     "Definition",
     "DefinitionModule",
     "Export",
-    "InputClaim",
     "Job",
     "JobEvent",
     "JobLog",

@@ -28,6 +28,8 @@ class BulkRun(Deed):
         FINISHED = "FINISHED", _("finished")
         STOPPED = "STOPPED", _("stopped")
 
+    LIVE_STATES: ClassVar = (State.WAITING, State.RUNNING)
+
     verb = models.CharField(_("verb"), max_length=32)
     options: Any = models.JSONField(_("options"), default=dict, blank=True)
     reason = models.TextField(_("reason"), blank=True)

@@ -25,7 +25,7 @@ class JobEvent(Deed):
 
         STARTED = "started", _("started")
         INPUT_PROVIDED = "input_provided", _("input provided")
-        CLAIMED = "claimed", _("assigned")
+        ASSIGNED = "claimed", _("assigned")
         RELEASED = "released", _("assignment released")
         TAKEN_OVER = "taken_over", _("assignment taken over")
         INPUT_REFUSED = "input_refused", _("stored input no longer valid")

@@ -13,13 +13,13 @@ from django_wfe.models.jobs import StepRun
 from django_wfe.models.moments import MomentField
 
 
-class InputClaim(EngineModel):
+class Assignment(EngineModel):
     """What people do about a step run that waits for input. Only few step runs have one, and only while they wait.
 
-    ``user`` is None if nobody has claimed it (any more), and the row is kept for its draft.
+    ``user`` is None if it is nobody's (any more), and the row is kept for its draft.
     """
 
-    step_run = OneToOneField(StepRun, verbose_name=_("step run"), on_delete=models.CASCADE, related_name="input_claim")
+    step_run = OneToOneField(StepRun, verbose_name=_("step run"), on_delete=models.CASCADE, related_name="assignment")
     user = ForeignKey(
         django_settings.AUTH_USER_MODEL,
         verbose_name=_("assigned to"),
@@ -28,7 +28,7 @@ class InputClaim(EngineModel):
         on_delete=models.SET_NULL,
         related_name="+",
     )
-    claimed_at = MomentField(_("assigned"), null=True, blank=True)
+    assigned_at = MomentField(_("assigned"), null=True, blank=True, db_column="claimed_at")
     draft: Any = models.JSONField(_("draft"), null=True, blank=True)
     drafted_by = ForeignKey(
         django_settings.AUTH_USER_MODEL,
@@ -42,6 +42,9 @@ class InputClaim(EngineModel):
     drafted_at = MomentField(_("draft saved"), null=True, blank=True)
 
     class Meta:
+        db_table = (
+            "django_wfe_inputclaim"  # the table and its column keep their names: workers of before an upgrade use them
+        )
         verbose_name = _("assignment")
         verbose_name_plural = _("assignments")
         ordering: ClassVar[list[str]] = ["id"]

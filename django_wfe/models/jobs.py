@@ -51,7 +51,7 @@ def name_job_state(state: str) -> str:
     return str(dict(JOB_STATE_CHOICES).get(state, state))
 
 
-OPEN_JOBS = Q(state__in=sorted(states.LIVE_JOB_STATES | {states.JobState.FAILED}))
+OPEN_JOBS = Q(state__in=sorted(states.OPEN_JOB_STATES))
 
 
 class Job(EngineModel):

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from django_wfe.engine.lifecycle import claim_input, run_workflow
-from django_wfe.models import InputClaim, Job, StepRun
+from django_wfe.engine.lifecycle import assign_input, run_workflow
+from django_wfe.models import Assignment, Job, StepRun
 from tests.console import record
 from tests.engine_helpers import create_user
 from tests.inbox_workflows import Numbering, Ordering
@@ -37,7 +37,7 @@ def test_a_clerk_claims_saves_a_draft_comes_back_submits_and_goes_on(
     for workflow in (Ordering, Numbering):
         record(workflow)
     order, number, taken = run_workflow(Ordering), run_workflow(Numbering), run_workflow(Numbering)
-    claim_input(get_waiting(taken).pk, create_user("bob", *RIGHTS))
+    assign_input(get_waiting(taken).pk, create_user("bob", *RIGHTS))
     page = open_as(clerk, "/admin/", java_script_enabled=java_script)
     page.get_by_role("link", name="3 jobs wait for you.").click()
     row = page.locator(f"tr[data-job='{order}']")
@@ -66,12 +66,12 @@ def test_a_clerk_claims_saves_a_draft_comes_back_submits_and_goes_on(
     expect(page.locator(".messagelist")).to_contain_text("was taken")
     expect(page.locator("#content-main")).to_have_attribute("data-job-id", str(number))  # not the one that bob has
     page.get_by_label("Some data").fill("7")
-    page.get_by_label("Some data").press("Enter")  # submits, though the button of the claim comes first
+    page.get_by_label("Some data").press("Enter")  # submits, though the button of the assignment comes first
     expect(page.locator(".messagelist")).to_contain_text("was taken")
     answered = StepRun.objects.get(job_id=order, number=1)
     assert answered.external_data["lines"] == [{"article": "pen", "price": "1.50"}]
     assert Job.objects.get(pk=number).state == "INPUT_RECEIVED"
-    assert [claim.step_run.job_id for claim in InputClaim.objects.all()] == [taken]
+    assert [assignment.step_run.job_id for assignment in Assignment.objects.all()] == [taken]
 
     page.goto(page.url.partition("/admin/")[0] + reverse("admin:django_wfe_job_input", args=[taken]))
     expect(page.get_by_role("button", name="Submit", exact=True).last).to_be_disabled()
@@ -90,7 +90,7 @@ def test_no_draft_is_saved_with_half_a_date_in_it(clerk: User, open_as: Callable
     for button in ("Save draft", "Assign to me"):
         page.get_by_role("button", name=button, exact=True).click()
         expect(page.locator(".errorlist")).to_contain_text("Day: This is incomplete")
-    assert not InputClaim.objects.exists()
+    assert not Assignment.objects.exists()
     page.get_by_label("Day").fill("2026-12-31")
     page.get_by_role("button", name="Save draft").click()
     expect(page.locator(".messagelist")).to_contain_text("Your draft for “Take the order”")

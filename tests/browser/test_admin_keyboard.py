@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from django_wfe.engine.lifecycle import run_workflow
-from django_wfe.models import InputClaim, Job, StepRun
+from django_wfe.models import Assignment, Job, StepRun
 from tests.console import record
 from tests.inbox_workflows import Numbering
 from tests.workflows import Asking, Failing
@@ -74,7 +74,7 @@ def test_the_input_form(open_view: Callable[..., Page]) -> None:
     job_id = run_workflow(record(Asking))
     page = open_view("django_wfe_job_input", job_id)
     press(page, page.get_by_role("button", name="Assign to me"))
-    expect(page.locator("#wfe-claim")).to_contain_text("Assigned to you.")
+    expect(page.locator("#wfe-assignment")).to_contain_text("Assigned to you.")
     tab_to(page, page.get_by_label("Some data"))
     page.keyboard.type("seven")
     press(page, page.get_by_role("button", name="Save draft"))
@@ -96,7 +96,7 @@ def test_the_inbox(open_view: Callable[..., Page]) -> None:
     press(page, page.get_by_role("link", name="Mine 1"))
     press(page, row.get_by_role("button", name="Release"))
     expect(page.locator("#content-main")).to_contain_text("Nothing that waits is assigned to you.")
-    assert not InputClaim.objects.exists()
+    assert not Assignment.objects.exists()
     press(page, page.get_by_role("link", name="All"))
     press(page, row.get_by_role("link", name="Open"))
     expect(page.locator("#input-form")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The inbox and the page of a question: claims, drafts, what comes next."""
+"""The inbox and the page of a question: assignments, drafts, what comes next."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_wfe.admin.inbox import page as inbox
-from django_wfe.engine.lifecycle import claim_input, get_claim, load_draft, run_workflow, save_draft
-from django_wfe.models import InputClaim, JobEvent, StepRun, Workflow
+from django_wfe.engine.lifecycle import assign_input, get_assignment, load_draft, run_workflow, save_draft
+from django_wfe.models import Assignment, JobEvent, StepRun, Workflow
 from tests.console import describe_database, list_messages, read_page, record, sign_in
 from tests.engine_helpers import create_user
 from tests.inbox_workflows import Guarded, Numbering, Ordering
@@ -64,8 +64,8 @@ def post_action(client: Client, run: StepRun, action: str, **more: Any) -> Any:
 def test_the_inbox_tells_what_waits_since_when_until_when_and_whose_it_is(ann: Client, bob: User) -> None:
     late, free, taken = make_waiting(Ordering, key="order 7"), make_waiting(), make_waiting(Asking)
     StepRun.objects.filter(pk=late.pk).update(created_at=timezone.now() - timedelta(hours=5))
-    claim_input(taken.pk, bob)
-    claim_input(late.pk, get_user(ann))
+    assign_input(taken.pk, bob)
+    assign_input(late.pk, get_user(ann))
     save_draft(late.pk, {}, get_user(ann))
     page = read_page(ann.get(INBOX))
     rows = {int(row.facts["step-run"]): " | ".join(row.cells) for row in page.rows if "step-run" in row.facts}
@@ -87,12 +87,12 @@ def test_the_inbox_tells_what_waits_since_when_until_when_and_whose_it_is(ann: C
 def test_the_inbox_is_filtered_by_whose_it_is_and_by_workflow(bob: User) -> None:
     client = sign_in(*RIGHTS, "view_workflow")
     mine, free, taken = make_waiting(), make_waiting(Asking), make_waiting()
-    claim_input(mine.pk, get_user(client))
-    claim_input(taken.pk, bob)
+    assign_input(mine.pk, get_user(client))
+    assign_input(taken.pk, bob)
     asking = Workflow.objects.get(name="Asking").pk
     assert list_shown(client) == [mine.pk, free.pk, taken.pk]
     assert list_shown(client, "?assigned=mine") == [mine.pk]
-    assert list_shown(client, "?assigned=unclaimed") == [free.pk]
+    assert list_shown(client, "?assigned=unassigned") == [free.pk]
     assert list_shown(client, f"?workflow={asking}") == [free.pk]
     assert list_shown(client, f"?assigned=mine&workflow={asking}") == []
     for junk in ("?assigned=x", "?workflow=x&after=-1", "?after=99999999999999999999", "?workflow=%00"):
@@ -128,12 +128,12 @@ def test_the_page_costs_as_much_for_one_row_as_for_many_and_loads_no_payload(ann
             assert ann.get(INBOX).status_code == 200
         return [query["sql"] for query in captured]
 
-    claim_input(make_waiting(Ordering).pk, bob)
+    assign_input(make_waiting(Ordering).pk, bob)
     few = ask()
     for number in range(99):
         run = make_waiting([Ordering, Numbering, Asking][number % 3])
         if number % 2:
-            claim_input(run.pk, bob)
+            assign_input(run.pk, bob)
     many = ask()
     assert len(many) == len(few)
     for sql in many:
@@ -142,15 +142,15 @@ def test_the_page_costs_as_much_for_one_row_as_for_many_and_loads_no_payload(ann
 
 def test_a_question_is_claimed_released_and_taken_over_from_the_inbox(ann: Client, bob: User) -> None:
     run = make_waiting()
-    post_action(ann, run, "claim", assigned="mine")
-    assert get_claim(run.pk).user == get_user(ann)
-    answered = post_action(ann, run, "release", assigned="unclaimed", workflow="", after="")
-    assert answered.redirect_chain[-1][0] == f"{INBOX}?assigned=unclaimed"
-    claim_input(run.pk, bob)
-    refused = post_action(ann, run, "claim")
+    post_action(ann, run, "assign", assigned="mine")
+    assert get_assignment(run.pk).user == get_user(ann)
+    answered = post_action(ann, run, "release", assigned="unassigned", workflow="", after="")
+    assert answered.redirect_chain[-1][0] == f"{INBOX}?assigned=unassigned"
+    assign_input(run.pk, bob)
+    refused = post_action(ann, run, "assign")
     assert "assigned to bob" in list_messages(refused)[-1]
     post_action(ann, run, "take_over", holder=bob.pk)
-    assert get_claim(run.pk).user == get_user(ann)
+    assert get_assignment(run.pk).user == get_user(ann)
     assert list(JobEvent.objects.filter(job=run.job).order_by("pk").values_list("kind", "source"))[1:] == [
         ("claimed", "admin"),
         ("released", "admin"),
@@ -166,21 +166,21 @@ def test_a_question_is_claimed_released_and_taken_over_from_the_inbox(ann: Clien
 
 def test_a_take_over_from_somebody_who_has_it_no_more_changes_nothing(ann: Client, bob: User) -> None:
     run, eve = make_waiting(), create_user("eve", *RIGHTS)
-    claim_input(run.pk, eve)
+    assign_input(run.pk, eve)
     answer = post_action(ann, run, "take_over", holder=bob.pk)
     assert "assigned to eve" in list_messages(answer)[-1]
-    assert get_claim(run.pk).user == eve
+    assert get_assignment(run.pk).user == eve
 
 
 @pytest.mark.parametrize(
     "data",
     [
         {},
-        {"step_run": "x", "action": "claim"},
-        {"step_run": "999999", "action": "claim"},
-        {"step_run": str(10**30), "action": "claim"},
+        {"step_run": "x", "action": "assign"},
+        {"step_run": "999999", "action": "assign"},
+        {"step_run": str(10**30), "action": "assign"},
         {"step_run": "1", "action": "steal"},
-        {"step_run": "1", "action": "claim", "holder": "x"},
+        {"step_run": "1", "action": "assign", "holder": "x"},
     ],
 )
 def test_junk_posted_to_the_inbox_changes_nothing(data: dict[str, str], ann: Client) -> None:
@@ -195,12 +195,12 @@ def test_who_is_in_none_of_the_workflows_groups_sees_and_claims_nothing(ann: Cli
     run = make_waiting(Guarded)
     assert list_shown(ann) == []
     # As of one that there is not.
-    assert list_messages(post_action(ann, run, "claim")) == ["Nothing was changed: it no longer exists."]
-    assert not InputClaim.objects.exists()
+    assert list_messages(post_action(ann, run, "assign")) == ["Nothing was changed: it no longer exists."]
+    assert not Assignment.objects.exists()
     get_user(ann).groups.add(Group.objects.create(name="auditors"))
     assert list_shown(ann) == [run.pk]
-    post_action(ann, run, "claim")
-    assert get_claim(run.pk).user == get_user(ann)
+    post_action(ann, run, "assign")
+    assert get_assignment(run.pk).user == get_user(ann)
 
 
 def test_the_console_and_the_index_lead_to_the_inbox(ann: Client) -> None:
@@ -262,7 +262,7 @@ def test_what_cannot_be_kept_is_no_draft_and_stays_in_the_form(ann: Client) -> N
     data = {"input-some_data": "1\0", "step_run": str(run.pk), "_draft": "1"}
     answer = ann.post(build_input_url(run), data)
     assert "NUL" in list_messages(answer)[-1]
-    assert not InputClaim.objects.exists()
+    assert not Assignment.objects.exists()
 
 
 def test_anothers_draft_is_shown_to_those_only_who_may_see_data(ann: Client, bob: User) -> None:
@@ -276,25 +276,25 @@ def test_anothers_draft_is_shown_to_those_only_who_may_see_data(ann: Client, bob
 
 def test_what_another_has_claimed_is_not_submitted_before_it_is_taken_over(ann: Client, bob: User) -> None:
     run = make_waiting()
-    claim_input(run.pk, bob)
+    assign_input(run.pk, bob)
     address, data = build_input_url(run), {"input-some_data": "12", "step_run": str(run.pk), "holder": str(bob.pk)}
     assert "Assigned to bob, " in read_page(ann.get(address)).text
     for button in ({"_submit": "1"}, {"_draft": "1"}, {}):
         page = read_page(ann.post(address, {**data, **button}))
         assert page.find_form("input-some_data").get("input-some_data").values == ["12"]
-        assert get_claim(run.pk).user == bob
+        assert get_assignment(run.pk).user == bob
     assert StepRun.objects.get(pk=run.pk).state == "INPUT_REQUIRED"
     page = read_page(ann.post(address, {**data, "_take_over": "1"}))
     assert page.find_form("input-some_data").get("input-some_data").values == ["12"]
     assert "Assigned to you." in page.text
     assert ann.post(address, {**data, "_submit": "1"}).status_code == 302
-    assert not InputClaim.objects.exists()
+    assert not Assignment.objects.exists()
 
 
 def test_claim_and_release_on_the_page_keep_what_was_typed(ann: Client) -> None:
     run = make_waiting()
     address, data = build_input_url(run), {"input-some_data": "no number", "step_run": str(run.pk)}
-    for button, sentence in (("_claim", "Assigned to you."), ("_release", "Not assigned.")):
+    for button, sentence in (("_assign", "Assigned to you."), ("_release", "Not assigned.")):
         page = read_page(ann.post(address, {**data, button: "1"}))
         assert sentence in page.text
         assert page.find_form("input-some_data").get("input-some_data").values == ["no number"]
@@ -303,8 +303,8 @@ def test_claim_and_release_on_the_page_keep_what_was_typed(ann: Client) -> None:
 
 def test_submit_and_next_goes_to_ones_own_claims_first_and_never_to_anothers(ann: Client, bob: User) -> None:
     taken, first, free, own = (make_waiting() for _ in range(4))
-    claim_input(taken.pk, bob)
-    claim_input(own.pk, get_user(ann))
+    assign_input(taken.pk, bob)
+    assign_input(own.pk, get_user(ann))
 
     def submit(run: StepRun) -> Any:
         return ann.post(build_input_url(run), {"input-some_data": "1", "step_run": str(run.pk), "_next": "1"})
@@ -326,4 +326,4 @@ def test_hostile_names_and_drafts_are_text(ann: Client) -> None:
         html = response.content.decode()
         assert HOSTILE not in html, address
         assert "&lt;script&gt;alert" in html, address
-    assert HOSTILE not in post_action(client, run, "claim").content.decode()
+    assert HOSTILE not in post_action(client, run, "assign").content.decode()

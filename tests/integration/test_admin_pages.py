@@ -16,7 +16,7 @@ from django_wfe.admin.jobs import window
 from django_wfe.demo.pages import Page
 from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import (
-    claim_input,
+    assign_input,
     order_workflow_execution,
     pause_workflow,
     release_input,
@@ -202,8 +202,8 @@ def test_the_home_tells_what_waits_for_all_from_what_is_mine() -> None:
     mine, theirs, free = (run_workflow(Asking) for _ in range(3))
     runs = dict(StepRun.objects.filter(state="INPUT_REQUIRED").values_list("job_id", "pk"))
     ann, bob = (User.objects.create_superuser(name) for name in ("ann", "bob"))
-    claim_input(runs[mine], ann)
-    claim_input(runs[theirs], bob)
+    assign_input(runs[mine], ann)
+    assign_input(runs[theirs], bob)
     client, address = Client(), reverse("admin:django_wfe_console")
     client.force_login(ann)
 

@@ -112,7 +112,7 @@ FIELDS = [
 OTHERS = [
     *("step_run", "reason", "expected_state", "expected_run", "key", "result", "transition", "number", "change_input"),
     *("jobs", "filter", "action", "holder", "confirmed", "file"),
-    *("_draft", "_claim", "_take_over", "_next", "_submit"),
+    *("_draft", "_assign", "_take_over", "_next", "_submit"),
 ]
 
 
@@ -210,7 +210,7 @@ def send(address: Address, world: World, many: int) -> None:
 
 def _may_write(address: Address, body: bytes) -> bool:
     """Whether a page that is shown again may have written what it was told to, such as a claim."""
-    return any(word in body for word in (b"_claim", b"_take_over", b"_release")) or address.name == "django_wfe_inbox"
+    return any(word in body for word in (b"_assign", b"_take_over", b"_release")) or address.name == "django_wfe_inbox"
 
 
 @pytest.mark.parametrize("address", FORMS, ids=str)

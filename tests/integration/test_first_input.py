@@ -16,7 +16,7 @@ from django_wfe.engine.project_code.recording import describe_workflow, record_w
 from django_wfe.engine.queries.situation import explain_job
 from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.exceptions import CodeNotLoaded, InputNotAsked, NotEncodable, PermissionRequired, UnknownWorkflow
-from django_wfe.models import InputClaim, Job, JobEvent, JobState, StepRun, StepRunState, Workflow
+from django_wfe.models import Assignment, Job, JobEvent, JobState, StepRun, StepRunState, Workflow
 from tests import workflows
 from tests.contender import racing
 from tests.engine_helpers import create_user, get_job, list_events, recording_dispatcher, run_ready
@@ -64,7 +64,7 @@ def test_the_job_starts_with_its_first_step_answered(sent, commit, heard) -> Non
     assert heard == [("job_started", "INPUT_RECEIVED")], "it never waited, so nobody is told that it waits"
     assert explain_job(job).code in ("ready", "no_worker")
     assert not list_waiting(None).exists()
-    assert not InputClaim.objects.exists()
+    assert not Assignment.objects.exists()
 
 
 def test_the_first_step_gets_the_values_and_the_job_goes_on_to_its_next_question(sent) -> None:

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from django_wfe import provide_external_input, run_workflow
 from django_wfe.engine.lifecycle import (
+    assign_input,
     cancel_job,
-    claim_input,
     find_next,
-    get_claim,
+    get_assignment,
     get_due,
     list_waiting,
     load_draft,
@@ -25,7 +25,7 @@ from django_wfe.engine.lifecycle import (
     skip_step,
 )
 from django_wfe.exceptions import NotEncodable, PermissionRequired, UnknownJob, WrongState
-from django_wfe.models import InputClaim, JobEvent, StepRun
+from django_wfe.models import Assignment, JobEvent, StepRun
 from tests.engine_helpers import create_user, list_events
 from tests.inbox_workflows import Guarded, Numbering, Ordering
 from tests.workflows import Asking
@@ -56,23 +56,23 @@ def get_last(run: StepRun) -> tuple[str, str, Any]:
 
 def test_who_claims_first_has_it_and_the_other_is_told_who(ann: User, bob: User) -> None:
     run = make_waiting()
-    claim_input(run.pk, ann)
-    claim_input(run.pk, ann)  # once more changes nothing
+    assign_input(run.pk, ann)
+    assign_input(run.pk, ann)  # once more changes nothing
     with pytest.raises(WrongState, match=f"“Give a number” of job {run.job_id} is assigned to ann"):
-        claim_input(run.pk, bob)
-    claim = get_claim(run.pk)
-    assert claim is not None
-    assert claim.user == ann
+        assign_input(run.pk, bob)
+    assignment = get_assignment(run.pk)
+    assert assignment is not None
+    assert assignment.user == ann
     assert list_events(run.job_id) == ["started", "claimed"]
     assert get_last(run) == ("claimed", "ann", {"step": "tests.inbox_workflows.AskAtOnce"})
 
 
 def test_a_claim_can_be_taken_over_by_who_saw_whose_it_is(ann: User, bob: User) -> None:
     run = make_waiting()
-    claim_input(run.pk, ann)
+    assign_input(run.pk, ann)
     with pytest.raises(WrongState, match="assigned to ann"):
-        claim_input(run.pk, bob, take_over_from=bob.pk)
-    claim_input(run.pk, bob, take_over_from=ann.pk)
+        assign_input(run.pk, bob, take_over_from=bob.pk)
+    assign_input(run.pk, bob, take_over_from=ann.pk)
     with pytest.raises(WrongState, match="assigned to bob"):
         release_input(run.pk, ann)
     assert get_last(run) == ("taken_over", "bob", {"step": run.step, "from": "ann"})
@@ -82,14 +82,14 @@ def test_what_was_released_is_free_again_and_keeps_its_draft(ann: User, bob: Use
     run = make_waiting()
     with pytest.raises(WrongState, match="is not assigned"):
         release_input(run.pk, ann)
-    claim_input(run.pk, ann)
+    assign_input(run.pk, ann)
     release_input(run.pk, ann)
-    assert not InputClaim.objects.exists()
+    assert not Assignment.objects.exists()
     save_draft(run.pk, {"some_data": ["12"]}, ann)
     release_input(run.pk, None)
     assert get_last(run) == ("released", "", {"step": run.step, "from": "ann"})
-    assert get_claim(run.pk) is None
-    claim_input(run.pk, bob)
+    assert get_assignment(run.pk) is None
+    assign_input(run.pk, bob)
     draft = load_draft(run.pk, ann)
     assert draft is not None
     assert (draft.data, draft.saved_by) == ({"some_data": ["12"]}, ann)
@@ -120,7 +120,7 @@ def test_anothers_draft_is_data_of_the_job(ann: User, bob: User) -> None:
     draft = load_draft(run.pk, seer)
     assert draft is not None
     assert draft.saved_by is None
-    assert get_claim(run.pk) is None
+    assert get_assignment(run.pk) is None
 
 
 @pytest.mark.parametrize("data", [{"text": "a\0b"}, float("nan"), object()])
@@ -128,18 +128,18 @@ def test_what_json_cannot_hold_is_no_draft(data: Any, ann: User) -> None:
     run = make_waiting()
     with pytest.raises(NotEncodable, match="The draft"):
         save_draft(run.pk, data, ann)
-    assert not InputClaim.objects.exists()
+    assert not Assignment.objects.exists()
 
 
 def test_the_answer_ends_claim_and_draft(ann: User, bob: User) -> None:
     run = make_waiting()
     save_draft(run.pk, {"some_data": ["12"]}, ann)
     other = make_waiting()
-    claim_input(other.pk, ann)
-    provide_external_input(run.job_id, {"some_data": 1}, actor=bob)  # a claim locks nobody out
-    assert [claim.step_run_id for claim in InputClaim.objects.all()] == [other.pk]
+    assign_input(other.pk, ann)
+    provide_external_input(run.job_id, {"some_data": 1}, actor=bob)  # an assignment locks nobody out
+    assert [assignment.step_run_id for assignment in Assignment.objects.all()] == [other.pk]
     for change in (
-        lambda: claim_input(run.pk, ann),
+        lambda: assign_input(run.pk, ann),
         lambda: save_draft(run.pk, 1, ann),
         lambda: release_input(run.pk, ann),
     ):
@@ -165,16 +165,16 @@ def test_a_wrong_answer_leaves_claim_and_draft(ann: User) -> None:
 )
 def test_a_verb_that_ends_the_question_ends_its_claim(end: Any, ann: User) -> None:
     run = make_waiting()
-    claim_input(run.pk, ann)
+    assign_input(run.pk, ann)
     end(run.job_id)
-    assert not InputClaim.objects.exists()
+    assert not Assignment.objects.exists()
 
 
 def test_a_paused_job_keeps_its_claim_and_leaves_the_list(ann: User) -> None:
     run = make_waiting()
-    claim_input(run.pk, ann)
+    assign_input(run.pk, ann)
     pause_job(run.job_id)
-    assert get_claim(run.pk) is not None
+    assert get_assignment(run.pk) is not None
     assert not list_waiting(ann).exists()
 
 
@@ -182,7 +182,7 @@ def test_who_may_not_answer_may_not_claim(ann: User) -> None:
     run, viewer = make_waiting(), create_user("viewer", "view_job")
     guarded = make_waiting(Guarded)
     for call in (
-        lambda pk: claim_input(pk, viewer),
+        lambda pk: assign_input(pk, viewer),
         lambda pk: release_input(pk, viewer),
         lambda pk: save_draft(pk, 1, viewer),
         lambda pk: load_draft(pk, viewer),
@@ -193,7 +193,7 @@ def test_who_may_not_answer_may_not_claim(ann: User) -> None:
             call(10**9)
     for asking in (ann, viewer):
         with pytest.raises(UnknownJob):
-            claim_input(guarded.pk, asking)
+            assign_input(guarded.pk, asking)
         with pytest.raises(UnknownJob):
             load_draft(guarded.pk, asking)
     assert not list_waiting(viewer).exists()
@@ -201,27 +201,27 @@ def test_who_may_not_answer_may_not_claim(ann: User) -> None:
     ann.groups.add(Group.objects.create(name="auditors"))
     member = User.objects.get(pk=ann.pk)
     assert [found.pk for found in list_waiting(member)] == [run.pk, guarded.pk]
-    claim_input(guarded.pk, member)
+    assign_input(guarded.pk, member)
 
 
 def test_a_claim_needs_a_person() -> None:
     run = make_waiting()
     with pytest.raises(ValueError, match="actor=None"):
-        claim_input(run.pk, None)
+        assign_input(run.pk, None)
 
 
 def test_what_waits_is_listed_oldest_first_by_whose_it_is_and_by_workflow(ann: User, bob: User) -> None:
     first, second, third = make_waiting(), make_waiting(Asking), make_waiting()
     StepRun.objects.filter(pk=third.pk).update(created_at=timezone.now() - timedelta(days=1))
-    claim_input(first.pk, ann)
-    claim_input(second.pk, bob)
+    assign_input(first.pk, ann)
+    assign_input(second.pk, bob)
 
     def listed(**options: Any) -> list[int]:
         return [run.pk for run in list_waiting(ann, **options)]
 
     assert listed() == [third.pk, first.pk, second.pk]
     assert listed(assigned="mine") == [first.pk]
-    assert listed(assigned="unclaimed") == [third.pk]
+    assert listed(assigned="unassigned") == [third.pk]
     assert listed(workflow=second.job.workflow) == [second.pk]
     assert listed(assigned="mine", workflow=second.job.workflow_id) == []
     assert list(list_waiting(None, assigned="mine")) == []
@@ -230,8 +230,8 @@ def test_what_waits_is_listed_oldest_first_by_whose_it_is_and_by_workflow(ann: U
 
 def test_the_next_one_is_ones_own_then_one_that_nobody_has(ann: User, bob: User) -> None:
     runs = [make_waiting() for _ in range(4)]
-    claim_input(runs[0].pk, bob)
-    claim_input(runs[2].pk, ann)
+    assign_input(runs[0].pk, bob)
+    assign_input(runs[2].pk, ann)
 
     def next_of(user: User, **options: Any) -> int | None:
         found = find_next(user, **options)
@@ -247,11 +247,11 @@ def test_the_next_one_is_ones_own_then_one_that_nobody_has(ann: User, bob: User)
 
 def test_the_list_is_read_from_the_index_of_what_waits_and_without_payloads(ann: User) -> None:
     run = make_waiting()
-    claim_input(run.pk, ann)
+    assign_input(run.pk, ann)
     with CaptureQueriesContext(connection) as captured:
         found = list(list_waiting(ann)[:50])
         assert [str(item.job.workflow) for item in found] == ["Numbering"]
-        assert found[0].input_claim.user == ann
+        assert found[0].assignment.user == ann
     [sql] = [query["sql"] for query in captured if "steprun" in query["sql"]]
     selected = sql.partition(" FROM ")[0]
     assert not any(name in selected for name in ('"result"', '"external_data"', '"draft"', '"traceback"', '"error"'))

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from django_wfe.engine.bulk.runs import start_bulk
-from django_wfe.engine.lifecycle import claim_input, pause_job, pause_workflow, provide_external_input, run_workflow
+from django_wfe.engine.lifecycle import assign_input, pause_job, pause_workflow, provide_external_input, run_workflow
 from django_wfe.engine.store.transactions import atomic
 from django_wfe.engine.worker.heartbeat import WorkerProcess
 from django_wfe.models import BulkItem, Job, StepRun, Worker
@@ -37,7 +37,7 @@ def other() -> Iterator[Any]:
 
 def claim_first(job_id: int) -> None:
     user = User.objects.get()
-    claim_input(StepRun.objects.get(job_id=job_id, state="INPUT_REQUIRED").pk, user)
+    assign_input(StepRun.objects.get(job_id=job_id, state="INPUT_REQUIRED").pk, user)
 
 
 DEEDS: dict[str, Callable[[int], Any]] = {

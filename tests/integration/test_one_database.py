@@ -12,7 +12,7 @@ from django.db import connections
 from django.db.models import Count, Model, Prefetch
 
 import django_wfe
-from django_wfe.engine.lifecycle import claim_input, provide_external_input, run_workflow, save_draft
+from django_wfe.engine.lifecycle import assign_input, provide_external_input, run_workflow, save_draft
 from django_wfe.models import Job, JobEvent, StepRun, Worker, Workflow
 from django_wfe.models.database import EngineManager, EngineModel
 from tests.console import build_world, sign_in_superuser
@@ -107,9 +107,9 @@ def test_a_person_who_was_read_elsewhere_can_start_claim_and_answer() -> None:
     user._state.db = "nowhere"  # as a router for a replica leaves it
     job_id = run_workflow(Asking, created_by=user)
     waiting = StepRun.objects.get(job_id=job_id, state="INPUT_REQUIRED")
-    claim_input(waiting.pk, user)
+    assign_input(waiting.pk, user)
     save_draft(waiting.pk, {"some_data": 1}, user)
-    assert waiting.input_claim.user == user
+    assert waiting.assignment.user == user
     provide_external_input(job_id, {"some_data": 2}, actor=user)
     assert set(JobEvent.objects.filter(job_id=job_id).values_list("actor", flat=True)) >= {user.pk}
     event = JobEvent(job_id=job_id, actor=user, kind="started")

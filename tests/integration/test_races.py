@@ -4,9 +4,9 @@ import pytest
 from django.contrib.auth.models import User
 
 from django_wfe import order_workflow_execution, run_workflow
-from django_wfe.engine.lifecycle import cancel_job, claim_input, list_waiting
+from django_wfe.engine.lifecycle import assign_input, cancel_job, list_waiting
 from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
-from django_wfe.models import InputClaim, Job, JobEvent, JobState, StepRun, StepRunState
+from django_wfe.models import Assignment, Job, JobEvent, JobState, StepRun, StepRunState
 from tests import workflows
 from tests.contender import racing
 
@@ -102,8 +102,8 @@ def test_two_people_who_claim_at_the_same_moment_are_told_who_of_them_has_it(
             answers = race(do="claim", step_run=step_run.pk, users=[ann.pk, bob.pk])
             winner = [ann, bob][answers.index("accepted")]
             assert sorted(answers) == ["accepted", f"“Ask” of job {job} is assigned to {winner}."]
-            assert InputClaim.objects.get(step_run=step_run).user == winner
-            assert JobEvent.objects.filter(job_id=job, kind=JobEvent.Kind.CLAIMED).get().actor == winner
+            assert Assignment.objects.get(step_run=step_run).user == winner
+            assert JobEvent.objects.filter(job_id=job, kind=JobEvent.Kind.ASSIGNED).get().actor == winner
 
 
 def test_two_people_who_take_over_from_a_third_do_not_take_over_from_each_other(
@@ -114,7 +114,7 @@ def test_two_people_who_take_over_from_a_third_do_not_take_over_from_each_other(
     with racing(child_environment) as race:
         for job in jobs:
             step_run = StepRun.objects.get(job_id=job, state=StepRunState.INPUT_REQUIRED)
-            claim_input(step_run.pk, eve)
+            assign_input(step_run.pk, eve)
             answers = race(do="claim", step_run=step_run.pk, users=[ann.pk, bob.pk], take_over_from=eve.pk)
             assert answers.count("accepted") == 1
             assert JobEvent.objects.filter(job_id=job, kind=JobEvent.Kind.TAKEN_OVER).count() == 1

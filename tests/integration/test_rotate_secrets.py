@@ -15,7 +15,7 @@ from django_wfe.engine.lifecycle import save_draft, start_job
 from django_wfe.engine.operations import rotating_secrets
 from django_wfe.engine.project_code.recording import describe_workflow
 from django_wfe.exceptions import InvalidWorkflow
-from django_wfe.models import BulkRun, Definition, InputClaim, Job, JobEvent, JobState, StepRun
+from django_wfe.models import Assignment, BulkRun, Definition, Job, JobEvent, JobState, StepRun
 from django_wfe.values.sealing import MARK, unseal
 from tests import secret_workflows as declared
 from tests.console import record
@@ -144,7 +144,7 @@ def test_refused_input_bulk_runs_and_drafts_are_seen_to_as_well() -> None:
     for kept in (JobEvent.objects.get(pk=event.pk).data, BulkRun.objects.get(pk=bulk.pk).options):
         assert "canary" not in json.dumps(kept)
         assert unseal(kept["external_data"]) == INPUT
-    kept = InputClaim.objects.get(step_run=waiting).draft
+    kept = Assignment.objects.get(step_run=waiting).draft
     assert kept == {"user": ["ada"], "login-user": ["a"], "logins": ["0"], "logins-0-user": ["b"]}
     assert rotate() == "3 rows hold secrets; 0 encrypted with the first key now.\n"
 

@@ -37,7 +37,7 @@ NARROWED_AFTERWARDS = {
 }
 
 JUST_CHANGED_FOR_THE_USER = {
-    "admin/inbox/assigning.py": {"change_claim"},
+    "admin/inbox/assigning.py": {"change_assignment"},
     "admin/frame/history.py": {"log_starts", "_log"},
     "admin/starting/one.py": {"_start"},
     "api/inputs.py": {"post"},

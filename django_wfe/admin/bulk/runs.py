@@ -37,7 +37,6 @@ from django_wfe.values.moments import get_now
 
 ITEMS_SHOWN = 100
 EVENTS_SHOWN = 10
-LIVE_STATES = (BulkRun.State.WAITING, BulkRun.State.RUNNING)
 
 _LOOKS = {
     BulkRun.State.WAITING: looks.Look("queued", gettext_lazy("waits for a worker"), looks.QUEUED.icon),
@@ -149,7 +148,7 @@ class BulkRunAdmin(ConsoleAdmin[BulkRun]):
             title=describe_bulk_run(bulk),
             crumbs=[self.list_crumb()],
             original=bulk,
-            live=Live(1 if bulk.state in LIVE_STATES else 0, bulk.state, bulk.get_state_display()),
+            live=Live(1 if bulk.state in BulkRun.LIVE_STATES else 0, bulk.state, bulk.get_state_display()),
             **build_bulk_page(request, bulk),
         )
 
@@ -185,7 +184,7 @@ def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
     after = parse_id(request.GET.get("after", ""))
     items = list_items(request.user, bulk, kind=kind, after=after or 0)
     shown = items[:ITEMS_SHOWN]
-    is_live = bulk.state in LIVE_STATES
+    is_live = bulk.state in BulkRun.LIVE_STATES
     may_stop = has_permission(request.user, get_permission(bulk)) and is_whole_or_own(bulk, request.user)
     return {
         "bulk": bulk,

@@ -19,7 +19,7 @@ WAITING_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class WaitingList:
-    """What is shown of it. ``tabs`` is empty for those who cannot claim; ``inbox_query`` leads to all of it."""
+    """What is shown of it. ``tabs`` is empty for those who cannot take one; ``inbox_query`` leads to all of it."""
 
     items: list[Item]
     tabs: list[Tab]

@@ -1,4 +1,4 @@
-"""Answering a Job that waits for input: the form made from the step's schema, its claim and its draft."""
+"""Answering a Job that waits for input: the form made from the step's schema, its assignment and its draft."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django_wfe.admin.elements.readable import read_key_order
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_action
 from django_wfe.admin.frame.job_lookup import find_job
-from django_wfe.admin.inbox.assigning import change_claim
+from django_wfe.admin.inbox.assigning import change_assignment
 from django_wfe.admin.inbox.drafts import restore_form
 from django_wfe.engine.access import PROVIDE_INPUT, VIEW_DATA, has_permission
 from django_wfe.engine.errors.tracebacks import say_briefly
@@ -26,7 +26,7 @@ from django_wfe.engine.lifecycle import (
     OpenQuestion,
     Source,
     find_next,
-    get_claim,
+    get_assignment,
     get_due,
     get_open_question,
     load_draft,
@@ -35,17 +35,17 @@ from django_wfe.engine.lifecycle import (
 )
 from django_wfe.exceptions import CodeNotLoaded, PermissionRequired, WFEException, WrongState
 from django_wfe.forms import InputForm, build_input_form
-from django_wfe.models import InputClaim, Job, StepRun
+from django_wfe.models import Assignment, Job, StepRun
 from django_wfe.values.moments import count_seconds, get_now
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "input"
-CLAIM_BUTTONS = {"_claim": "claim", "_release": "release", "_take_over": "take_over"}
+ASSIGNMENT_BUTTONS = {"_assign": "assign", "_release": "release", "_take_over": "take_over"}
 
 
 def show_input(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> HttpResponseBase:
-    """Show what the Job asks, and take the answer, a draft or a claim when that is posted."""
+    """Show what the Job asks, and take the answer, a draft or an assignment when that is posted."""
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
@@ -71,7 +71,7 @@ def show_input(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int
         answered = _take_post(model_admin, request, job, question, form)
         if answered is not None:
             return answered
-    claim = get_claim(question.step_run.pk)
+    assignment = get_assignment(question.step_run.pk)
     now, due = get_now(), get_due(question.step_run)
     return model_admin.render(
         request,
@@ -88,9 +88,9 @@ def show_input(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int
         load_error=load_error,
         json_schema="" if form is not None else write_json(question.json_schema),
         has_next=find_next(request.user, after_job=job.pk) is not None,
-        claim=claim,
-        is_mine=claim is not None and claim.user_id == request.user.pk,
-        is_held=_is_held_by_other(claim, request.user),
+        assignment=assignment,
+        is_mine=assignment is not None and assignment.user_id == request.user.pk,
+        is_held=_is_held_by_other(assignment, request.user),
         draft=draft,
         due=due,
         is_overdue=due is not None and count_seconds(now, due) < 0,
@@ -134,16 +134,16 @@ def _take_post(
     """Do what the pressed button says. None: show the form again, with what was typed."""
     if form is not None and form.apply_structure_change():
         return None
-    action = next((action for name, action in CLAIM_BUTTONS.items() if name in request.POST), "")
+    action = next((action for name, action in ASSIGNMENT_BUTTONS.items() if name in request.POST), "")
     try:
         if action:
             if form is not None:
                 form.show_as_typed()
-            change_claim(request, question.step_run.pk, action, request.POST.get("holder", ""))
+            change_assignment(request, question.step_run.pk, action, request.POST.get("holder", ""))
         elif form is not None and "_draft" in request.POST:
             form.show_as_typed()
             return _save_draft(model_admin, request, job, question, form)
-        elif form is not None and _is_held_by_other(get_claim(question.step_run.pk), request.user):
+        elif form is not None and _is_held_by_other(get_assignment(question.step_run.pk), request.user):
             form.show_as_typed()
             messages.warning(
                 request, _("This is assigned to someone else. Take it over to submit; what you typed is here.")
@@ -157,8 +157,8 @@ def _take_post(
     return None
 
 
-def _is_held_by_other(claim: InputClaim | None, user: Any) -> bool:
-    return claim is not None and claim.user_id != user.pk
+def _is_held_by_other(assignment: Assignment | None, user: Any) -> bool:
+    return assignment is not None and assignment.user_id != user.pk
 
 
 def _save_draft(

@@ -1,4 +1,4 @@
-"""The inbox: what waits for me? Step runs that wait for input, the oldest first, to claim, release and open."""
+"""The inbox: what waits for me? Step runs that wait for input, the oldest first, to assign, release and open."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from django.utils.translation import gettext_lazy
 from django_wfe.admin.elements.counts import count_up_to, write_count
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.trouble import warn_of_no_workflows
-from django_wfe.admin.inbox.assigning import change_claim
+from django_wfe.admin.inbox.assigning import change_assignment
 from django_wfe.engine.access import PROVIDE_INPUT, has_permission, list_visible_step_runs, list_visible_workflows
 from django_wfe.engine.lifecycle import get_due, list_waiting
 from django_wfe.engine.queries.inbox import Assigned
 from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.engine.rules.obstacles import find_obstacles
 from django_wfe.exceptions import PermissionRequired, UnknownJob, WFEException
-from django_wfe.models import InputClaim, Job, StepRun, Workflow
+from django_wfe.models import Assignment, Job, StepRun, Workflow
 from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import count_seconds, get_now
 
@@ -35,7 +35,7 @@ COUNTED = 1_000
 
 WORKFLOWS_SHOWN = 200
 
-TITLES = {"all": gettext_lazy("All"), "mine": gettext_lazy("Mine"), "unclaimed": gettext_lazy("Unassigned")}
+TITLES = {"all": gettext_lazy("All"), "mine": gettext_lazy("Mine"), "unassigned": gettext_lazy("Unassigned")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Item:
     label: str
     due: datetime | None
     is_overdue: bool
-    claim: InputClaim | None
+    assignment: Assignment | None
     is_mine: bool
     problem: str
     """Why it cannot be answered now, or ""."""
@@ -90,12 +90,12 @@ class ActionForm(forms.Form):
     """What a button of the inbox posts; ``holder`` is whom the page showed as having it."""
 
     step_run = forms.IntegerField(min_value=1, max_value=2**63 - 1)
-    action = forms.ChoiceField(choices=[(name, name) for name in ("claim", "release", "take_over")])
+    action = forms.ChoiceField(choices=[(name, name) for name in ("assign", "release", "take_over")])
     holder = forms.CharField(required=False, max_length=255)
 
 
 def show_inbox(model_admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:
-    """Show what waits for the user, and claim or release when that is posted."""
+    """Show what waits for the user, and assign or release when that is posted."""
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
@@ -135,12 +135,12 @@ def build_items(step_runs: list[StepRun], user: Any, now: datetime) -> list[Item
     obstacles = find_obstacles(step_runs)
     items = []
     for run in step_runs:
-        claim, due = _get_held(run), get_due(run)
-        is_mine = claim is not None and claim.user_id == user.pk
+        assignment, due = _get_held(run), get_due(run)
+        is_mine = assignment is not None and assignment.user_id == user.pk
         obstacle = obstacles.get(run.pk)
         problem = obstacle.sentence if obstacle is not None else ""
         is_overdue = due is not None and count_seconds(now, due) < 0
-        items.append(Item(run, labels[run.step], due, is_overdue, claim, is_mine, problem))
+        items.append(Item(run, labels[run.step], due, is_overdue, assignment, is_mine, problem))
     return items
 
 
@@ -175,9 +175,9 @@ def _cut(waiting: QuerySet[StepRun], user: Any, after: int | None) -> QuerySet[S
     return waiting.filter(created_at__gte=last).filter(Q(created_at__gt=last) | Q(pk__gt=after))
 
 
-def _get_held(step_run: StepRun) -> InputClaim | None:
-    claim: InputClaim | None = getattr(step_run, "input_claim", None)
-    return claim if claim is not None and claim.user_id is not None else None
+def _get_held(step_run: StepRun) -> Assignment | None:
+    assignment: Assignment | None = getattr(step_run, "assignment", None)
+    return assignment if assignment is not None and assignment.user_id is not None else None
 
 
 def _act(request: HttpRequest) -> None:
@@ -187,7 +187,7 @@ def _act(request: HttpRequest) -> None:
         return
     step_run_id, action = form.cleaned_data["step_run"], form.cleaned_data["action"]
     try:
-        change_claim(request, step_run_id, action, form.cleaned_data["holder"])
+        change_assignment(request, step_run_id, action, form.cleaned_data["holder"])
     except PermissionRequired as error:
         raise PermissionDenied from error
     except UnknownJob:

@@ -23,7 +23,6 @@ from django_wfe.rendering.states import get_job_look
 from django_wfe.values.identifiers import parse_id
 
 OPEN = "open"
-OPEN_STATES = sorted(states.LIVE_JOB_STATES | {states.JobState.FAILED})
 
 WORKFLOWS_LISTED = 200
 
@@ -43,7 +42,7 @@ class StateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         value = self.value()
         if value == OPEN:
-            return queryset.filter(state__in=OPEN_STATES)
+            return queryset.filter(state__in=sorted(states.OPEN_JOB_STATES))
         if not value:
             return queryset
         return queryset.filter(state=value) if value in set(states.JobState) else queryset.none()
@@ -87,7 +86,7 @@ class NodeFilter(admin.SimpleListFilter):
         if not value or not is_storable(value):
             return queryset.none() if value else queryset
         if not request.GET.get(StateFilter.parameter_name):
-            queryset = queryset.filter(state__in=OPEN_STATES)
+            queryset = queryset.filter(state__in=sorted(states.OPEN_JOB_STATES))
         return queryset.filter(current_step=value)
 
 

@@ -188,10 +188,8 @@ def describe_condition(workflow: Workflow) -> tuple[str, str]:
 
 def count_by_node(jobs: QuerySet[Job]) -> Mapping[str, NodeCounts]:
     """Count the live and failed jobs at each node."""
-    open_states = sorted(states.LIVE_JOB_STATES | {states.JobState.FAILED})
-    rows = (
-        jobs.filter(state__in=open_states).order_by().values_list("current_step", "state").annotate(count=Count("pk"))
-    )
+    open_jobs = jobs.filter(state__in=sorted(states.OPEN_JOB_STATES))
+    rows = open_jobs.order_by().values_list("current_step", "state").annotate(count=Count("pk"))
     found: dict[str, dict[str, int]] = {}
     for path, state, count in rows:
         kinds = found.setdefault(path, {})

@@ -230,7 +230,7 @@ def describe_refusal(error: WFEException | ValidationError) -> str:
 def resume_bulk() -> int:
     """Send the messages again of bulk runs that nobody works on; return their number."""
     stale = BulkRun.objects.filter(
-        state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING],
+        state__in=BulkRun.LIVE_STATES,
         touched_at__lt=Now() - timedelta(seconds=RESUME_SECONDS),
     )
     ids = list(stale.values_list("pk", flat=True))
@@ -281,7 +281,7 @@ def _end_without_actor(bulk: BulkRun) -> bool:
 
 
 def _list_live(bulk_run_id: int) -> QuerySet[BulkRun]:
-    return BulkRun.objects.filter(pk=bulk_run_id, state__in=[BulkRun.State.WAITING, BulkRun.State.RUNNING])
+    return BulkRun.objects.filter(pk=bulk_run_id, state__in=BulkRun.LIVE_STATES)
 
 
 def _end(bulk_run_id: int, state: BulkRun.State, why: str, line: BulkEvent | None = None) -> int:

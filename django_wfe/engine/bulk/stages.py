@@ -18,7 +18,7 @@ COUNTED = 500
 
 # One after the other, since each state has an index of its own.
 _FAILED_STATES = (StepRunState.FAILED, StepRunState.LOST)
-_LIVE_STATES = (StepRunState.READY, StepRunState.RUNNING)
+_UNDER_WAY = (StepRunState.READY, StepRunState.RUNNING)
 
 
 def is_free() -> Q:
@@ -63,7 +63,7 @@ def count_room(bulk: BulkRun) -> int:
     verb = VERBS.get(bulk.verb)
     if verb is None or not verb.goes_back:
         runs = runs.filter(step=_find_step(bulk.stop_on_fingerprint))
-    under_way = sum(runs.filter(state=state).count() for state in _LIVE_STATES)
+    under_way = sum(runs.filter(state=state).count() for state in _UNDER_WAY)
     failed = Job.objects.filter(pk__in=changed, state=JobState.FAILED).count()
     return max(1, len(changed) - under_way - failed) - under_way
 

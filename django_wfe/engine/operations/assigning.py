@@ -1,7 +1,7 @@
 """A person's hold on an open question, and what they have typed so far.
 
-A claim tells the others that somebody works on a question; it never locks a question away. Whoever may answer may take
-it over, and an answer that comes from elsewhere (REST, Python) is taken with or without a claim.
+An assignment tells the others that somebody works on a question; it never locks a question away. Whoever may answer may
+take it over, and an answer that comes from elsewhere (REST, Python) is taken with or without an assignment.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from django_wfe.engine.access import (
 from django_wfe.engine.rules.node_names import name_node_by_id
 from django_wfe.engine.store.transactions import atomic
 from django_wfe.exceptions import UnknownJob, WrongState
-from django_wfe.models import InputClaim, JobEvent, StepRun, StepRunState
+from django_wfe.models import Assignment, JobEvent, StepRun, StepRunState
 from django_wfe.values.encoding import encode
 
 PAYLOAD = ("external_data", "edited_input", "result", "error", "traceback", "job__error")
@@ -40,21 +40,21 @@ class Draft:
     saved_at: datetime
 
 
-def get_claim(step_run_id: int) -> InputClaim | None:
-    """Return the claim on a step run with its user and without its draft, or None if nobody has claimed it."""
-    claims = InputClaim.objects.select_related("user").defer("draft")
-    return claims.filter(step_run_id=step_run_id, user__isnull=False).first()
+def get_assignment(step_run_id: int) -> Assignment | None:
+    """Return the assignment on a step run with its user and without its draft, or None if nobody has it."""
+    assignments = Assignment.objects.select_related("user").defer("draft")
+    return assignments.filter(step_run_id=step_run_id, user__isnull=False).first()
 
 
-def claim_input(
+def assign_input(
     step_run_id: int, actor: Any, *, take_over_from: Any = None, source: str = JobEvent.Source.PYTHON
 ) -> None:
-    """Take a waiting step run on. Claiming one's own again changes nothing.
+    """Assign a waiting step run to ``actor``. Whoever has it already changes nothing by it.
 
     Args:
-        actor: the user who claims it.
+        actor: the user whom it is assigned to.
         take_over_from: the key of the user whom the caller has seen to have it, or that key as text. Default None: it
-            must be unclaimed.
+            must be unassigned.
 
     Raises:
         WrongState: it does not wait (any more), or somebody else has it; the message says who.
@@ -67,29 +67,31 @@ def claim_input(
 
 
 def release_input(step_run_id: int, actor: Any, *, source: str = JobEvent.Source.PYTHON) -> None:
-    """Give a claim back. A draft stays for whoever claims it next.
+    """Give an assignment back. A draft stays for whoever takes it next.
 
     Args:
-        actor: the user who has claimed it; None for trusted code, which releases anybody's claim.
+        actor: the user who has it; None for trusted code, which releases anybody's assignment.
 
     Raises:
-        WrongState: it does not wait (any more), or ``actor`` has no claim on it.
-        UnknownJob, PermissionRequired: as of ``claim_input``.
+        WrongState: it does not wait (any more), or ``actor`` has no assignment on it.
+        UnknownJob, PermissionRequired: as of ``assign_input``.
     """
     with atomic():
         step_run = _lock_waiting(step_run_id, actor)
-        claim = get_claim(step_run.pk)
-        if claim is None:
+        assignment = get_assignment(step_run.pk)
+        if assignment is None:
             raise WrongState(_("%(step)s is not assigned.") % {"step": _name(step_run)})
-        if actor is not None and claim.user_id != actor.pk:
-            raise WrongState(_("%(step)s is assigned to %(user)s.") % {"step": _name(step_run), "user": claim.user})
-        InputClaim.objects.filter(pk=claim.pk).update(user=None, claimed_at=None)
-        InputClaim.objects.filter(pk=claim.pk, drafted_at=None).delete()
-        _write_event(step_run, JobEvent.Kind.RELEASED, actor, source, {"from": name_actor(claim.user)})
+        if actor is not None and assignment.user_id != actor.pk:
+            raise WrongState(
+                _("%(step)s is assigned to %(user)s.") % {"step": _name(step_run), "user": assignment.user}
+            )
+        Assignment.objects.filter(pk=assignment.pk).update(user=None, assigned_at=None)
+        Assignment.objects.filter(pk=assignment.pk, drafted_at=None).delete()
+        _write_event(step_run, JobEvent.Kind.RELEASED, actor, source, {"from": name_actor(assignment.user)})
 
 
 def save_draft(step_run_id: int, data: Any, actor: Any, *, source: str = JobEvent.Source.PYTHON) -> None:
-    """Keep what was typed so far, whatever it is; the step run becomes ``actor``'s if nobody has claimed it.
+    """Keep what was typed so far, whatever it is; the step run becomes ``actor``'s if nobody has it.
 
     Args:
         data: what JSON can hold. Leave secrets out: a draft is not encrypted.
@@ -98,13 +100,13 @@ def save_draft(step_run_id: int, data: Any, actor: Any, *, source: str = JobEven
     Raises:
         NotEncodable: JSON cannot hold it, or it is larger than ``WFE_MAX_RESULT_BYTES``.
         WrongState: it does not wait (any more), or somebody else has it.
-        UnknownJob, PermissionRequired: as of ``claim_input``.
+        UnknownJob, PermissionRequired: as of ``assign_input``.
     """
     kept = json.loads(encode(data, "the draft"))
     with atomic():
         step_run = _lock_waiting(step_run_id, actor)
         _take(step_run, actor, None, source)
-        InputClaim.objects.filter(step_run=step_run).update(draft=kept, drafted_by=actor, drafted_at=Now())
+        Assignment.objects.filter(step_run=step_run).update(draft=kept, drafted_by=actor, drafted_at=Now())
 
 
 def load_draft(step_run_id: int, actor: Any) -> Draft | None:
@@ -114,30 +116,31 @@ def load_draft(step_run_id: int, actor: Any) -> Draft | None:
     the permission ``view_job_data`` besides.
 
     Raises:
-        UnknownJob, PermissionRequired: as of ``claim_input``.
+        UnknownJob, PermissionRequired: as of ``assign_input``.
     """
     step_run = StepRun.objects.select_related("job__workflow").defer(*PAYLOAD).filter(pk=step_run_id).first()
     if step_run is None or not is_in_sight(actor, step_run.job.workflow):
         raise UnknownJob(_("There is no step run %(step_run)s.") % {"step_run": step_run_id})
     require_permission(actor, PROVIDE_INPUT)
-    claim = InputClaim.objects.select_related("drafted_by").filter(step_run=step_run, drafted_at__isnull=False).first()
-    if claim is None or claim.drafted_at is None:
+    drafts = Assignment.objects.select_related("drafted_by").filter(step_run=step_run, drafted_at__isnull=False)
+    assignment = drafts.first()
+    if assignment is None or assignment.drafted_at is None:
         return None
-    is_own = actor is None or claim.drafted_by_id == actor.pk
+    is_own = actor is None or assignment.drafted_by_id == actor.pk
     if not is_own and not has_permission(actor, VIEW_DATA, step_run.job.workflow):
         return None
-    return Draft(claim.draft, claim.drafted_by, claim.drafted_at)
+    return Draft(assignment.draft, assignment.drafted_by, assignment.drafted_at)
 
 
-def end_claims(step_run_ids: list[int]) -> None:
-    """Drop the claims and drafts of those of these step runs that no longer wait."""
+def end_assignments(step_run_ids: list[int]) -> None:
+    """Drop the assignments and drafts of those of these step runs that no longer wait."""
     if step_run_ids:
-        claims = InputClaim.objects.filter(step_run_id__in=step_run_ids)
-        claims.exclude(step_run__state=StepRunState.INPUT_REQUIRED).delete()
+        assignments = Assignment.objects.filter(step_run_id__in=step_run_ids)
+        assignments.exclude(step_run__state=StepRunState.INPUT_REQUIRED).delete()
 
 
 def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
-    """Return a step run, locked so that nobody claims or answers it meanwhile, if it waits and ``actor`` may answer."""
+    """Return a step run, locked so that nobody takes or answers it meanwhile, if it waits and ``actor`` may answer."""
     rows = StepRun.objects.select_for_update(of=("self",), no_key=True).select_related("job__workflow")
     step_run = rows.defer(*PAYLOAD).filter(pk=step_run_id).first()
     if step_run is None or not is_in_sight(actor, step_run.job.workflow):
@@ -150,17 +153,17 @@ def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
 
 def _take(step_run: StepRun, actor: Any, take_over_from: Any, source: str) -> None:
     if actor is None:
-        raise ValueError("actor=None: a claim needs the user who takes it on.")
-    claim = get_claim(step_run.pk)
-    if claim is not None and claim.user_id == actor.pk:
+        raise ValueError("actor=None: an assignment needs the user who takes it on.")
+    assignment = get_assignment(step_run.pk)
+    if assignment is not None and assignment.user_id == actor.pk:
         return
-    if claim is not None and (take_over_from is None or str(claim.user_id) != str(take_over_from)):
-        raise WrongState(_("%(step)s is assigned to %(user)s.") % {"step": _name(step_run), "user": claim.user})
-    InputClaim.objects.update_or_create(step_run=step_run, defaults={"user": actor, "claimed_at": Now()})
-    if claim is not None:
-        _write_event(step_run, JobEvent.Kind.TAKEN_OVER, actor, source, {"from": name_actor(claim.user)})
+    if assignment is not None and (take_over_from is None or str(assignment.user_id) != str(take_over_from)):
+        raise WrongState(_("%(step)s is assigned to %(user)s.") % {"step": _name(step_run), "user": assignment.user})
+    Assignment.objects.update_or_create(step_run=step_run, defaults={"user": actor, "assigned_at": Now()})
+    if assignment is not None:
+        _write_event(step_run, JobEvent.Kind.TAKEN_OVER, actor, source, {"from": name_actor(assignment.user)})
     else:
-        _write_event(step_run, JobEvent.Kind.CLAIMED, actor, source, {})
+        _write_event(step_run, JobEvent.Kind.ASSIGNED, actor, source, {})
 
 
 def _write_event(step_run: StepRun, kind: JobEvent.Kind, actor: Any, source: str, data: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 from django_wfe.definition.secret_places import SecretPlaces
 from django_wfe.engine.inputs.secret_schemas import find_places_of, seal_options
 from django_wfe.exceptions import UnreadableSecret
-from django_wfe.models import BulkItem, BulkRun, Definition, InputClaim, JobEvent, StepRun
+from django_wfe.models import Assignment, BulkItem, BulkRun, Definition, JobEvent, StepRun
 from django_wfe.models.workflows import load_graph
 from django_wfe.values.encoding import dump
 from django_wfe.values.sealing import MARK, reseal, seal_places
@@ -48,11 +48,11 @@ def rotate_secrets(*, tell: Callable[[Rotation], None] = lambda rotation: None) 
     steps = {step for _definition_id, step in nodes}
     runs = StepRun.objects.filter(external_data__isnull=False)
     events = JobEvent.objects.filter(kind=JobEvent.Kind.INPUT_REFUSED)
-    claims = InputClaim.objects.filter(draft__isnull=False, step_run__step__in=steps)
+    drafts = Assignment.objects.filter(draft__isnull=False, step_run__step__in=steps)
     for rows, column, step, definition, change in (
         (runs, "external_data", "step", "job__definition_id", _seal),
         (events, "data", "step_run__step", "job__definition_id", _seal_event),
-        (claims, "draft", "step_run__step", "step_run__job__definition_id", _clear_draft),
+        (drafts, "draft", "step_run__step", "step_run__job__definition_id", _clear_draft),
     ):
         chosen = rows.annotate(text=Cast(column, TextField()), node_step=F(step), node_definition=F(definition))
         wanted = chosen.filter(Q(node_step__in=steps) | Q(text__contains=MARK))

@@ -12,30 +12,30 @@ from django_wfe.engine.access import (
     has_permission,
     list_visible_step_runs,
 )
-from django_wfe.models import InputClaim, JobState, StepRun, StepRunState
+from django_wfe.models import Assignment, JobState, StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
 from django_wfe.values.moments import add_seconds
 
-PAYLOAD = ("external_data", "edited_input", "result", "error", "traceback", "job__error", "input_claim__draft")
+PAYLOAD = ("external_data", "edited_input", "result", "error", "traceback", "job__error", "assignment__draft")
 
-Assigned = Literal["all", "mine", "unclaimed"]
+Assigned = Literal["all", "mine", "unassigned"]
 
 
 def list_asked(actor: Any) -> QuerySet[StepRun]:
     """Return the step runs that wait for input which ``actor`` may see, as ``list_waiting`` gives them."""
     rows = list_visible_step_runs(actor).filter(state=StepRunState.INPUT_REQUIRED, job__state=JobState.INPUT_REQUIRED)
-    return rows.select_related("job__workflow", "input_claim__user").defer(*PAYLOAD).order_by("created_at", "pk")
+    return rows.select_related("job__workflow", "assignment__user").defer(*PAYLOAD).order_by("created_at", "pk")
 
 
 def list_waiting(actor: Any, *, assigned: Assigned = "all", workflow: Any = None) -> QuerySet[StepRun]:
     """Return the step runs that wait for input which ``actor`` may give, the oldest first, without their payloads.
 
-    Each comes with its job, its workflow, and its ``input_claim`` (RelatedObjectDoesNotExist where it has none). Cut
+    Each comes with its job, its workflow, and its ``assignment`` (RelatedObjectDoesNotExist where it has none). Cut
     the answer to a page: the index ``wfe_run_waiting`` gives it in this order.
 
     Args:
         actor: the user; None for trusted code, which sees all.
-        assigned: "mine" for those that the actor has claimed, "unclaimed" for those that nobody has. Default "all".
+        assigned: "mine" for those of the actor, "unassigned" for those that nobody has. Default "all".
         workflow: the row or id of the only Workflow to look at. Default None: all that the actor may see.
     """
     if not has_permission(actor, PROVIDE_INPUT):
@@ -44,22 +44,22 @@ def list_waiting(actor: Any, *, assigned: Assigned = "all", workflow: Any = None
     if workflow is not None:
         rows = rows.filter(job__workflow=workflow)
     if assigned == "mine":
-        rows = rows.filter(input_claim__user=actor) if actor is not None else rows.none()
-    elif assigned == "unclaimed":
+        rows = rows.filter(assignment__user=actor) if actor is not None else rows.none()
+    elif assigned == "unassigned":
         # Claims are few and hashed once; joined, they would be sought for everything that waits.
-        claimed = InputClaim.objects.filter(user__isnull=False).order_by().values("step_run_id")
-        rows = rows.exclude(pk__in=claimed)
+        assigned_runs = Assignment.objects.filter(user__isnull=False).order_by().values("step_run_id")
+        rows = rows.exclude(pk__in=assigned_runs)
     return rows
 
 
 def find_next(actor: Any, *, after_job: int | None = None) -> StepRun | None:
-    """Return what ``actor`` should answer next: the oldest of their own claims, else the oldest that nobody has.
+    """Return what ``actor`` should answer next: the oldest of their own assignments, else the oldest that nobody has.
 
     Args:
         after_job: the id of the Job that was just answered, left out. Default None.
     """
     assigned: Assigned
-    for assigned in ("mine", "unclaimed"):
+    for assigned in ("mine", "unassigned"):
         rows = list_waiting(actor, assigned=assigned)
         found = (rows.exclude(job_id=after_job) if after_job is not None else rows).first()
         if found is not None:

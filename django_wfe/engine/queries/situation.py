@@ -18,7 +18,7 @@ from django_wfe.engine.rules.explanations import Explanation, explain_adopted_jo
 from django_wfe.engine.rules.node_names import name_node_by_id
 from django_wfe.engine.rules.obstacles import find_obstacle, say_way_out_of_gone
 from django_wfe.exceptions import CodeNotLoaded
-from django_wfe.models import InputClaim, Job, JobEvent, JobState, Step, StepRun, StepRunState, Worker, Workflow
+from django_wfe.models import Assignment, Job, JobEvent, JobState, Step, StepRun, StepRunState, Worker, Workflow
 from django_wfe.models.moments import MomentField
 from django_wfe.models.workflows import load_graph
 from django_wfe.states import LIVE_STEP_RUN_STATES
@@ -72,7 +72,7 @@ def _find_live_run(job: Job) -> StepRun | None:
     return (
         job.step_runs.filter(state__in=sorted(LIVE_STEP_RUN_STATES))
         .defer("result", "external_data", "edited_input", "traceback")
-        .select_related("worker", "input_claim__user")
+        .select_related("worker", "assignment__user")
         .annotate(now=Now(output_field=MomentField()), is_gone=gone)
         .order_by("-id")
         .first()
@@ -119,9 +119,9 @@ def _explain_waiting(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
     if job.error:
         sentence = _("“%(step)s” waits for input again, since the input it had is no longer valid.") % values
         return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "input_refused")
-    claim: InputClaim | None = getattr(run, "input_claim", None)
-    if claim is not None and claim.user is not None:
-        values |= {"name": str(claim.user)}
+    assignment: Assignment | None = getattr(run, "assignment", None)
+    if assignment is not None and assignment.user is not None:
+        values |= {"name": str(assignment.user)}
         sentence = _("“%(step)s” has been waiting for input since %(since)s and is assigned to %(name)s.")
         return Explanation(sentence % values, way_out, "waiting_for_input")
     sentence = _("“%(step)s” has been waiting for input since %(since)s and is not assigned.") % values

@@ -17,7 +17,7 @@ from django_wfe.states import LIVE_STEP_RUN_STATES
 
 Given = TypeVar("Given")
 ATTEMPTS = 100
-LIVE = sorted(LIVE_STEP_RUN_STATES)
+_LIVE_RUN_STATES = sorted(LIVE_STEP_RUN_STATES)
 
 
 def change_job(job_id: int, change: Callable[[Job, list[StepRun]], Given]) -> Given:
@@ -33,11 +33,11 @@ def change_job(job_id: int, change: Callable[[Job, list[StepRun]], Given]) -> Gi
     for _attempt in range(ATTEMPTS):
         with atomic():
             of_job = StepRun.objects.filter(job_id=job_id)
-            runs = list(of_job.filter(state__in=LIVE).select_for_update().order_by("id"))
+            runs = list(of_job.filter(state__in=_LIVE_RUN_STATES).select_for_update().order_by("id"))
             job = Job.objects.select_for_update(of=("self",)).select_related("workflow").filter(pk=job_id).first()
             if job is None:
                 raise UnknownJob(_("There is no job %(job)s.") % {"job": job_id})
-            live_now = set(of_job.filter(state__in=LIVE).values_list("pk", flat=True))
+            live_now = set(of_job.filter(state__in=_LIVE_RUN_STATES).values_list("pk", flat=True))
             if live_now == {run.pk for run in runs}:
                 return change(job, runs)
             transaction.set_rollback(True, using=DATABASE)

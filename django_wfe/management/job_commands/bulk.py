@@ -18,7 +18,6 @@ from django_wfe.models import BulkItem, BulkRun, Job
 from django_wfe.values.identifiers import parse_id
 
 POLL_SECONDS = 0.5
-LIVE = (BulkRun.State.WAITING, BulkRun.State.RUNNING)
 
 
 def preview(output: Output, user: Any, verb: str, jobs: QuerySet[Job], *, expected_state: str | None) -> None:
@@ -102,7 +101,7 @@ def follow(output: Output, user: Any, bulk_run_id: int) -> None:
         if written != seen:
             output.say(f"{run.state} {written}")
             seen = written
-        if run.state not in LIVE:
+        if run.state not in BulkRun.LIVE_STATES:
             return
         time.sleep(POLL_SECONDS)
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from django_wfe.definition.texts import make_storable
 from django_wfe.engine.access import has_permission, name_actor, require_for_job
-from django_wfe.engine.operations.assigning import end_claims
+from django_wfe.engine.operations.assigning import end_assignments
 from django_wfe.engine.rules.verb_rules import FINAL, Situation, judge
 from django_wfe.engine.store.locking import change_job, check_expected_state
 from django_wfe.exceptions import FinishedWorkflow, VerbFailed, WFEException, WrongState
@@ -220,7 +220,7 @@ class Verb(BulkVerb):
             self.check_names(options)
             with telling_defects(self, f"job {job.pk}"):
                 data = dict(self.perform(case, self.read_options(options)))
-            end_claims([run.pk for run in runs if run.state == StepRunState.INPUT_REQUIRED])
+            end_assignments([run.pk for run in runs if run.state == StepRunState.INPUT_REQUIRED])
             JobEvent.objects.create(
                 job=job,
                 step_run=last,
