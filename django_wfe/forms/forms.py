@@ -54,8 +54,9 @@ class InputForm(forms.Form):
     declaration: ClassVar[GroupDeclaration]
 
     template_name = "django_wfe/forms/form.html"
-    # Not the project's FORM_RENDERER: these are Django templates, and a project may draw its own forms with Jinja2.
-    default_renderer = DjangoTemplates
+    # Not the project's FORM_RENDERER: these are Django templates, and a project may draw its own forms with Jinja2. One
+    # for all forms: each renderer has an engine of its own, which compiles its templates once.
+    default_renderer = DjangoTemplates()
     use_required_attribute = True
     max_list_items = 200
     max_upload_bytes = 1024 * 1024

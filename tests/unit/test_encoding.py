@@ -142,7 +142,7 @@ def test_the_same_part_twice_is_no_cycle():
     assert json.loads(encode([part, part], "x")) == [part, part]
 
 
-@pytest.mark.parametrize("depth", [300, 3000, 100_000])
+@pytest.mark.parametrize("depth", [300, 3000, 30_000])
 def test_deep_nesting_is_refused_not_an_error_of_the_interpreter(depth):
     value = []
     for _ in range(depth):

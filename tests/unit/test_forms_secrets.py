@@ -12,7 +12,7 @@ from django_wfe.forms import InputForm, build_input_form
 from django_wfe.forms.fields.documents import JsonField
 from django_wfe.forms.fields.secrets import SecretField
 from tests.secret_schemas import KINDS, Login, Plain
-from tests.unit.forms_browser import make_form
+from tests.support.forms_browser import make_form
 
 pytestmark = pytest.mark.unit
 

@@ -13,7 +13,7 @@ from django_wfe.demo.servers.launch import CANNOT_LAUNCH
 from django_wfe.demo.servers.processes import ChildProcess, SignalInbox, is_alive, kill_session, list_descendants
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 def make_child(code: str, log: Path, **options: object) -> ChildProcess:

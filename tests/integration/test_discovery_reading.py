@@ -12,7 +12,7 @@ from django_wfe.discovery.reading import ModuleReading, ReadingStopped, read_mod
 from tests.definition_files import TWO_STEPS, UNREACHABLE, Project, open_project
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.workflows import compile_graph
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, Project, open_project
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from django_wfe.spreadsheets import Columns, UnreadableFile, list_formats, readi
 from tests.inbox_workflows import AskOrder
 from tests.support.spreadsheets import read, write_workbook
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 Order = AskOrder.UserInputSchema
 

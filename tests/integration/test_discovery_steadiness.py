@@ -10,7 +10,7 @@ from django_wfe.discovery.reading import ModuleReading
 from django_wfe.discovery.steadiness import confirm_readings, read_steadily
 from tests.definition_files import TWO_STEPS, Project, open_project
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 ASKING = """
 from datetime import datetime

@@ -16,7 +16,7 @@ from django_wfe.spreadsheets.csv_tables import read_csv
 from django_wfe.spreadsheets.workbooks import read_xlsx
 from tests.support.spreadsheets import read
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 FOLDER = Path(__file__).parent.parent / "files"
 PERCENT = "it shows its number in the format “{}”; show it as a plain number"

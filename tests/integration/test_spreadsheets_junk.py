@@ -13,7 +13,7 @@ from django_wfe.spreadsheets import Columns, UnreadableFile
 from tests.inbox_workflows import AskOrder
 from tests.support.spreadsheets import read
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 FOLDER = Path(__file__).parent.parent / "files"
 ROUNDS = int(os.environ.get("WFE_JUNK_FILES", "40"))

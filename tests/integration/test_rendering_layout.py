@@ -15,7 +15,7 @@ from django_wfe.rendering.diagram.dot import DotFailed, build_dot, find_dot, is_
 from django_wfe.rendering.diagram.layout import LAYOUT_VERSION, Layout, compute_layout, get_layout
 from tests.rendering_samples import build_definition, build_long, build_order, build_sample
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 WHEEL_DOT = shutil.which("graphviz-pure", path=str(Path(sys.executable).parent))
 
 

@@ -15,7 +15,7 @@ import pytest
 from django_wfe.spreadsheets import MAX_BYTES
 from tests.support.spreadsheets import write_package, write_workbook
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 MOST = 200_000_000
 SHEET = "xl/worksheets/sheet1.xml"

@@ -2,13 +2,14 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import django_wfe
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 PACKAGE = Path(django_wfe.__file__).parent
 MOST_LINES = 350
@@ -69,8 +70,13 @@ def name_part(path: Path, room: Path) -> str:
     return path.relative_to(room).parts[0].removesuffix(".py").removesuffix("__init__")
 
 
-def list_imports(path: Path) -> Iterator[Path]:
-    """Yield the files of the package that a file imports, wherever in it, type checking included."""
+@cache
+def list_imports(path: Path) -> tuple[Path, ...]:
+    """Return the files of the package that a file imports, wherever in it, type checking included."""
+    return tuple(_find_imports(path))
+
+
+def _find_imports(path: Path) -> Iterator[Path]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "django_wfe":
             for alias in node.names:

@@ -21,7 +21,7 @@ from tests.support.field_kinds import FIELD_KINDS, FieldKind
 from tests.support.kind_files import NotSayableError, write_cells, write_csv, write_xlsx
 from tests.support.spreadsheets import read
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 SHOWN = [kind for kind in FIELD_KINDS if not kind.holds_secret]
 
