@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.utils.translation import gettext_lazy as _
 
 from django_wfe.checks.broker_settings import require_buildable_broker
-
-if TYPE_CHECKING:
-    from django_wfe.engine.delivery.dispatcher import Dispatcher
 
 
 class DjangoWFEConfig(AppConfig):
@@ -34,23 +30,14 @@ class DjangoWFEConfig(AppConfig):
 
         from django_wfe.checks.project_checks import register_checks
         from django_wfe.discovery import reload_if_changed
-        from django_wfe.engine.delivery.dispatcher import install_dispatcher_factory
         from django_wfe.engine.isolation.sessions import note_connection
         from django_wfe.engine.project_code.classes import install_reloader
 
         register_checks()
         connection_created.connect(note_connection, dispatch_uid="django_wfe")
         install_reloader(reload_if_changed)
-        install_dispatcher_factory(_make_dispatcher)
 
 
 def _comes_later(app: str) -> bool:
     is_named = any(entry == app or entry.startswith(f"{app}.") for entry in django_settings.INSTALLED_APPS)
     return is_named and app not in apps.app_configs
-
-
-def _make_dispatcher() -> Dispatcher:
-    # The actor is declared by the module, on the broker that is set by then.
-    from django_wfe.tasks import DramatiqDispatcher
-
-    return DramatiqDispatcher()

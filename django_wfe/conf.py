@@ -133,6 +133,14 @@ class Settings:
         return chosen
 
     @property
+    def dispatcher(self) -> str:
+        """``WFE_DISPATCHER``: the class that sends messages to workers. Default: Dramatiq's, with ``WFE_QUEUE``."""
+        chosen: Any = getattr(django_settings, "WFE_DISPATCHER", "django_wfe.dispatchers.DramatiqDispatcher")
+        if not isinstance(chosen, str):
+            raise ImproperlyConfigured(f"WFE_DISPATCHER = {chosen!r}: give the dotted path of a class.")
+        return chosen
+
+    @property
     def log_dir(self) -> str:
         """``WFE_LOG_DIR``: a folder where each Job's log is also written as a file. Default "": none."""
         folder = self._known.get("WFE_LOG_DIR")

@@ -1,4 +1,4 @@
-"""Delivery over Dramatiq: the actor that runs step runs, the dispatcher that calls it, the worker's life around it."""
+"""Delivery over Dramatiq: the actors that do what is ready, and the worker's life around them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django_wfe.engine.errors.database_trouble import explain_database_error
 from django_wfe.engine.isolation.green_threads import refuse_green_threads
 from django_wfe.engine.isolation.sessions import check_sessions
 from django_wfe.engine.store.transactions import atomic
-from django_wfe.engine.worker.foreign_messages import OPTION, ForeignMessages, name_own_database
+from django_wfe.engine.worker.foreign_messages import OPTION, ForeignMessages
 from django_wfe.engine.worker.heartbeat import get_worker, stop_worker
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.exceptions import GreenThreads
@@ -59,32 +59,6 @@ def run_step(step_run_id: int) -> None:
 def run_bulk(bulk_run_id: int) -> None:
     """Work on a bulk run for a slice of time."""
     work_on_bulk(bulk_run_id)
-
-
-class DramatiqDispatcher:
-    """Sends a message to the actor for each step run that is ready, and for each slice of a bulk run.
-
-    A broker that is away is logged, not raised: what the message stands for is committed, and the watchdog sends it
-    again when the broker is back.
-    """
-
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> bool:
-        """Send the message of a step run."""
-        return self._send(run_step, step_run_id, delay=int(delay_seconds * 1000) or None)
-
-    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
-        """Send the message of a bulk run."""
-        self._send(run_bulk, bulk_run_id, delay=int(delay_seconds * 1000) or None)
-
-    def _send(self, actor: dramatiq.Actor[[int], None], number: int, *, delay: int | None) -> bool:
-        try:
-            options: dict[str, Any] = {OPTION: name_own_database()}
-            actor.send_with_options(args=(number,), delay=delay, **options)
-        except Exception as error:
-            # Each broker has exceptions of its own.
-            logger.warning("The message %s(%s) was not sent (%r); recovery will.", actor.actor_name, number, error)
-            return False
-        return True
 
 
 class WorkerLifeMiddleware(Middleware):

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from django_wfe.engine.bulk.runs import work_on_bulk
 from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS
-from django_wfe.engine.delivery.dispatcher import install_dispatcher
+from django_wfe.engine.delivery.dispatcher import Dispatcher, Message, install_dispatcher
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState
@@ -55,15 +55,22 @@ def run_now(job_id: int) -> Job:
 
 
 @dataclass
-class RecordingDispatcher:
-    """Keeps what the engine sends."""
+class RecordingDispatcher(Dispatcher):
+    """Keeps what the engine sends: the ids of step runs and of bulk runs, and how long each is held back."""
 
     sent: list[int] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
+    bulk: list[int] = field(default_factory=list)
+    bulk_delays: list[float] = field(default_factory=list)
 
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
-        self.sent.append(step_run_id)
-        self.delays.append(delay_seconds)
+    def send(self, message: Message) -> bool:
+        if message.kind == "step":
+            self.sent.append(message.number)
+            self.delays.append(message.delay_seconds)
+        else:
+            self.bulk.append(message.number)
+            self.bulk_delays.append(message.delay_seconds)
+        return True
 
 
 @contextmanager

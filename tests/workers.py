@@ -16,12 +16,12 @@ from django.conf import settings
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
 
-from django_wfe.engine.delivery.dispatcher import install_dispatcher
+from django_wfe.engine.delivery.dispatcher import Dispatcher, Message, install_dispatcher
 from django_wfe.models import Worker
 from tests.waiting import wait_until
 
 
-class BrokerDispatcher:
+class BrokerDispatcher(Dispatcher):
     """Sends the engine's messages to a broker other than the one of this process's settings."""
 
     def __init__(self, url: str, namespace: str) -> None:
@@ -31,11 +31,13 @@ class BrokerDispatcher:
             self.broker = RedisBroker(url=url, namespace=namespace, middleware=[])
         self.broker.declare_queue(settings.WFE_QUEUE)
 
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
-        message: dramatiq.Message[Any] = dramatiq.Message(
-            queue_name=settings.WFE_QUEUE, actor_name="run_step", args=(step_run_id,), kwargs={}, options={}
+    def send(self, message: Message) -> bool:
+        assert message.kind == "step"
+        over_broker: dramatiq.Message[Any] = dramatiq.Message(
+            queue_name=settings.WFE_QUEUE, actor_name="run_step", args=(message.number,), kwargs={}, options={}
         )
-        self.broker.enqueue(message)
+        self.broker.enqueue(over_broker)
+        return True
 
 
 class Workers:

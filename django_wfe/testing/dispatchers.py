@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from django_wfe.engine.bulk.runs import work_on_bulk
+from django_wfe.engine.delivery import dispatcher as delivery
 from django_wfe.engine.delivery.dispatcher import Dispatcher, install_dispatcher
 from django_wfe.engine.worker.loop import run_step_run
 
 
-@dataclass(slots=True)
-class Message:
+class Message(delivery.Message):
     """One message. ``delay_seconds`` is how long it is still held back; ``advance_time`` makes it less."""
 
-    kind: Literal["step", "bulk"]
-    number: int
-    delay_seconds: float = 0.0
+    __slots__ = ()
 
     def deliver(self) -> None:
         """Do what a worker does that gets this message."""
@@ -28,7 +25,7 @@ class Message:
             work_on_bulk(self.number)
 
 
-class RecordingDispatcher:
+class RecordingDispatcher(Dispatcher):
     """Stands for the broker: keeps what the engine sends until it is delivered, doubled, dropped or put out of order.
 
     Use it as a context manager: the engine sends to it inside the block, and as before after it. ``messages`` is the
@@ -49,14 +46,11 @@ class RecordingDispatcher:
     ) -> None:
         install_dispatcher(self._before.pop())
 
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> bool:
-        """Keep the message of a step run. What the engine calls."""
-        self._keep(Message("step", step_run_id, delay_seconds))
+    def send(self, message: delivery.Message) -> bool:
+        """Keep a message. What the engine calls."""
+        self.messages.append(Message(message.kind, message.number, message.delay_seconds))
+        self.sent += 1
         return True
-
-    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
-        """Keep the message of a bulk run. What the engine calls."""
-        self._keep(Message("bulk", bulk_run_id, delay_seconds))
 
     def deliver_all(self, *, limit: int = 10_000) -> int:
         """Deliver every message that is not held back, and those that are sent meanwhile; return their number.
@@ -102,7 +96,3 @@ class RecordingDispatcher:
         for message in self.messages:
             if step_run_ids is None or (message.kind == "step" and message.number in step_run_ids):
                 message.delay_seconds = max(0.0, message.delay_seconds - seconds)
-
-    def _keep(self, message: Message) -> None:
-        self.messages.append(message)
-        self.sent += 1

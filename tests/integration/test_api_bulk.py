@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from rest_framework.test import APIClient
 
 from django_wfe.engine.bulk.runs import work_on_bulk
-from django_wfe.engine.delivery.dispatcher import install_dispatcher
+from django_wfe.engine.delivery.dispatcher import NullDispatcher, install_dispatcher
 from django_wfe.engine.lifecycle import run_workflow, start_bulk
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, StepRun, Workflow, WorkflowEvent
 from tests.api_calls import create_user, record, sign_in
@@ -17,17 +17,9 @@ from tests.api_workflows import BreakingFlow, PlainFlow
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 
-class Silent:
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
-        pass
-
-    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
-        pass
-
-
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    before = install_dispatcher(Silent())
+    before = install_dispatcher(NullDispatcher())
     yield
     install_dispatcher(before)
 

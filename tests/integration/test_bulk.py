@@ -9,36 +9,20 @@ from django.utils import timezone
 from django_wfe import order_workflow_execution, run_workflow
 from django_wfe.engine.bulk.runs import preview_bulk, resume_bulk, start_bulk, stop_bulk, work_on_bulk
 from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS
-from django_wfe.engine.delivery.dispatcher import install_dispatcher
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.exceptions import PermissionRequired, WrongState
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState, Workflow
 from tests import workflows
-from tests.engine_helpers import look_again, run_ready
+from tests.engine_helpers import RecordingDispatcher, look_again, recording_dispatcher, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
-class Sent:
-    def __init__(self) -> None:
-        self.bulk: list[int] = []
-        self.delays: list[float] = []
-
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
-        pass
-
-    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
-        self.bulk.append(bulk_run_id)
-        self.delays.append(delay_seconds)
-
-
 @pytest.fixture(autouse=True)
 def sent():
-    sent = Sent()
-    before = install_dispatcher(sent)
-    yield sent
-    install_dispatcher(before)
+    with recording_dispatcher() as dispatcher:
+        yield dispatcher
 
 
 @pytest.fixture
@@ -171,7 +155,9 @@ def test_each_end_before_the_last_job_leaves_a_line_in_its_history(monkeypatch: 
 
 
 @pytest.mark.usefixtures("jobs")
-def test_a_slice_ends_by_time_and_hands_the_rest_on(settings, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slice_ends_by_time_and_hands_the_rest_on(
+    settings, sent: RecordingDispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("django_wfe.engine.bulk.runs.BATCH", 2)
     settings.WFE_SLICE_SECONDS = 0.000001
     bulk = start_bulk("cancel", Job.objects.all())
@@ -185,7 +171,7 @@ def test_a_slice_ends_by_time_and_hands_the_rest_on(settings, sent: Sent, monkey
 
 
 @pytest.mark.usefixtures("jobs")
-def test_a_bulk_run_whose_worker_died_is_taken_up_again(sent: Sent) -> None:
+def test_a_bulk_run_whose_worker_died_is_taken_up_again(sent: RecordingDispatcher) -> None:
     bulk = start_bulk("cancel", Job.objects.all())
     sent.bulk.clear()
     assert resume_bulk() == 0
@@ -210,7 +196,9 @@ def test_it_stops_by_itself_when_the_failure_comes_back(monkeypatch: pytest.Monk
     assert bulk.items.filter(state=BulkItem.State.PENDING).count() == 3
 
 
-def test_a_repair_goes_on_with_as_many_jobs_as_went_well_and_waits_for_them_meanwhile(sent: Sent) -> None:
+def test_a_repair_goes_on_with_as_many_jobs_as_went_well_and_waits_for_them_meanwhile(
+    sent: RecordingDispatcher,
+) -> None:
     jobs = [run_workflow(workflows.Failing) for _ in range(12)]
     fingerprint = StepRun.objects.filter(state=StepRunState.FAILED).values_list("fingerprint", flat=True)[0]
     bulk = start_bulk("retry", Job.objects.all(), stop_on_fingerprint=fingerprint)
@@ -222,7 +210,7 @@ def test_a_repair_goes_on_with_as_many_jobs_as_went_well_and_waits_for_them_mean
         look_again(bulk)  # while what was begun is still under way
         assert taken.count() == before
         assert sent.bulk[-1] == bulk.pk
-        assert sent.delays[-1] > 0, "it waits at the broker, not in a worker's thread"
+        assert sent.bulk_delays[-1] > 0, "it waits at the broker, not in a worker's thread"
         counts.append(before)
         for job_id in taken.values_list("job", flat=True):
             run_ready(job_id)
@@ -230,7 +218,7 @@ def test_a_repair_goes_on_with_as_many_jobs_as_went_well_and_waits_for_them_mean
     assert set(Job.objects.filter(pk__in=jobs).values_list("state", flat=True)) == {JobState.FINISHED}
 
 
-def test_a_second_message_neither_takes_jobs_beside_the_first_nor_goes_on_beside_it(sent: Sent) -> None:
+def test_a_second_message_neither_takes_jobs_beside_the_first_nor_goes_on_beside_it(sent: RecordingDispatcher) -> None:
     for _ in range(3):
         run_workflow(workflows.Failing)
     bulk = start_bulk("retry", Job.objects.all(), stop_on_fingerprint=find_fingerprint())
@@ -241,7 +229,7 @@ def test_a_second_message_neither_takes_jobs_beside_the_first_nor_goes_on_beside
     assert (bulk.items.filter(state=BulkItem.State.DONE).count(), sent.bulk) == (1, [])
     BulkRun.objects.update(touched_at="2020-01-01T00:00:00Z")
     assert resume_bulk() == 1
-    assert sent.delays[-1] >= LOOK_AGAIN_SECONDS, "its own touch would have the message do nothing"
+    assert sent.bulk_delays[-1] >= LOOK_AGAIN_SECONDS, "its own touch would have the message do nothing"
 
 
 def test_jobs_that_fail_in_another_way_do_not_count_as_well(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,12 @@ from dramatiq.middleware import SkipMessage
 
 from django_wfe import order_workflow_execution
 from django_wfe.conf import Settings
+from django_wfe.dispatchers import DramatiqDispatcher, Message
 from django_wfe.engine.store import database_identity
 from django_wfe.engine.store.database_identity import forget_database_identity, get_database_identity
 from django_wfe.engine.worker.foreign_messages import OPTION
 from django_wfe.models import Job, StepRun, Worker
-from django_wfe.tasks import DramatiqDispatcher, WorkerLifeMiddleware, run_step
+from django_wfe.tasks import WorkerLifeMiddleware, run_step
 from tests.waiting import wait_until
 from tests.workers import BrokerDispatcher, running_workers
 from tests.workflows import Linear
@@ -52,7 +53,7 @@ def test_the_identity_is_asked_for_once(django_assert_num_queries) -> None:
 def test_a_message_carries_its_database() -> None:
     broker: Any = dramatiq.get_broker()
     broker.flush_all()
-    assert DramatiqDispatcher().dispatch(7)
+    assert DramatiqDispatcher().send(Message("step", 7))
     (data,) = [broker.queues[run_step.queue_name].get_nowait()]
     message = dramatiq.Message.decode(data)
     broker.flush_all()

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from django_wfe import run_workflow
 from django_wfe.engine.bulk.runs import start_bulk, work_on_bulk
-from django_wfe.engine.delivery.dispatcher import install_dispatcher
+from django_wfe.engine.delivery.dispatcher import Dispatcher, Message, NullDispatcher, install_dispatcher
 from django_wfe.engine.lifecycle import VERBS, order_workflow_execution, pause_job
 from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState, Worker, Workflow
@@ -29,14 +29,13 @@ EACH_VERB = pytest.mark.parametrize("verb", list(VERBS))
 OPTIONS = {"skip": ["--result", '"by hand"'], "rerun": ["--number", "1"]}
 
 
-class BulkHere:
+class BulkHere(Dispatcher):
     """Works on a bulk run as soon as its message is sent, as a worker elsewhere would."""
 
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
-        pass
-
-    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
-        work_on_bulk(bulk_run_id)
+    def send(self, message: Message) -> bool:
+        if message.kind == "bulk":
+            work_on_bulk(message.number)
+        return True
 
 
 @pytest.fixture(autouse=True)
@@ -383,7 +382,7 @@ def test_a_bulk_run_that_leaves_jobs_alone_or_is_stopped_ends_with_one() -> None
     assert "1 of 2 jobs done" in error
     assert "Only a failed job can be tried again." in output
     assert "No worker is alive" in error
-    install_dispatcher(_Nobody())
+    install_dispatcher(NullDispatcher())
     bulk = start_bulk("cancel", Job.objects.all())
     output, code, error = run("bulk", bulk.pk, "--stop", "--reason", "the wrong filter", "--wait")
     assert code == 1
@@ -394,7 +393,7 @@ def test_a_bulk_run_that_leaves_jobs_alone_or_is_stopped_ends_with_one() -> None
 
 def test_a_bulk_run_is_shown_to_who_started_it_and_to_those_with_the_permission() -> None:
     fail()
-    install_dispatcher(_Nobody())
+    install_dispatcher(NullDispatcher())
     operator = create_user("operator", "cancel_job")
     create_user("other", "view_job", "cancel_job")
     create_user("viewer", "view_job", "view_bulkrun")
@@ -450,11 +449,3 @@ def test_the_exit_code_reaches_the_shell(arguments: list[str], code: int, child_
     )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
-
-
-class _Nobody:
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> None:
-        pass
-
-    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
-        pass

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from django_wfe import order_workflow_execution
 from django_wfe.discovery import DefinitionSync
-from django_wfe.engine.delivery.dispatcher import get_dispatcher
+from django_wfe.engine.delivery.dispatcher import Message, send
 from django_wfe.engine.project_code.outdated_workers import list_outdated
 from django_wfe.engine.queries.situation import explain_job
 from django_wfe.management import health
@@ -166,7 +166,7 @@ def test_a_module_with_a_receiver_and_a_counter_is_imported_once_and_its_new_job
         assert [sentence.endswith("restart it.") for sentence in list_sentences()] == [True]
     with start_worker():
         StepRun.objects.filter(job_id=parked, state="READY").update(due_at=Now())
-        get_dispatcher().dispatch(StepRun.objects.get(job_id=parked, state="READY").pk)
+        send(Message("step", StepRun.objects.get(job_id=parked, state="READY").pk))
         wait_until(lambda: Job.objects.get(pk=parked).state == JobState.FINISHED, timeout=60)
         assert [entry["result"] for entry in Job.objects.get(pk=parked).storage["data"]][1:] == [
             [2, 1],

@@ -28,13 +28,13 @@ SECTION = "A verb of your own"
 APP = "shop"
 
 
-def write_shop(folder: Path) -> None:
-    """Write the files that the section shows."""
+def write_shop(folder: Path, section: str = SECTION) -> None:
+    """Write the files that a section shows."""
     (folder / APP).mkdir()
     (folder / APP / "__init__.py").touch()
     for block in read_blocks(EXTENDING):
-        if block.section == SECTION and block.language == "python":
-            name, _colon, _how = block.text.partition("\n")[0].removeprefix("# ").partition(": ")
+        name, _colon, how = block.text.partition("\n")[0].removeprefix("# ").partition(": ")
+        if block.section == section and how == "a new file":
             (folder / name).write_text(block.text)
 
 

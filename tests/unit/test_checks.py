@@ -46,6 +46,7 @@ def test_all_checks_are_registered_under_the_tag():
     assert registered == {
         project_checks.check_database,
         project_checks.check_broker,
+        project_checks.check_dispatcher,
         project_checks.check_settings,
         project_checks.check_workflows,
         project_checks.check_migrations,

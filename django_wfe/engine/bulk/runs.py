@@ -21,7 +21,7 @@ from django_wfe.definition.texts import make_storable
 from django_wfe.engine.access import is_whole, list_visible_bulk_runs, name_actor, require_permission
 from django_wfe.engine.bulk.entries import Entry, insert_entries, insert_jobs
 from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS, count_room, find_returned, is_free
-from django_wfe.engine.delivery.dispatcher import get_dispatcher
+from django_wfe.engine.delivery.dispatcher import Message, send
 from django_wfe.engine.errors.invalid_input import list_problems
 from django_wfe.engine.inputs.secret_schemas import seal_options
 from django_wfe.engine.operations.verbs.base import BulkVerb, Verb, telling_defects
@@ -295,4 +295,4 @@ def _end(bulk_run_id: int, state: BulkRun.State, why: str, line: BulkEvent | Non
 
 
 def _dispatch(bulk_run_id: int, *, delay_seconds: float = 0) -> None:
-    get_dispatcher().dispatch_bulk(bulk_run_id, delay_seconds=delay_seconds)
+    send(Message("bulk", bulk_run_id, delay_seconds))

@@ -1,65 +1,117 @@
-"""How the engine says "this step run is ready", without knowing a broker."""
+"""How the engine says "this is ready", without knowing a broker."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
 from django.db import transaction
+from django.utils.module_loading import import_string
 
-from django_wfe.conf import DATABASE
+from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.output.capture import Hearing
 from django_wfe.engine.store.crash_points import cross
 
+if TYPE_CHECKING:
+    from django.core.checks import CheckMessage
 
-class Dispatcher(Protocol):
-    """Puts messages on a broker. A message may be lost, late or doubled: the database is the truth."""
-
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> bool:
-        """Send the message for one step run, to arrive after ``delay_seconds`` if the broker can delay.
-
-        Gives False, and raises nothing, where the broker did not take it.
-        """
-
-    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
-        """Send the message for the next slice of a bulk run, to arrive after ``delay_seconds``."""
+logger = logging.getLogger("django_wfe.delivery")
 
 
-class NullDispatcher:
-    """Sends nothing: recovery finds what is ready. For tests, and until a delivery room is there."""
+@dataclass(slots=True)
+class Message:
+    """Says that a step run is ready (``kind`` "step"), or the next slice of a bulk run ("bulk").
 
-    def dispatch(self, step_run_id: int, *, delay_seconds: float = 0) -> bool:
+    ``number`` is its primary key. The message should arrive after ``delay_seconds``, if the broker can delay.
+    """
+
+    kind: Literal["step", "bulk"]
+    number: int
+    delay_seconds: float = 0.0
+
+
+class Dispatcher:
+    """Sends messages to workers; the base class for ``WFE_DISPATCHER``.
+
+    A message may be lost, late or doubled: the database is the truth, and the watchdog sends again what got lost. One
+    object serves a process, and its threads at once.
+    """
+
+    def send(self, message: Message) -> bool:
+        """Send a message; return whether it was taken. What this raises is logged, and counts as not taken."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method send().")
+
+    def check(self) -> list[CheckMessage]:
+        """Return what ``manage.py check`` has to say about how it is set up. Default: nothing."""
+        return []
+
+
+class NullDispatcher(Dispatcher):
+    """Sends nothing: recovery finds what is ready."""
+
+    def send(self, message: Message) -> bool:
         """Do nothing."""
         return True
 
-    def dispatch_bulk(self, bulk_run_id: int, *, delay_seconds: float = 0) -> None:
-        """Do nothing."""
 
-
-_dispatcher: Dispatcher | None = None
-_factory: Callable[[], Dispatcher] = NullDispatcher
+_installed: Dispatcher | None = None
+_configured: Dispatcher | None = None
 
 
 def install_dispatcher(dispatcher: Dispatcher | None) -> Dispatcher | None:
-    """Make ``dispatcher`` the one that the engine uses in this process; return the one before. None: the factory's."""
-    global _dispatcher
-    before, _dispatcher = _dispatcher, dispatcher
+    """Make ``dispatcher`` the one of this process; return the one before. None: the one of ``WFE_DISPATCHER``."""
+    global _installed
+    before, _installed = _installed, dispatcher
     return before
 
 
-def install_dispatcher_factory(factory: Callable[[], Dispatcher]) -> None:
-    """Set what makes the dispatcher when the first message is to be sent."""
-    global _factory
-    _factory = factory
-
-
 def get_dispatcher() -> Dispatcher:
-    """Return the dispatcher in use."""
-    global _dispatcher
-    if _dispatcher is None:
-        _dispatcher = _factory()
-    return _dispatcher
+    """Return the dispatcher in use.
+
+    Raises:
+        ImproperlyConfigured: as of ``build_dispatcher``.
+    """
+    global _configured
+    if _installed is not None:
+        return _installed
+    if _configured is None:
+        _configured = build_dispatcher()
+    return _configured
+
+
+def build_dispatcher() -> Dispatcher:
+    """Return a dispatcher of the class that ``WFE_DISPATCHER`` names.
+
+    Raises:
+        ImproperlyConfigured: it cannot be imported, or is not a subclass of ``Dispatcher``.
+    """
+    path = settings.dispatcher
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(f"WFE_DISPATCHER = {path!r} cannot be imported: {error}.") from error
+    if not isinstance(found, type) or not issubclass(found, Dispatcher):
+        raise ImproperlyConfigured(
+            f"WFE_DISPATCHER = {path!r}: name a subclass of django_wfe.dispatchers.Dispatcher, not {found!r}."
+        )
+    return found()
+
+
+def send(message: Message) -> bool:
+    """Send a message; return whether it was taken. Never raises: what it stands for is committed."""
+    try:
+        # What brokers log is no output of the step that this comes after.
+        with Hearing(None):
+            return get_dispatcher().send(message) is not False
+    except Exception as error:
+        # Each broker has exceptions of its own, and so has a project's dispatcher.
+        logger.warning("The message of %s %s was not sent (%r); recovery will.", message.kind, message.number, error)
+        return False
 
 
 def dispatch_on_commit(step_run_ids: Iterable[int], *, delay_seconds: float = 0) -> None:
@@ -70,7 +122,14 @@ def dispatch_on_commit(step_run_ids: Iterable[int], *, delay_seconds: float = 0)
 
 def _dispatch(step_run_id: int, delay_seconds: float) -> None:
     cross("before dispatch")
-    # What brokers log is no output of the step that this comes after.
-    with Hearing(None):
-        get_dispatcher().dispatch(step_run_id, delay_seconds=delay_seconds)
+    send(Message("step", step_run_id, delay_seconds))
     cross("after dispatch")
+
+
+def _forget_configured(*, setting: str, **kwargs: Any) -> None:
+    global _configured
+    if setting == "WFE_DISPATCHER":
+        _configured = None
+
+
+setting_changed.connect(_forget_configured)

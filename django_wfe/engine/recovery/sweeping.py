@@ -13,7 +13,7 @@ from django.db import connections
 from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE, settings
-from django_wfe.engine.delivery.dispatcher import get_dispatcher
+from django_wfe.engine.delivery.dispatcher import Message, send
 from django_wfe.engine.recovery.liveness import IN_SERVICE, IS_SILENT
 from django_wfe.engine.runs.committing import settle_lost
 from django_wfe.engine.store.claims import RUNNABLE, Claim
@@ -198,11 +198,10 @@ def redispatch_overdue() -> int:
         "factor": LONGEST_REDISPATCH_FACTOR,
         "batch": BATCH,
     }
-    dispatcher = get_dispatcher()
     overdue = _fetch_all(_TAKE_OVERDUE, parameters)
     ids = sorted(step_run_id for (step_run_id,) in overdue)
     for sent, step_run_id in enumerate(ids):
-        if dispatcher.dispatch(step_run_id) is False:
+        if not send(Message("step", step_run_id)):
             # The broker is away: leave it alone for this sweep, and let the wait not grow by what it never got.
             _fetch_all(_TAKE_BACK, [ids[sent:]])
             return sent

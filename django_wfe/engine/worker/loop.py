@@ -8,7 +8,7 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.clock import read_clock
-from django_wfe.engine.delivery.dispatcher import get_dispatcher
+from django_wfe.engine.delivery.dispatcher import Message, send
 from django_wfe.engine.errors.database_errors import is_connection_error, may_pass
 from django_wfe.engine.errors.failures import describe_engine_error
 from django_wfe.engine.isolation.sessions import discard_session, restore_sessions, shield_hooks
@@ -168,7 +168,7 @@ def _run_suspect(step_run_id: int, worker: WorkerProcess) -> None:
     """Run a step run that was lost before, unless this process is running such a one: then send its message again."""
     with worker.offer_suspect_slot() as is_free:
         if not is_free:
-            get_dispatcher().dispatch(step_run_id, delay_seconds=SUSPECT_SECONDS)
+            send(Message("step", step_run_id, SUSPECT_SECONDS))
             return
         claim = _claim(step_run_id, worker, suspects=True)
         if claim is not None:
