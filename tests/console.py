@@ -71,7 +71,7 @@ ADDRESSES = [
         "django_wfe_inbox",
         permissions=("view_job", "provide_input_job"),
         posts=True,
-        data={"step_run": "{waiting_run}", "action": "claim"},
+        data={"step_run": "{waiting_run}", "action": "assign"},
     ),
     Address(
         "django_wfe_workflow_pause",
