@@ -27,10 +27,10 @@ from django_wfe.engine.recovery.liveness import list_live_workers
 from django_wfe.engine.rules.start_rules import say_how_to_read, was_never_read
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
 from django_wfe.models.moments import MomentField
-from django_wfe.rendering.durations import describe_duration
 from django_wfe.states import RUNNABLE_JOB_STATES
 from django_wfe.values.moments import count_seconds, localize
 from django_wfe.watchdog.leadership import find_leader
+from django_wfe.wording.durations import describe_duration
 
 LONGEST_READY_SECONDS = 300.0
 """For how long a step run may be ready before that counts as wrong: busy workers are not."""

@@ -40,6 +40,7 @@ class BulkRun(Deed):
         blank=True,
         help_text=_("It stops by itself when a failure with this fingerprint comes back in one of its Jobs."),
     )
+    # The sentence of a release before 2.0.0 whose events cannot tell it. Since then ``wording.bulk_stops`` makes it.
     stop_reason = models.TextField(_("why it stopped"), blank=True)
     is_trusted = models.BooleanField(
         _("trusted"),
@@ -88,13 +89,15 @@ class BulkEvent(Deed):
         """What happened."""
 
         STOPPED = "stopped", _("stopped")
-        ACTOR_GONE = "actor_gone", _("stopped by itself: the user who started it is no longer active")
+        ACTOR_GONE = "actor_gone", _("stopped by itself: the user who started it no longer exists")
+        ACTOR_INACTIVE = "actor_inactive", _("stopped by itself: the user who started it is no longer active")
         RETURNED = "returned", _("stopped by itself: the failure came back")
 
     bulk_run = ForeignKey(BulkRun, verbose_name=_("bulk run"), on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
     source = models.CharField(_("source"), max_length=16, choices=Source.choices, default=Source.ENGINE)
     reason = models.TextField(_("reason"), blank=True)
+    data: Any = models.JSONField(_("data"), default=dict, db_default=Value({}, models.JSONField()), blank=True)
     created_at = MomentField(_("created"), db_default=Now())
 
     class Meta:

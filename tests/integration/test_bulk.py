@@ -7,12 +7,14 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from django_wfe import order_workflow_execution, run_workflow
+from django_wfe.engine.access import list_visible_bulk_runs
 from django_wfe.engine.bulk.runs import preview_bulk, resume_bulk, start_bulk, stop_bulk, work_on_bulk
 from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.exceptions import PermissionRequired, WrongState
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState, Workflow
+from django_wfe.wording.bulk_stops import explain_stop
 from tests import workflows
 from tests.engine_helpers import RecordingDispatcher, look_again, recording_dispatcher, run_ready
 
@@ -82,7 +84,10 @@ def test_it_stops_when_whoever_started_it_is_deleted_and_does_not_go_on_as_trust
     leaver.delete()
     work_on_bulk(bulk.pk)
     bulk.refresh_from_db()
-    assert (bulk.state, bulk.stop_reason) == (BulkRun.State.STOPPED, "leaver is no longer a user")
+    assert (bulk.state, explain_stop(list_visible_bulk_runs(None).get(pk=bulk.pk))) == (
+        BulkRun.State.STOPPED,
+        "leaver is no longer a user",
+    )
     assert bulk.items.filter(state=BulkItem.State.PENDING).count() == 6
     assert not Job.objects.filter(state=JobState.CANCELED).exists()
 
@@ -150,7 +155,7 @@ def test_each_end_before_the_last_job_leaves_a_line_in_its_history(monkeypatch: 
     lines = BulkEvent.objects.values_list("bulk_run", "kind", "actor", "actor_name", "source", "reason")
     assert list(lines) == [
         (stopped.pk, "stopped", operator.pk, "operator", "rest", "the wrong filter"),
-        (left.pk, "actor_gone", None, "", "engine", ""),
+        (left.pk, "actor_inactive", None, "", "engine", ""),
     ]
 
 
@@ -191,7 +196,7 @@ def test_it_stops_by_itself_when_the_failure_comes_back(monkeypatch: pytest.Monk
     look_again(bulk)
     bulk.refresh_from_db()
     assert bulk.state == BulkRun.State.STOPPED
-    assert f"came back in job {first.pk}" in bulk.stop_reason
+    assert f"came back in job {first.pk}" in explain_stop(list_visible_bulk_runs(None).get(pk=bulk.pk))
     assert [event.kind for event in bulk.events.all()] == [BulkEvent.Kind.RETURNED]
     assert bulk.items.filter(state=BulkItem.State.PENDING).count() == 3
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.contrib.staticfiles import finders
 
-from django_wfe.rendering.states import LOOKS
+from django_wfe.wording.states import LOOKS
 
 pytestmark = pytest.mark.unit
 TEXT = 4.5

@@ -28,12 +28,13 @@ from django_wfe.admin.frame.history import log_action
 from django_wfe.admin.frame.live import Live
 from django_wfe.engine.access import count_seen, has_permission, list_visible_bulk_items
 from django_wfe.engine.lifecycle import VERBS, Source, find_verb, get_permission, is_whole_or_own, stop_bulk
-from django_wfe.engine.queries.bulk_progress import count_progress, get_stop_reason
+from django_wfe.engine.queries.bulk_progress import count_progress
 from django_wfe.exceptions import PermissionRequired, UnknownBulkRun, WrongState
 from django_wfe.models import BulkEvent, BulkItem, BulkRun
-from django_wfe.rendering import states as looks
 from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import get_now
+from django_wfe.wording import states as looks
+from django_wfe.wording.bulk_stops import explain_stop
 
 ITEMS_SHOWN = 100
 EVENTS_SHOWN = 10
@@ -192,7 +193,7 @@ def build_bulk_page(request: HttpRequest, bulk: BulkRun) -> dict[str, Any]:
         "is_known": is_known,
         "state_drawn": draw_look(_LOOKS[BulkRun.State(bulk.state)]),
         "progress": count_progress(bulk, request.user),
-        "stop_reason": get_stop_reason(bulk),
+        "stop_reason": explain_stop(bulk),
         "events": list_events(bulk),
         "items": [(item, draw_look(_ITEM_LOOKS[BulkItem.State(item.state)])) for item in shown],
         "items_kind": kind,

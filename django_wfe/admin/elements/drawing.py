@@ -12,14 +12,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from django_wfe.admin.elements.payloads import write_json
-from django_wfe.rendering.durations import (
+from django_wfe.values.moments import add_seconds, count_seconds, localize
+from django_wfe.wording.durations import (
     SECONDS_A_DAY,
     SECONDS_A_MINUTE,
     SECONDS_AN_HOUR,
     describe_distance,
 )
-from django_wfe.rendering.states import Look, get_job_look, get_step_run_look
-from django_wfe.values.moments import add_seconds, count_seconds, localize
+from django_wfe.wording.states import Look, get_job_look, get_step_run_look
 
 NOTHING = "–"
 

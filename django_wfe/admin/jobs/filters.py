@@ -19,8 +19,8 @@ from django_wfe.engine.access import find_nodes_in_sight, list_visible_workflows
 from django_wfe.engine.queries.incidents import jobs_of_incident
 from django_wfe.engine.rules.node_names import guess_node_name, load_node_names
 from django_wfe.models import Job
-from django_wfe.rendering.states import get_job_look
 from django_wfe.values.identifiers import parse_id
+from django_wfe.wording.states import get_job_look
 
 OPEN = "open"
 

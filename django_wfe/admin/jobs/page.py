@@ -34,10 +34,10 @@ from django_wfe.engine.queries.situation import explain_job
 from django_wfe.engine.rules.node_names import name_node
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job, JobEvent, StepRun
-from django_wfe.rendering.durations import describe_duration
 from django_wfe.rendering.timeline.rows import build_timeline
 from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import count_seconds, get_now
+from django_wfe.wording.durations import describe_duration
 
 RUNS_UNFOLDED = 12
 """With more step runs than this, what they were given and gave is folded away."""

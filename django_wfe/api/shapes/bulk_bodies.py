@@ -11,9 +11,10 @@ from django_wfe.api.shapes.bodies import LONGEST_WORD, Body, BoundedListField
 from django_wfe.api.shapes.schema import component
 from django_wfe.api.shapes.verb_bodies import build_verb_body
 from django_wfe.engine.lifecycle import VERBS
-from django_wfe.engine.queries.bulk_progress import BulkProgress, get_stop_reason
+from django_wfe.engine.queries.bulk_progress import BulkProgress
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, JobState
 from django_wfe.values.identifiers import LARGEST_ID
+from django_wfe.wording.bulk_stops import explain_stop
 
 MOST_IDS = 10_000
 MOST_STATES = 100
@@ -164,7 +165,7 @@ class BulkRunSerializer(serializers.ModelSerializer[BulkRun]):
 
     def get_stop_reason(self, bulk: BulkRun) -> str:
         """Return why it stopped."""
-        return get_stop_reason(bulk)
+        return explain_stop(bulk)
 
     def get_total(self, bulk: BulkRun) -> int:
         """Return the number of all jobs, from "progress" in the context, as all four numbers."""

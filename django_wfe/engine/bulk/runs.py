@@ -152,11 +152,6 @@ def stop_bulk(bulk_run_id: int, *, actor: Any = None, source: str = JobEvent.Sou
             % {"actor": name_actor(actor), "bulk_run": bulk_run_id},
             permission=permission,
         )
-    values = {"actor": name_actor(actor), "reason": reason}
-    if actor is None:
-        why = reason or _("stopped")
-    else:
-        why = (_("stopped by %(actor)s: %(reason)s") if reason else _("stopped by %(actor)s")) % values
     line = BulkEvent(
         kind=BulkEvent.Kind.STOPPED,
         actor=actor,
@@ -164,7 +159,7 @@ def stop_bulk(bulk_run_id: int, *, actor: Any = None, source: str = JobEvent.Sou
         source=source,
         reason=make_storable(reason),
     )
-    if not _end(bulk_run_id, BulkRun.State.STOPPED, why, line):
+    if not _end(bulk_run_id, BulkRun.State.STOPPED, line):
         raise WrongState(
             _("Bulk run %(bulk_run)s is “%(state)s”: it cannot be stopped.")
             % {"bulk_run": bulk_run_id, "state": bulk.get_state_display()},
@@ -200,13 +195,13 @@ def work_on_bulk(bulk_run_id: int) -> None:
         bulk = BulkRun.objects.get(pk=bulk_run_id)
         returned = find_returned(bulk) if bulk.stop_on_fingerprint else None
         if returned:
-            why = _("the failure came back in job %(job)s") % {"job": returned}
-            _end(bulk_run_id, BulkRun.State.STOPPED, why, BulkEvent(kind=BulkEvent.Kind.RETURNED))
+            line = BulkEvent(kind=BulkEvent.Kind.RETURNED, data={"job": returned})
+            _end(bulk_run_id, BulkRun.State.STOPPED, line)
             return
         room = min(count_room(bulk), BATCH) if bulk.stop_on_fingerprint else BATCH
         are_left = all(_apply_to_next(bulk_run_id, verb) for _index in range(room))
         if not bulk.items.filter(state=BulkItem.State.PENDING).exists():
-            _end(bulk_run_id, BulkRun.State.FINISHED, "")
+            _end(bulk_run_id, BulkRun.State.FINISHED)
             return
         if not are_left:
             return  # others hold what is left, and go on with it
@@ -274,9 +269,8 @@ def _end_without_actor(bulk: BulkRun) -> bool:
     """Stop a bulk run whose user is gone: without an actor the verbs would take it for trusted code."""
     if bulk.is_trusted or (bulk.actor is not None and bulk.actor.is_active):
         return False
-    sentence = _("%(actor)s is no longer a user") if bulk.actor is None else _("%(actor)s is no longer active")
-    why = sentence % {"actor": bulk.actor_name or _("who started it")}
-    _end(bulk.pk, BulkRun.State.STOPPED, why, BulkEvent(kind=BulkEvent.Kind.ACTOR_GONE))
+    kind = BulkEvent.Kind.ACTOR_GONE if bulk.actor is None else BulkEvent.Kind.ACTOR_INACTIVE
+    _end(bulk.pk, BulkRun.State.STOPPED, BulkEvent(kind=kind))
     return True
 
 
@@ -284,10 +278,10 @@ def _list_live(bulk_run_id: int) -> QuerySet[BulkRun]:
     return BulkRun.objects.filter(pk=bulk_run_id, state__in=BulkRun.LIVE_STATES)
 
 
-def _end(bulk_run_id: int, state: BulkRun.State, why: str, line: BulkEvent | None = None) -> int:
+def _end(bulk_run_id: int, state: BulkRun.State, line: BulkEvent | None = None) -> int:
     """End a live bulk run, with the line that tells of it in its history; return whether it was live, as 0 or 1."""
     with atomic():
-        ended = _list_live(bulk_run_id).update(state=state, stop_reason=why, finished_at=Now())
+        ended = _list_live(bulk_run_id).update(state=state, finished_at=Now())
         if ended and line is not None:
             line.bulk_run_id = bulk_run_id
             line.save(force_insert=True)

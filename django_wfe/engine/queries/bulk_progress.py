@@ -47,8 +47,3 @@ def count_progress(bulk: BulkRun, actor: Any) -> BulkProgress:
         refused=counts.get(states.REFUSED, 0),
         pending=counts.get(states.PENDING, 0),
     )
-
-
-def get_stop_reason(bulk: BulkRun) -> str:
-    """Return why a bulk run stopped, or "" to those who do not see all of its Jobs: it may name another one."""
-    return bulk.stop_reason if is_whole(bulk) else ""

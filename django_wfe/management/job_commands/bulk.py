@@ -10,12 +10,13 @@ from django.utils.translation import gettext as _
 
 from django_wfe.engine.access import has_permission, list_visible_bulk_items, list_visible_bulk_runs
 from django_wfe.engine.lifecycle import VERBS, Source, preview_bulk, start_bulk, stop_bulk
-from django_wfe.engine.queries.bulk_progress import BulkProgress, count_progress, get_stop_reason
+from django_wfe.engine.queries.bulk_progress import BulkProgress, count_progress
 from django_wfe.engine.recovery.liveness import list_live_workers
 from django_wfe.exceptions import WFEException
 from django_wfe.management.job_commands.output import Output, refuse
 from django_wfe.models import BulkItem, BulkRun, Job
 from django_wfe.values.identifiers import parse_id
+from django_wfe.wording.bulk_stops import explain_stop
 
 POLL_SECONDS = 0.5
 
@@ -111,7 +112,7 @@ def _conclude(output: Output, user: Any, bulk_run_id: int, *, limit: int) -> Non
     _print(output, user, run, limit=limit)
     progress = count_progress(run, user)
     if run.state == BulkRun.State.STOPPED or progress.refused:
-        values = {"done": progress.done, "total": progress.total, "reason": get_stop_reason(run)}
+        values = {"done": progress.done, "total": progress.total, "reason": explain_stop(run)}
         raise refuse(_("%(done)s of %(total)s jobs done. %(reason)s") % values)
 
 
@@ -131,8 +132,8 @@ def _print(output: Output, user: Any, run: BulkRun, *, limit: int) -> None:
             "pending": progress.pending,
         }
     )
-    if get_stop_reason(run):
-        output.say(get_stop_reason(run))
+    if reason := explain_stop(run):
+        output.say(reason)
     output.table([row["job"] or row["key"], row["state"], row["message"]] for row in rows)
 
 
@@ -141,7 +142,7 @@ def _describe(run: BulkRun, progress: BulkProgress) -> dict[str, Any]:
         "bulk_run": run.pk,
         "verb": run.verb,
         "state": run.state,
-        "stop_reason": get_stop_reason(run),
+        "stop_reason": explain_stop(run),
         "total": progress.total,
         "done": progress.done,
         "refused": progress.refused,

@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.definition.graph import START, Graph, Node
-from django_wfe.rendering.durations import describe_duration
-from django_wfe.rendering.states import Look
+from django_wfe.wording.durations import describe_duration
+from django_wfe.wording.states import Look
 
 ADDED = Look("added", gettext_lazy("added"), "M8 3.5v9M3.5 8h9")
 REMOVED = Look("removed", gettext_lazy("removed"), "M3.5 8h9")

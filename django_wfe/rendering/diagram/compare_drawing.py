@@ -13,9 +13,9 @@ from django_wfe.rendering.diagram.compare import ADDED, LOOKS, REMOVED, GraphDif
 from django_wfe.rendering.diagram.drawing import DrawnNode, build_badge, draw, find_corners, keep_inside, measure_badge
 from django_wfe.rendering.diagram.layout import EDGE_FONT_SIZE, Layout, NodeBox, Point, get_layout, wrap_edge_label
 from django_wfe.rendering.diagram.svg import trace_spline
-from django_wfe.rendering.states import Look
 from django_wfe.rendering.templates import render_with_plain_numbers
 from django_wfe.rendering.text import measure_text
+from django_wfe.wording.states import Look
 
 TEMPLATE = "django_wfe/diagram.html"
 

@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 
 from django_wfe.definition.graph import Graph
 from django_wfe.engine.rules.node_names import name_node
-from django_wfe.rendering import states
 from django_wfe.rendering.diagram.layout import (
     EDGE_FONT_SIZE,
     LINE_HEIGHT,
@@ -22,8 +21,9 @@ from django_wfe.rendering.diagram.layout import (
 )
 from django_wfe.rendering.diagram.overlay import JobOverlay, NodeCounts, NodeState, describe_counts
 from django_wfe.rendering.diagram.svg import build_arrow, build_shape, build_spline, find_place_beside, format_number
-from django_wfe.rendering.states import Look
 from django_wfe.rendering.text import measure_text
+from django_wfe.wording import states
+from django_wfe.wording.states import Look
 
 BADGE_GAP = 3
 

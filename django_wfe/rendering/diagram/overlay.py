@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_wfe.definition.graph import Graph
-from django_wfe.rendering import states
-from django_wfe.rendering.states import UNREACHED, Look, get_step_run_look
 from django_wfe.states import ENDED_JOB_STATES, RESULT_STEP_RUN_STATES, JobState
+from django_wfe.wording import states
+from django_wfe.wording.states import UNREACHED, Look, get_step_run_look
 
 
 class RunFacts(Protocol):

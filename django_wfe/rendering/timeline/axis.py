@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
-from django_wfe.rendering.durations import SECONDS_A_DAY, SECONDS_A_MINUTE
 from django_wfe.rendering.text import measure_text
+from django_wfe.wording.durations import SECONDS_A_DAY, SECONDS_A_MINUTE
 
 AXIS_LENGTH = 1000.0
 BREAK_LENGTH = 110.0

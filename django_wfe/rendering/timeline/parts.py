@@ -9,10 +9,10 @@ from typing import Literal
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from django_wfe.rendering.durations import describe_duration
-from django_wfe.rendering.states import Look
 from django_wfe.rendering.timeline.axis import AXIS_LENGTH, BREAK_LENGTH
 from django_wfe.values.moments import localize
+from django_wfe.wording.durations import describe_duration
+from django_wfe.wording.states import Look
 
 SegmentKind = Literal["input", "queue", "work"]
 

@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from django_wfe.definition.graph import Graph
 from django_wfe.engine.rules.node_names import guess_node_name, name_node
 from django_wfe.models import StepRun, Worker
-from django_wfe.rendering.durations import describe_distance, describe_duration
-from django_wfe.rendering.states import get_step_run_look
 from django_wfe.rendering.timeline.axis import AXIS_LENGTH, Axis, Span, Tick, build_axis, build_ticks
 from django_wfe.rendering.timeline.parts import Break, Mark, Moment, Segment, SegmentKind, Timeline, TimelineRow
 from django_wfe.states import LIVE_STEP_RUN_STATES, StepRunState
 from django_wfe.values.moments import count_seconds, read_seconds
+from django_wfe.wording.durations import describe_distance, describe_duration
+from django_wfe.wording.states import get_step_run_look
 
 SMALLEST_BAR = 4.0
 """Per mille: what is shorter is drawn as wide as this, so that it can be seen."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import translation
 
-from django_wfe.rendering.durations import describe_distance, describe_duration
+from django_wfe.wording.durations import describe_distance, describe_duration
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
