@@ -29,19 +29,20 @@ APP = "shop"
 
 
 def write_shop(folder: Path, section: str = SECTION) -> None:
-    """Write the files that a section shows."""
+    """Write the files that the first section and another one show."""
     (folder / APP).mkdir()
     (folder / APP / "__init__.py").touch()
     for block in read_blocks(EXTENDING):
-        name, _colon, how = block.text.partition("\n")[0].removeprefix("# ").partition(": ")
-        if block.section == section and how == "a new file":
+        name, _colon, how = block.text.partition("\n")[0].strip("{}# ").partition(": ")
+        if block.section in (SECTION, section) and how == "a new file":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(block.text)
 
 
 @contextmanager
-def installed_shop(folder: Path) -> Iterator[ModuleType]:
+def installed_shop(folder: Path, section: str = SECTION) -> Iterator[ModuleType]:
     """Install the app in a project that runs already; ``folder`` must be among the places of modules."""
-    write_shop(folder)
+    write_shop(folder, section)
     before, broker = set(list_names()), dramatiq.get_broker()
     try:
         with modify_settings(INSTALLED_APPS={"append": APP}):

@@ -25,6 +25,7 @@ from django_wfe.admin.frame.live import Live, is_fragment_request
 from django_wfe.admin.incidents.page import find_incident_of
 from django_wfe.admin.jobs.graph import draw_job_graph
 from django_wfe.admin.jobs.log_tail import LogTail, read_tail
+from django_wfe.admin.jobs.panels import draw_panels
 from django_wfe.admin.jobs.window import Window, load_window
 from django_wfe.admin.verbs.pausing import may_pause
 from django_wfe.definition.graph import Graph
@@ -111,6 +112,7 @@ def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Jo
         "question": find_question(job),
         "may_answer": has_permission(user, PROVIDE_INPUT, job.workflow),
         "verbs": verbs,
+        "panels": draw_panels(request, job),
         "next_verb": choose_next_verb(job, verbs),
         "diagram": draw_job_graph(job, graph, window),
         "timeline": build_timeline(
