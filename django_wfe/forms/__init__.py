@@ -11,6 +11,8 @@ How a schema asks for another input, without importing Django::
         token: str = Field(json_schema_extra={"format": "password"})    # like SecretStr: never shown again
 """
 
+from django_wfe.forms.fields.registry import register_field, unregister_field
+from django_wfe.forms.fields.scalars import InputField
 from django_wfe.forms.forms import InputForm, build_input_form
 
-__all__ = ["InputForm", "build_input_form"]
+__all__ = ["InputField", "InputForm", "build_input_form", "register_field", "unregister_field"]

@@ -27,6 +27,7 @@ from django_wfe.forms.fields.annotations import (
     read_texts,
 )
 from django_wfe.forms.fields.choices import read_choices
+from django_wfe.forms.fields.registry import find_field
 from django_wfe.forms.fields.values import MISSING, DefaultDefect
 
 logger = logging.getLogger(__name__)
@@ -217,6 +218,8 @@ class _Declarer:
         if places.is_secret:
             return FieldDeclaration(**{**common, "is_secret": True})
         if base.facts.is_json_text:
+            return FieldDeclaration(**{**common, "is_secret": bool(places)})
+        if find_field(base.facts) is not None:
             return FieldDeclaration(**{**common, "is_secret": bool(places)})
         kind, item_type = base.facts.type, _find_item_type(base.facts.type)
         if item_type is not MISSING:

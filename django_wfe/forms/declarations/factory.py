@@ -12,6 +12,7 @@ from pydantic import EncodedBytes, EncodedStr
 
 from django_wfe.forms.fields import choices, documents, scalars, secrets, temporal, widgets
 from django_wfe.forms.fields.annotations import TypeFacts
+from django_wfe.forms.fields.registry import find_field
 
 BUILT_IN: Mapping[Any, tuple[type[scalars.InputField], dict[str, Any]]] = {
     int: (scalars.IntegerField, {}),
@@ -58,6 +59,10 @@ def make_field(
         return _make_secret(facts, options, max_upload_bytes)
     if facts.is_json_text:
         return documents.JsonTextField(facts=facts, **options)
+    if (own := find_field(facts)) is not None:
+        field = own(**options)
+        field.is_lenient = facts.is_lenient
+        return field
     found = choices.read_choices(facts.type)
     if found:
         with_no_choice = facts.nullable or (must_choose and len(found) > 1)
