@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from tests.servers import (
+from tests.support.running.servers import (
     DEFAULT_RABBITMQ_PORT,
     DEFAULT_REDIS_PORT,
     answers,

@@ -20,7 +20,7 @@ import json
 import os
 from typing import Any
 
-from tests.servers import DEFAULT_DATABASE_HOST, DEFAULT_DATABASE_PORT
+from tests.support.running.servers import DEFAULT_DATABASE_HOST, DEFAULT_DATABASE_PORT
 
 _IS_XDIST_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 # Runs of several people share one server: the controller's pid keeps their databases apart.

@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, Request
 
 from django_wfe.engine.lifecycle import run_workflow
-from tests.console import record
+from tests.support.doors.console import record
 from tests.workflows import Asking
 
 A_MINUTE = 60_000

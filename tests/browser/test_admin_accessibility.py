@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 
 from django_wfe.engine.lifecycle import run_workflow, start_bulk, stop_bulk
 from django_wfe.models import Job
-from tests.console import ADDRESSES, build_world, record
-from tests.inbox_workflows import Ordering
+from tests.declared.inbox_workflows import Ordering
+from tests.support.doors.console import ADDRESSES, build_world, record
 
 pytestmark = [pytest.mark.survey, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 
 from django_wfe.engine.lifecycle import provide_external_input, run_workflow
 from django_wfe.models import Job
-from tests.console import ADDRESSES, build_world, record
-from tests.engine_helpers import run_ready
+from tests.support.doors.console import ADDRESSES, build_world, record
+from tests.support.running.engine_helpers import run_ready
 from tests.workflows import Asking, Failing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

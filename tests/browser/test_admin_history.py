@@ -11,9 +11,9 @@ from playwright.sync_api import FloatRect, Locator, Page, expect
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import Definition, Job, StepRun, Worker
 from tests.browser.live_pages import look, start_waiting, stop_clock
-from tests.console import record
-from tests.long_jobs import lengthen
-from tests.rendering_samples import build_long
+from tests.support.doors.console import record
+from tests.support.forms.rendering_samples import build_long
+from tests.support.running.long_jobs import lengthen
 from tests.workflows import Looping
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 
 from django_wfe.engine.lifecycle import assign_input, run_workflow
 from django_wfe.models import Assignment, Job, StepRun
-from tests.console import record
-from tests.engine_helpers import create_user
-from tests.inbox_workflows import Numbering, Ordering
+from tests.declared.inbox_workflows import Numbering, Ordering
+from tests.support.doors.console import record
+from tests.support.running.engine_helpers import create_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

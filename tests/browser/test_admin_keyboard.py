@@ -7,8 +7,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import Assignment, Job, StepRun
-from tests.console import record
-from tests.inbox_workflows import Numbering
+from tests.declared.inbox_workflows import Numbering
+from tests.support.doors.console import record
 from tests.workflows import Asking, Failing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -11,8 +11,8 @@ from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import provide_external_input, retry_job, run_workflow
 from django_wfe.models import BulkRun, Job, JobLog, StepRun
 from tests.browser.live_pages import A_MINUTE, Asked, look, set_hidden, start_waiting, stop_clock
-from tests.console import record
-from tests.engine_helpers import run_ready
+from tests.support.doors.console import record
+from tests.support.running.engine_helpers import run_ready
 from tests.workflows import Asking, Failing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 
 from django_wfe import order_workflow_execution
 from django_wfe.engine.lifecycle import pause_job, resume_job
-from tests.console import record
-from tests.workers import running_workers
+from tests.support.doors.console import record
+from tests.support.running.workers import running_workers
 from tests.workflows import Gated
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from django_wfe.engine.bulk.runs import work_on_bulk
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import BulkRun, Job, StepRun
-from tests.console import record
-from tests.engine_helpers import look_again, run_ready, work_to_the_end
+from tests.support.doors.console import record
+from tests.support.running.engine_helpers import look_again, run_ready, work_to_the_end
 from tests.workflows import Fail, Failing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

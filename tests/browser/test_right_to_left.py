@@ -10,8 +10,8 @@ from django.test import override_settings
 from playwright.sync_api import Page, expect
 
 import django_wfe
-from tests.catalogues import read_messages, write_invented
-from tests.console import ADDRESSES, Address, World, build_world
+from tests.support.documents.catalogues import read_messages, write_invented
+from tests.support.doors.console import ADDRESSES, Address, World, build_world
 
 pytestmark = [pytest.mark.survey, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

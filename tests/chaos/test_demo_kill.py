@@ -10,9 +10,9 @@ import pytest
 
 from django_wfe.demo.servers.processes import list_descendants
 from django_wfe.demo.visits import Visit
-from tests.demo_helpers import ROOT
-from tests.demo_runs import DemoRun, delete_demo_directory, make_demo_directory, wait_until_gone
-from tests.waiting import wait_until
+from tests.support.demo.demo_helpers import ROOT
+from tests.support.demo.demo_runs import DemoRun, delete_demo_directory, make_demo_directory, wait_until_gone
+from tests.support.running.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
 

@@ -13,8 +13,8 @@ import pytest
 from django_wfe.demo.servers.postgres_and_valkey import PostgresServer, ValkeyServer
 from django_wfe.demo.servers.processes import is_alive
 from django_wfe.demo.servers.supervisor import RESTARTS
-from tests.demo_helpers import ROOT, count_up, describe_processes, find_processes, query
-from tests.waiting import wait_until
+from tests.support.demo.demo_helpers import ROOT, count_up, describe_processes, find_processes, query
+from tests.support.running.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
 

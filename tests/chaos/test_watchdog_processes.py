@@ -14,7 +14,7 @@ from django.db import connection
 from django_wfe.models import DefinitionModule, Lease, Workflow
 from django_wfe.watchdog.leadership import SHORTEST_LEASE_SECONDS as LEASE_SECONDS
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, Project, open_project
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.django_db(transaction=True)]
 

@@ -12,8 +12,8 @@ from django_wfe.engine.lifecycle import cancel_job
 from django_wfe.engine.recovery.sweeping import sweep
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState, Worker
 from tests import workflows
-from tests.waiting import wait_until
-from tests.workers import running_workers
+from tests.support.running.waiting import wait_until
+from tests.support.running.workers import running_workers
 
 pytestmark = [pytest.mark.chaos, pytest.mark.django_db(transaction=True)]
 

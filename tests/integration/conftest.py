@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from django_wfe.engine.worker.heartbeat import stop_worker
-from tests import input_workflows as asking
-from tests import interface_workflows as declared
 from tests import workflows
-from tests.distribution import Distributions, Environment, build_distributions, install_wheel
-from tests.engine_helpers import RecordingDispatcher, recording_dispatcher
+from tests.declared import input_workflows as asking
+from tests.declared import interface_workflows as declared
+from tests.support.documents.distribution import Distributions, Environment, build_distributions, install_wheel
+from tests.support.running.engine_helpers import RecordingDispatcher, recording_dispatcher
 
 # The benchmarks compare with hand-written statements of psycopg2.
 collect_ignore = [] if find_spec("psycopg2") else ["test_benchmarks.py"]

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import URLPattern
 
 from django_wfe.models import JobEvent
-from tests.console import (
+from tests.support.doors.console import (
     ADDRESSES,
     Address,
     World,

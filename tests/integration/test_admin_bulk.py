@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django_wfe.admin.bulk import actions
 from django_wfe.engine.lifecycle import VERBS, cancel_job, run_workflow
 from django_wfe.models import Job, JobEvent
-from tests.console import describe_database, list_messages, read_page, record, sign_in, sign_in_superuser
+from tests.support.doors.console import describe_database, list_messages, read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

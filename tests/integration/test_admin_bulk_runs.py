@@ -17,7 +17,7 @@ from django_wfe.engine.access import count_seen
 from django_wfe.engine.bulk.runs import start_bulk, stop_bulk, work_on_bulk
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, Job, JobEvent, Workflow
-from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
+from tests.support.doors.console import list_messages, read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

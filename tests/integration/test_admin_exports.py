@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from django_wfe.admin.exports import files
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import Job, StepRun
-from tests.console import record, sign_in, sign_in_superuser
+from tests.support.doors.console import record, sign_in, sign_in_superuser
 from tests.workflows import Failing, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

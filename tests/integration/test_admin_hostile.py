@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pytest
 
 from django_wfe.admin.frame.live import POLLER
-from tests.console import (
+from tests.support.doors.console import (
     ADDRESSES,
     Address,
     World,

@@ -16,9 +16,9 @@ from django.utils import timezone
 from django_wfe.admin.inbox import page as inbox
 from django_wfe.engine.lifecycle import assign_input, get_assignment, load_draft, run_workflow, save_draft
 from django_wfe.models import Assignment, JobEvent, StepRun, Workflow
-from tests.console import describe_database, list_messages, read_page, record, sign_in
-from tests.engine_helpers import create_user
-from tests.inbox_workflows import Guarded, Numbering, Ordering
+from tests.declared.inbox_workflows import Guarded, Numbering, Ordering
+from tests.support.doors.console import describe_database, list_messages, read_page, record, sign_in
+from tests.support.running.engine_helpers import create_user
 from tests.workflows import Asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -17,8 +17,8 @@ from django_wfe.admin.incidents.page import count_failures
 from django_wfe.engine.bulk.runs import work_on_bulk
 from django_wfe.engine.lifecycle import cancel_job, run_workflow
 from django_wfe.models import BulkItem, BulkRun, Job, StepRun
-from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
-from tests.engine_helpers import look_again, run_ready, work_to_the_end
+from tests.support.doors.console import list_messages, read_page, record, sign_in, sign_in_superuser
+from tests.support.running.engine_helpers import look_again, run_ready, work_to_the_end
 from tests.workflows import Fail, Failing, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

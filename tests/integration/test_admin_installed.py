@@ -8,7 +8,7 @@ from django.contrib.admin import AdminSite
 
 from django_wfe.admin import INDEX_TEMPLATE, register_console
 from django_wfe.engine.lifecycle import run_workflow
-from tests.console import read_page, record, sign_in_superuser
+from tests.support.doors.console import read_page, record, sign_in_superuser
 from tests.workflows import Failing
 
 pytestmark = pytest.mark.integration
@@ -51,7 +51,7 @@ except NoReverseMatch:
         "import_export",
         "django_htmx",
         "rest_framework",
-        more='settings.ROOT_URLCONF = "tests.two_sites"',
+        more='settings.ROOT_URLCONF = "tests.support.doors.two_sites"',
     )
     assert output.splitlines()[-2:] == ["/admin/django_wfe/workflow/console/ /admin/django_wfe/job/", "no export"]
 
@@ -65,7 +65,7 @@ def test_a_site_with_an_index_template_of_its_own_keeps_it() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.urls("tests.two_sites")
+@pytest.mark.urls("tests.support.doors.two_sites")
 def test_pages_of_a_second_admin_site_lead_to_that_site() -> None:
     job_id = run_workflow(record(Failing))
     client = sign_in_superuser()

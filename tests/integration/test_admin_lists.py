@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_wfe.admin.frame import paginator
 from django_wfe.engine.lifecycle import cancel_job, run_workflow
 from django_wfe.models import Job, StepRun, Workflow
-from tests.console import ADDRESSES, build_world, read_page, record, sign_in, sign_in_superuser
+from tests.support.doors.console import ADDRESSES, build_world, read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -21,9 +21,9 @@ from django_wfe.engine.lifecycle import cancel_job, rerun_job, retry_job, run_wo
 from django_wfe.models import BulkRun, Job, JobLog, StepRun
 from django_wfe.rendering.diagram.overlay import build_grouped_overlay, build_job_overlay
 from django_wfe.rendering.diagram.picture import RUN_FIELDS
-from tests.console import build_world, read_page, record, sign_in, sign_in_superuser
-from tests.engine_helpers import run_ready
-from tests.long_jobs import lengthen
+from tests.support.doors.console import build_world, read_page, record, sign_in, sign_in_superuser
+from tests.support.running.engine_helpers import run_ready
+from tests.support.running.long_jobs import lengthen
 from tests.workflows import Asking, Failing, Linear, Looping
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

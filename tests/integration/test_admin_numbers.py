@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import Job
-from tests.console import ADDRESSES, Address, World, build_world, sign_in_superuser
+from tests.support.doors.console import ADDRESSES, Address, World, build_world, sign_in_superuser
 from tests.workflows import Asking, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

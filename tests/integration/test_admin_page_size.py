@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import JobLog, StepRun
-from tests.console import read_page, record, sign_in, sign_in_superuser
+from tests.support.doors.console import read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

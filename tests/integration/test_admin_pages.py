@@ -24,7 +24,7 @@ from django_wfe.engine.lifecycle import (
 )
 from django_wfe.models import BulkItem, BulkRun, DefinitionModule, Job, JobEvent, Step, StepRun, Worker, Workflow
 from django_wfe.rendering.diagram import layout
-from tests.console import ADDRESSES, build_world, read_page, record, sign_in, sign_in_superuser
+from tests.support.doors.console import ADDRESSES, build_world, read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear, Looping
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

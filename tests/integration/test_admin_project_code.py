@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 from django_wfe import steps, workflows
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import Job
-from tests.console import describe_database, read_page, record, sign_in_superuser
+from tests.support.doors.console import describe_database, read_page, record, sign_in_superuser
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr, field_valida
 from django_wfe import steps, workflows
 from django_wfe.engine.lifecycle import provide_external_input, run_workflow
 from django_wfe.models import Workflow
-from tests.console import (
+from tests.support.doors.console import (
     ADDRESSES,
     Address,
     World,
@@ -30,7 +30,7 @@ from tests.console import (
     record,
     sign_in_superuser,
 )
-from tests.engine_helpers import get_last_run, run_ready
+from tests.support.running.engine_helpers import get_last_run, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -16,7 +16,7 @@ from django_wfe.admin.elements.payloads import PREVIEW_CHARACTERS
 from django_wfe.demo.workflows.purchase_approval import PurchaseApproval
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, StepRun, StepRunState
-from tests.console import read_page, sign_in_superuser
+from tests.support.doors.console import read_page, sign_in_superuser
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

@@ -10,8 +10,8 @@ from django_wfe import steps, workflows
 from django_wfe.engine.lifecycle import provide_external_input, run_workflow
 from django_wfe.models import Job, StepRun
 from django_wfe.values.sealing import unseal
-from tests.console import read_page, record, sign_in, sign_in_superuser
-from tests.engine_helpers import run_ready
+from tests.support.doors.console import read_page, record, sign_in, sign_in_superuser
+from tests.support.running.engine_helpers import run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import pause_job, run_workflow
 from django_wfe.models import BulkItem, Definition, Job, JobEvent, StepRun, Worker, Workflow
-from tests.console import ADDRESSES, Address, World, build_world, read_page, sign_in, sign_in_superuser
+from tests.support.doors.console import ADDRESSES, Address, World, build_world, read_page, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear
 
 pytestmark = [pytest.mark.survey, pytest.mark.integration, pytest.mark.django_db]

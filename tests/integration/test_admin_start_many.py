@@ -21,8 +21,8 @@ from django_wfe.admin.starting import many
 from django_wfe.engine.lifecycle import start_job
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.models import Job, JobEvent, StepRun, Workflow
-from tests.console import describe_database, list_messages, read_page, record, sign_in
-from tests.inbox_workflows import Dating, Guarded, Numbering, Ordering
+from tests.declared.inbox_workflows import Dating, Guarded, Numbering, Ordering
+from tests.support.doors.console import describe_database, list_messages, read_page, record, sign_in
 from tests.workflows import Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -7,8 +7,8 @@ from django.urls import reverse
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.models import Job, JobEvent, StepRun, Workflow
-from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
-from tests.engine_helpers import run_ready
+from tests.support.doors.console import list_messages, read_page, record, sign_in, sign_in_superuser
+from tests.support.running.engine_helpers import run_ready
 from tests.workflows import Asking, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -11,8 +11,8 @@ from django_wfe import steps, workflows
 from django_wfe.demo.workflows.flaky_delivery import FlakyDelivery
 from django_wfe.engine.lifecycle import VERBS, pause_job, provide_external_input, run_workflow
 from django_wfe.models import Job, JobEvent, StepRun
-from tests.console import describe_database, list_messages, read_page, record, sign_in, sign_in_superuser
-from tests.engine_helpers import get_last_run, run_ready
+from tests.support.doors.console import describe_database, list_messages, read_page, record, sign_in, sign_in_superuser
+from tests.support.running.engine_helpers import get_last_run, run_ready
 from tests.workflows import Ask, Asking, Fail, Failing, Left, Linear, Right
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -14,8 +14,8 @@ from django_wfe.engine.lifecycle import order_workflow_execution, pause_job, pau
 from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.models import Definition, Job, Step, Workflow, WorkflowEvent
 from django_wfe.rendering.diagram import dot, layout
-from tests.console import list_messages, read_page, record, sign_in, sign_in_superuser
-from tests.engine_helpers import run_ready
+from tests.support.doors.console import list_messages, read_page, record, sign_in, sign_in_superuser
+from tests.support.running.engine_helpers import run_ready
 from tests.workflows import Asking, Done, Double, Failing, Fetch, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -14,8 +14,17 @@ from django_wfe.api.frame.permissions import HoldsPermission
 from django_wfe.api.urls import urlpatterns
 from django_wfe.engine.lifecycle import pause_job, pause_workflow, run_workflow, start_bulk
 from django_wfe.models import BulkRun, Job, JobEvent, Step, Workflow
-from tests.api_calls import CALLS, PERMISSIONS, PREFIX, Call, create_user, record, sign_in, sign_in_superuser
-from tests.api_workflows import AskingFlow, BreakingFlow, ChoosingFlow
+from tests.declared.api_workflows import AskingFlow, BreakingFlow, ChoosingFlow
+from tests.support.doors.api_calls import (
+    CALLS,
+    PERMISSIONS,
+    PREFIX,
+    Call,
+    create_user,
+    record,
+    sign_in,
+    sign_in_superuser,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

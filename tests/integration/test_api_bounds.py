@@ -8,8 +8,7 @@ from django.test import override_settings
 
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import Job
-from tests.api_calls import record, sign_in_superuser
-from tests.api_hostile_workflows import (
+from tests.declared.api_hostile_workflows import (
     AnythingFlow,
     BytesDefaultFlow,
     DefaultRaisesFlow,
@@ -17,7 +16,8 @@ from tests.api_hostile_workflows import (
     ValidatorExitsFlow,
     ValidatorRaisesFlow,
 )
-from tests.api_workflows import AskingFlow, BreakingFlow
+from tests.declared.api_workflows import AskingFlow, BreakingFlow
+from tests.support.doors.api_calls import record, sign_in_superuser
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

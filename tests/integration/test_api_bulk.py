@@ -11,8 +11,8 @@ from django_wfe.engine.bulk.runs import work_on_bulk
 from django_wfe.engine.delivery.dispatcher import NullDispatcher, install_dispatcher
 from django_wfe.engine.lifecycle import run_workflow, start_bulk
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, StepRun, Workflow, WorkflowEvent
-from tests.api_calls import create_user, record, sign_in
-from tests.api_workflows import BreakingFlow, PlainFlow
+from tests.declared.api_workflows import BreakingFlow, PlainFlow
+from tests.support.doors.api_calls import create_user, record, sign_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -8,8 +8,8 @@ from django.urls import reverse
 from django_wfe.definition.graph import START
 from django_wfe.models import Step, Workflow
 from django_wfe.workflows import compile_graph
-from tests.api_calls import record, sign_in
-from tests.api_workflows import Ask, AskingFlow, ChoosingFlow, PlainFlow
+from tests.declared.api_workflows import Ask, AskingFlow, ChoosingFlow, PlainFlow
+from tests.support.doors.api_calls import record, sign_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -20,7 +20,7 @@ def test_workflows_come_with_name_path_description_and_graph() -> None:
     expected = {
         "id": workflow.pk,
         "name": "AskingFlow",
-        "path": "tests.api_workflows.AskingFlow",
+        "path": "tests.declared.api_workflows.AskingFlow",
         "description": "Waits for a clerk.",
         "graph": compile_graph(AskingFlow).to_json(),
     }
@@ -52,7 +52,7 @@ def test_steps_come_with_kind_and_input_schema() -> None:
     assert steps["Ask"] == {
         "id": Step.objects.get(name="Ask").pk,
         "name": "Ask",
-        "path": "tests.api_workflows.Ask",
+        "path": "tests.declared.api_workflows.Ask",
         "kind": "step",
         "description": "Asks a clerk.",
         "input_schema": Ask.UserInputSchema.model_json_schema(),

@@ -8,8 +8,8 @@ from rest_framework.test import APIClient
 
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import Job, JobEvent, StepRun
-from tests.api_calls import create_user, record, sign_in
-from tests.api_workflows import Ask, AskingFlow, PlainFlow
+from tests.declared.api_workflows import Ask, AskingFlow, PlainFlow
+from tests.support.doors.api_calls import create_user, record, sign_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -29,7 +29,7 @@ def test_what_is_asked_comes_with_step_label_and_schema(waiting: int) -> None:
     assert response.status_code == 200
     assert response.json() == {
         "step_run": StepRun.objects.get(job_id=waiting, state="INPUT_REQUIRED").pk,
-        "step": "tests.api_workflows.Ask",
+        "step": "tests.declared.api_workflows.Ask",
         "label": "Ask the clerk",
         "description": "Asks a clerk.",
         "input_schema": Ask.UserInputSchema.model_json_schema(),
@@ -110,11 +110,11 @@ def test_where_the_server_lacks_the_code_it_says_so_and_the_job_goes_on_waiting(
     client = sign_in("view_job", "provide_input_job")
     question = client.get(f"/wfe/jobs/{job_id}/input/")
     assert question.status_code == 200
-    assert "tests.api_workflows.Gone" in question.json()["problem"]
+    assert "tests.declared.api_workflows.Gone" in question.json()["problem"]
     assert question.json()["input_schema"] == Ask.UserInputSchema.model_json_schema()
     response = give(client, job_id, {"some_data": 1})
     assert response.status_code == 503
-    assert "tests.api_workflows.Gone" in response.json()["detail"]
+    assert "tests.declared.api_workflows.Gone" in response.json()["detail"]
     assert Job.objects.get(pk=job_id).state == "INPUT_REQUIRED"
 
 

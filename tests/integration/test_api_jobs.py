@@ -11,9 +11,9 @@ from rest_framework.test import APIClient
 
 from django_wfe.engine.lifecycle import cancel_job, run_workflow
 from django_wfe.models import Job, JobEvent, JobLog, JobState, StepRun, Workflow
-from tests.api_calls import create_user, record, sign_in, sign_in_superuser
-from tests.api_workflows import AskingFlow, BreakingFlow, PlainFlow
-from tests.first_input_workflows import Ordered
+from tests.declared.api_workflows import AskingFlow, BreakingFlow, PlainFlow
+from tests.declared.first_input_workflows import Ordered
+from tests.support.doors.api_calls import create_user, record, sign_in, sign_in_superuser
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 VIEW = ("view_job", "view_job_data")
@@ -111,7 +111,7 @@ def test_a_first_input_that_nothing_asks_for_answers_400_and_names_the_step() ->
     body = {"workflow_id": record(PlainFlow).pk, "first_input": {}}
     response = sign_in("add_job", "provide_input_job").post("/wfe/jobs/", body, format="json")
     assert response.status_code == 400
-    assert "its first step, tests.api_workflows." in response.json()["detail"]
+    assert "its first step, tests.declared.api_workflows." in response.json()["detail"]
     assert not Job.objects.exists()
 
 
@@ -146,14 +146,14 @@ def test_a_job_comes_with_its_storage_and_times() -> None:
         "workflow": job.workflow_id,
         "key": "order 7",
         "state": "FINISHED",
-        "current_step": "tests.api_workflows.Report",
+        "current_step": "tests.declared.api_workflows.Report",
         "current_step_number": 2,
         "error": "",
         "storage": {
             "data": [
                 {"step": "django_wfe.steps.__start__", "result": None},
-                {"step": "tests.api_workflows.Fetch", "result": {"rows": 2}},
-                {"step": "tests.api_workflows.Report", "result": {"report": {"rows": 2}}},
+                {"step": "tests.declared.api_workflows.Fetch", "result": {"rows": 2}},
+                {"step": "tests.declared.api_workflows.Report", "result": {"report": {"rows": 2}}},
             ]
         },
     }

@@ -7,8 +7,8 @@ import pytest
 
 from django_wfe.engine.lifecycle import pause_workflow, run_workflow, start_bulk
 from django_wfe.models import Job, Workflow
-from tests.api_calls import CALLS, PREFIX, Call, record, sign_in_superuser
-from tests.api_workflows import AskingFlow
+from tests.declared.api_workflows import AskingFlow
+from tests.support.doors.api_calls import CALLS, PREFIX, Call, record, sign_in_superuser
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -9,9 +9,9 @@ import pytest
 from django.contrib.auth.models import User
 
 from django_wfe.engine.lifecycle import run_workflow
-from tests.api_calls import CALLS, PREFIX, record
-from tests.api_hostile_workflows import AnythingFlow, RowsFlow
-from tests.api_workflows import BreakingFlow
+from tests.declared.api_hostile_workflows import AnythingFlow, RowsFlow
+from tests.declared.api_workflows import BreakingFlow
+from tests.support.doors.api_calls import CALLS, PREFIX, record
 
 pytestmark = [
     pytest.mark.integration,
@@ -30,7 +30,7 @@ def measure(environment: dict[str, str], paths: list[str], size: int) -> dict[st
     """Return the MiB above the base that each body took at its peak."""
     User.objects.create_superuser("superuser")
     asked = json.dumps({"paths": paths, "size": size, "user": "superuser"})
-    command = [sys.executable, "-W", "ignore", "-m", "tests.api_memory", asked]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.support.doors.api_memory", asked]
     settings = json.dumps({"DATA_UPLOAD_MAX_MEMORY_SIZE": max(size, UPLOAD)})
     answer = subprocess.run(
         command,

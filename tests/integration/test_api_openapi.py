@@ -63,7 +63,7 @@ def description() -> dict[str, Any]:
 
 
 def test_every_call_is_described_once(description: dict[str, Any]) -> None:
-    from tests.api_calls import CALLS
+    from tests.support.doors.api_calls import CALLS
 
     described = {(method.upper(), path) for path, calls in description["paths"].items() for method in calls}
     # The ids' names differ between the tests' templates and the addresses.

@@ -8,8 +8,14 @@ from rest_framework.test import APIClient
 from django_wfe.engine.lifecycle import VERBS, pause_job, provide_external_input, run_workflow
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, JobEvent, StepRun
-from tests.api_calls import create_user, record, sign_in
-from tests.api_workflows import AskingAndBreakingFlow, AskingFlow, BreakingFlow, ChoosingFlow, PlainFlow
+from tests.declared.api_workflows import (
+    AskingAndBreakingFlow,
+    AskingFlow,
+    BreakingFlow,
+    ChoosingFlow,
+    PlainFlow,
+)
+from tests.support.doors.api_calls import create_user, record, sign_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -185,7 +191,7 @@ def test_a_skip_stands_with_the_result_it_was_given() -> None:
     job_id = start_failed()
     assert act(sign_in("skip_job"), job_id, "skip", result=None).status_code == 200
     skipped = StepRun.objects.get(job_id=job_id, state="SKIPPED")
-    assert (skipped.step, skipped.result) == ("tests.api_workflows.Breaks", None)
+    assert (skipped.step, skipped.result) == ("tests.declared.api_workflows.Breaks", None)
 
 
 def test_a_skipped_decision_takes_the_edge_that_is_named() -> None:
@@ -193,7 +199,7 @@ def test_a_skipped_decision_takes_the_edge_that_is_named() -> None:
     client = sign_in("skip_job")
     assert act(client, job_id, "skip", result=1, transition=2).status_code in (409, 422)
     assert act(client, job_id, "skip", result=1, transition=1).status_code == 200
-    assert Job.objects.get(pk=job_id).current_step == "tests.api_workflows.Right"
+    assert Job.objects.get(pk=job_id).current_step == "tests.declared.api_workflows.Right"
 
 
 def test_a_result_that_cannot_be_kept_answers_422_and_changes_nothing() -> None:

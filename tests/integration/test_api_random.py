@@ -16,9 +16,9 @@ from rest_framework.test import APIClient
 
 from django_wfe.engine.lifecycle import pause_job, pause_workflow, run_workflow, start_bulk
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, StepRun, Workflow
-from tests.api_calls import CALLS, PREFIX, Call, record, sign_in_superuser
-from tests.api_hostile_workflows import AnythingFlow, DefaultRaisesFlow, ValidatorRaisesFlow
-from tests.api_workflows import AskingFlow, BreakingFlow, PlainFlow
+from tests.declared.api_hostile_workflows import AnythingFlow, DefaultRaisesFlow, ValidatorRaisesFlow
+from tests.declared.api_workflows import AskingFlow, BreakingFlow, PlainFlow
+from tests.support.doors.api_calls import CALLS, PREFIX, Call, record, sign_in_superuser
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -7,8 +7,8 @@ import pytest
 from django_wfe.engine.lifecycle import pause_job, pause_workflow, run_workflow, start_bulk
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, Step, StepRun
-from tests.api_calls import CALLS, PREFIX, Call, record, sign_in, sign_in_superuser
-from tests.api_workflows import AskingFlow, BreakingFlow, PlainFlow
+from tests.declared.api_workflows import AskingFlow, BreakingFlow, PlainFlow
+from tests.support.doors.api_calls import CALLS, PREFIX, Call, record, sign_in, sign_in_superuser
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -32,7 +32,7 @@ def test_a_job_is_started_asked_for_fed_and_read() -> None:
     done = robot.get(address).json()
     assert done["state"] == "FINISHED"
     asked = done["storage"]["data"][2]
-    assert (asked["step"], asked["external_data"]["some_data"]) == ("tests.api_workflows.Ask", 7)
+    assert (asked["step"], asked["external_data"]["some_data"]) == ("tests.declared.api_workflows.Ask", 7)
     assert done["storage"]["data"][3]["result"] == {"report": {"given": 7, "rows": 2}}
     assert "two rows fetched" in robot.get(f"{address}logs").content.decode()
     assert robot.get(f"{address}input/").status_code == 409

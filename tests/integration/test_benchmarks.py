@@ -15,7 +15,7 @@ from benchmarks.database import open_database
 from benchmarks.ratios import Pair, compare
 from benchmarks.report import GOALS, ROWS, render_table, write_page
 from benchmarks.sides import Side, UnusableReference
-from tests.demo_helpers import ROOT
+from tests.support.demo.demo_helpers import ROOT
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

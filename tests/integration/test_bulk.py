@@ -16,7 +16,7 @@ from django_wfe.exceptions import PermissionRequired, WrongState
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState, Workflow
 from django_wfe.wording.bulk_stops import explain_stop
 from tests import workflows
-from tests.engine_helpers import RecordingDispatcher, look_again, recording_dispatcher, run_ready
+from tests.support.running.engine_helpers import RecordingDispatcher, look_again, recording_dispatcher, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

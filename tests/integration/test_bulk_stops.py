@@ -14,8 +14,8 @@ from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, Job, StepRun, StepRunState
 from django_wfe.wording.bulk_stops import explain_stop
 from tests import workflows
-from tests.console import read_page, sign_in_superuser
-from tests.engine_helpers import look_again, recording_dispatcher
+from tests.support.doors.console import read_page, sign_in_superuser
+from tests.support.running.engine_helpers import look_again, recording_dispatcher
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

@@ -19,10 +19,10 @@ from django_wfe.definition.secret_places import MASK
 from django_wfe.engine.lifecycle import start_job
 from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.models import Job, JobEvent, JobState, StepRun, Workflow
-from tests import secret_workflows as declared
-from tests.console import record
-from tests.engine_helpers import recording_dispatcher, run_ready
-from tests.secret_doors import CANARY, DOORS, INPUT, PIN, POSTED, Door, Watch
+from tests.declared import secret_workflows as declared
+from tests.support.doors.console import record
+from tests.support.doors.secret_doors import CANARY, DOORS, INPUT, PIN, POSTED, Door, Watch
+from tests.support.running.engine_helpers import recording_dispatcher, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -6,8 +6,8 @@ from django_wfe import order_workflow_execution
 from django_wfe.engine.output.step_logs import read_step_run_log
 from django_wfe.models import Job, JobLog, JobState, StepRun, StepRunState
 from tests import workflows
-from tests.waiting import wait_until
-from tests.workers import running_workers
+from tests.support.running.waiting import wait_until
+from tests.support.running.workers import running_workers
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

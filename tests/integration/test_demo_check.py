@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from django_wfe.demo.scenarios import SCENARIOS
-from tests.demo_helpers import ROOT
-from tests.demo_runs import make_environment
+from tests.support.demo.demo_helpers import ROOT
+from tests.support.demo.demo_runs import make_environment
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,7 @@ from django_wfe.demo.workflows.purchase_approval import PurchaseApproval
 from django_wfe.discovery import sync_definitions
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.workflows import compile_graph
-from tests.console import read_page, record, sign_in_superuser
+from tests.support.doors.console import read_page, record, sign_in_superuser
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo_helpers import ROOT
+from tests.support.demo.demo_helpers import ROOT
 
 pytestmark = pytest.mark.integration
 

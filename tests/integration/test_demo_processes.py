@@ -11,7 +11,7 @@ import pytest
 
 from django_wfe.demo.servers.launch import CANNOT_LAUNCH
 from django_wfe.demo.servers.processes import ChildProcess, SignalInbox, is_alive, kill_session, list_descendants
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -18,7 +18,7 @@ import pytest
 
 from django_wfe.demo.browser import Browser, UnexpectedPage
 from django_wfe.states import JobState
-from tests.demo_runs import DemoRun, delete_demo_directory, make_demo_directory, wait_until_gone
+from tests.support.demo.demo_runs import DemoRun, delete_demo_directory, make_demo_directory, wait_until_gone
 
 pytestmark = pytest.mark.integration
 

@@ -15,8 +15,8 @@ from django_wfe.demo.servers.accounts import Account
 from django_wfe.demo.servers.embedded import EmbeddedServer, ServerAlreadyRunning, ServerError, find_package
 from django_wfe.demo.servers.postgres_and_valkey import PostgresServer, ValkeyServer
 from django_wfe.demo.servers.processes import is_alive
-from tests.demo_helpers import ROOT, count_up, find_python_for, query
-from tests.driver import connect
+from tests.support.demo.demo_helpers import ROOT, count_up, find_python_for, query
+from tests.support.running.driver import connect
 
 pytestmark = pytest.mark.integration
 

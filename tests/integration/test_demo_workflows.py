@@ -13,7 +13,7 @@ from django_wfe.engine.output.step_logs import read_log
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, JobState, StepRunState
 from django_wfe.steps import Step, dotted_path
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

@@ -10,7 +10,7 @@ import pytest
 
 from django_wfe.discovery.reading import ModuleReading, ReadingStopped, read_modules
 from tests.definition_files import TWO_STEPS, UNREACHABLE, Project, open_project
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

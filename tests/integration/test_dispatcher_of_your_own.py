@@ -16,7 +16,7 @@ from django_wfe.dispatchers import Dispatcher, DramatiqDispatcher, Message
 from django_wfe.engine.delivery.dispatcher import get_dispatcher, send
 from django_wfe.models import Job, JobState, StepRun
 from django_wfe.tasks import run_step
-from tests.support.documented_shop import write_shop
+from tests.support.documents.documented_shop import write_shop
 from tests.workflows import Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

@@ -27,8 +27,8 @@ from django_wfe.retry import Retry
 from django_wfe.steps import Step
 from django_wfe.values.sealing import seal, unseal
 from django_wfe.workflows import Workflow, list_problems
-from tests.distribution import ROOT
-from tests.readme_blocks import Block, read_blocks, read_commands
+from tests.support.documents.distribution import ROOT
+from tests.support.documents.readme_blocks import Block, read_blocks, read_commands
 
 pytestmark = pytest.mark.integration
 

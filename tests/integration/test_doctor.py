@@ -23,7 +23,7 @@ from django_wfe.models import DefinitionModule, StepRun, Worker, Workflow
 from django_wfe.tasks import run_step
 from django_wfe.watchdog.leadership import Leadership
 from tests import workflows
-from tests.engine_helpers import recording_dispatcher
+from tests.support.running.engine_helpers import recording_dispatcher
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

@@ -14,11 +14,11 @@ from django_wfe.engine.inputs.validation import load_input
 from django_wfe.engine.lifecycle import start_job, start_many
 from django_wfe.forms import build_input_form
 from django_wfe.models import StepRun, Workflow
-from tests.api_calls import PREFIX, record, sign_in
-from tests.inbox_workflows import AskMoments, Dating
-from tests.support.field_kinds import FIELD_KINDS, FieldKind
-from tests.support.kind_workflows import get_workflow
-from tests.support.spreadsheets import read
+from tests.declared.inbox_workflows import AskMoments, Dating
+from tests.declared.kind_workflows import get_workflow
+from tests.support.doors.api_calls import PREFIX, record, sign_in
+from tests.support.forms.field_kinds import FIELD_KINDS, FieldKind
+from tests.support.forms.spreadsheets import read
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

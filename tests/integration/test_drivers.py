@@ -24,8 +24,8 @@ from django_wfe.engine.worker.heartbeat import get_worker
 from django_wfe.models import Job, JobState, StepRun, Worker
 from django_wfe.workflows import Workflow
 from tests import workflows
-from tests.driver import is_psycopg3
-from tests.engine_helpers import recording_dispatcher
+from tests.support.running.driver import is_psycopg3
+from tests.support.running.engine_helpers import recording_dispatcher
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

@@ -30,8 +30,9 @@ from django_wfe.engine.store.claims import claim_step_run
 from django_wfe.engine.worker.heartbeat import get_worker, stop_worker
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, JobState, StepRun, Worker, Workflow
-from tests import causes, workflows
-from tests.causes import (
+from tests import workflows
+from tests.declared import causes
+from tests.declared.causes import (
     CAUSES,
     Cause,
     GivingUp,
@@ -46,8 +47,8 @@ from tests.causes import (
     start,
     start_worker,
 )
-from tests.console import read_page, sign_in, sign_in_superuser
-from tests.engine_helpers import RecordingDispatcher, recording_dispatcher, run_ready
+from tests.support.doors.console import read_page, sign_in, sign_in_superuser
+from tests.support.running.engine_helpers import RecordingDispatcher, recording_dispatcher, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -231,7 +232,7 @@ def test_code_that_one_worker_lacks_is_named_with_the_worker_and_the_definition(
     assert explanation.code == "code_lacking"
     worker, fingerprint = Worker.objects.get(), Job.objects.get(pk=job_id).definition.fingerprint[:12]
     assert (
-        f"Worker {worker} does not have the code of “tests.causes.Vanish” of definition {fingerprint}"
+        f"Worker {worker} does not have the code of “tests.declared.causes.Vanish” of definition {fingerprint}"
         in explanation.sentence
     )
     assert "Deploy" in explanation.way_out

@@ -14,7 +14,7 @@ from django_wfe.engine.access import count_seen, list_visible_exports
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.engine.operations.recording_exports import record_export
 from django_wfe.models import Export, Job, StepRun, Workflow
-from tests.console import read_page, record, sign_in, sign_in_superuser
+from tests.support.doors.console import read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

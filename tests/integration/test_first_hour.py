@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.shop_project import Shop, scratch_database
-from tests.waiting import wait_until
+from tests.support.documents.shop_project import Shop, scratch_database
+from tests.support.running.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("first_hour")]
 

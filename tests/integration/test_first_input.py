@@ -18,9 +18,9 @@ from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.exceptions import CodeNotLoaded, InputNotAsked, NotEncodable, PermissionRequired, UnknownWorkflow
 from django_wfe.models import Assignment, Job, JobEvent, JobState, StepRun, StepRunState, Workflow
 from tests import workflows
-from tests.contender import racing
-from tests.engine_helpers import create_user, get_job, list_events, recording_dispatcher, run_ready
-from tests.first_input_workflows import GIVEN, Closed, Ordered
+from tests.declared.first_input_workflows import GIVEN, Closed, Ordered
+from tests.support.running.contender import racing
+from tests.support.running.engine_helpers import create_user, get_job, list_events, recording_dispatcher, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -69,10 +69,13 @@ def test_the_job_starts_with_its_first_step_answered(sent, commit, heard) -> Non
 
 def test_the_first_step_gets_the_values_and_the_job_goes_on_to_its_next_question(sent) -> None:
     job = run_ready(order_workflow_execution(Ordered, first_input={"some_data": 4}))
-    assert (job.state, job.current_step) == (JobState.INPUT_REQUIRED, "tests.first_input_workflows.Approve")
+    assert (job.state, job.current_step) == (
+        JobState.INPUT_REQUIRED,
+        "tests.declared.first_input_workflows.Approve",
+    )
     assert GIVEN == [("TakeOrder", {"some_data": 4, "code": None})]
     assert job.storage["data"][1] == {
-        "step": "tests.first_input_workflows.TakeOrder",
+        "step": "tests.declared.first_input_workflows.TakeOrder",
         "result": 4,
         "external_data": {"some_data": 4, "code": None},
     }
@@ -110,7 +113,9 @@ def test_a_repeat_with_the_same_key_does_nothing_whatever_input_it_brings(sent, 
     run_ready(first)
     with commit():
         assert order_workflow_execution(Ordered, key="order 7", first_input=other) == first
-    assert get_job(first).current_step == "tests.first_input_workflows.Approve", "its second question is still open"
+    assert get_job(first).current_step == "tests.declared.first_input_workflows.Approve", (
+        "its second question is still open"
+    )
     assert GIVEN == [("TakeOrder", {"some_data": 4, "code": None})]
     assert list_events(first) == ["started", "input_provided"]
     assert len(sent.sent) == 1

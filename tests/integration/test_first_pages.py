@@ -11,9 +11,9 @@ from django.urls import reverse
 from django_wfe import order_workflow_execution, run_workflow
 from django_wfe.engine.errors.database_trouble import list_unapplied_migrations
 from django_wfe.models import DefinitionModule, Workflow
-from tests import api_calls
-from tests.console import list_messages, read_page, record, sign_in_superuser
-from tests.engine_helpers import recording_dispatcher
+from tests.support.doors import api_calls
+from tests.support.doors.console import list_messages, read_page, record, sign_in_superuser
+from tests.support.running.engine_helpers import recording_dispatcher
 from tests.workflows import Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

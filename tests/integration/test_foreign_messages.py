@@ -18,8 +18,8 @@ from django_wfe.engine.store.database_identity import forget_database_identity, 
 from django_wfe.engine.worker.foreign_messages import OPTION
 from django_wfe.models import Job, StepRun, Worker
 from django_wfe.tasks import WorkerLifeMiddleware, run_step
-from tests.waiting import wait_until
-from tests.workers import BrokerDispatcher, running_workers
+from tests.support.running.waiting import wait_until
+from tests.support.running.workers import BrokerDispatcher, running_workers
 from tests.workflows import Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import AnyUrl, AwareDatetime, BaseModel, Field, NaiveDatetime, RootModel
 
 from django_wfe.forms import build_input_form
-from tests.support.forms_browser import submit
+from tests.support.forms.forms_browser import submit
 
 pytestmark = pytest.mark.integration
 

@@ -22,7 +22,8 @@ import json
 from django_wfe import order_workflow_execution, provide_external_input, run_workflow
 from django_wfe.exceptions import GreenThreads
 from django_wfe.models import Job
-from tests import input_workflows, workflows
+from tests import workflows
+from tests.declared import input_workflows
 
 try:
     run_workflow(workflows.Linear)

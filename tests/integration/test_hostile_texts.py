@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django_wfe.engine.lifecycle import pause_job, run_workflow
 from django_wfe.models import Job, JobLog, StepRun
 from django_wfe.values.visible_text import TURNS
-from tests.console import ADDRESSES, Address, World, build_world, record, sign_in_superuser
+from tests.support.doors.console import ADDRESSES, Address, World, build_world, record, sign_in_superuser
 from tests.workflows import Asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -26,8 +26,8 @@ from django_wfe.engine.lifecycle import (
 )
 from django_wfe.exceptions import NotEncodable, PermissionRequired, UnknownJob, WrongState
 from django_wfe.models import Assignment, JobEvent, StepRun
-from tests.engine_helpers import create_user, list_events
-from tests.inbox_workflows import Guarded, Numbering, Ordering
+from tests.declared.inbox_workflows import Guarded, Numbering, Ordering
+from tests.support.running.engine_helpers import create_user, list_events
 from tests.workflows import Asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -64,7 +64,7 @@ def test_who_claims_first_has_it_and_the_other_is_told_who(ann: User, bob: User)
     assert assignment is not None
     assert assignment.user == ann
     assert list_events(run.job_id) == ["started", "claimed"]
-    assert get_last(run) == ("claimed", "ann", {"step": "tests.inbox_workflows.AskAtOnce"})
+    assert get_last(run) == ("claimed", "ann", {"step": "tests.declared.inbox_workflows.AskAtOnce"})
 
 
 def test_a_claim_can_be_taken_over_by_who_saw_whose_it_is(ann: User, bob: User) -> None:

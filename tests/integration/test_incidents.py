@@ -22,7 +22,7 @@ from django_wfe.engine.store.claims import claim_step_run
 from django_wfe.models import Job, JobState, StepRun, StepRunState, Worker, Workflow
 from django_wfe.retry import Retry
 from tests import workflows
-from tests.engine_helpers import RecordingDispatcher, create_user, recording_dispatcher, run_ready
+from tests.support.running.engine_helpers import RecordingDispatcher, create_user, recording_dispatcher, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -21,9 +21,10 @@ from django_wfe.engine.store.claims import claim_step_run
 from django_wfe.engine.worker.heartbeat import get_worker
 from django_wfe.forms import build_input_form
 from django_wfe.models import Job, JobEvent, JobState, StepRun, Workflow
-from tests import causes, workflows
-from tests.console import read_page, record, sign_in
-from tests.engine_helpers import get_last_event, get_last_run, run_ready, start_asking
+from tests import workflows
+from tests.declared import causes
+from tests.support.doors.console import read_page, record, sign_in
+from tests.support.running.engine_helpers import get_last_event, get_last_run, run_ready, start_asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 

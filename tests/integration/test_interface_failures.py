@@ -11,9 +11,9 @@ from django_wfe import run_workflow
 from django_wfe.engine.output.step_logs import read_log, read_step_run_log
 from django_wfe.models import Job, JobState
 from django_wfe.retry import Retry
-from tests import interface_workflows as declared
 from tests import workflows
-from tests.engine_helpers import get_last_run, list_events, run, run_ready
+from tests.declared import interface_workflows as declared
+from tests.support.running.engine_helpers import get_last_run, list_events, run, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 
@@ -30,11 +30,11 @@ def give(monkeypatch, result):
     """Give the failed step run of a step that returns what cannot be kept."""
     monkeypatch.setattr(declared.Give, "RESULT", result)
     job = run(declared.Passing)
-    assert (job.state, job.current_step) == (JobState.FAILED, "tests.interface_workflows.Give")
+    assert (job.state, job.current_step) == (JobState.FAILED, "tests.declared.interface_workflows.Give")
     assert declared.GIVEN == [], "the next step has not run"
     failed = get_last_run(job.pk)
     assert (failed.state, failed.result) == ("FAILED", None)
-    assert "the result of tests.interface_workflows.Give" in failed.error.replace("The result", "the result")
+    assert "the result of tests.declared.interface_workflows.Give" in failed.error.replace("The result", "the result")
     return failed
 
 
@@ -75,7 +75,7 @@ def test_timeout_in_seconds_and_as_timedelta_ends_a_step(timeout, monkeypatch):
     job = run(declared.Hanging)
     failed = get_last_run(job.pk)
     assert (job.state, failed.error_type) == (JobState.FAILED, "TimeoutError")
-    assert failed.error == "tests.interface_workflows.Hang ran longer than its timeout of 0.1 s."
+    assert failed.error == "tests.declared.interface_workflows.Hang ran longer than its timeout of 0.1 s."
     assert (failed.finished_at - failed.started_at).total_seconds() < 5
 
 

@@ -9,9 +9,9 @@ from pydantic import SecretStr, ValidationError
 from django_wfe import provide_external_input, run_workflow
 from django_wfe.exceptions import NotEncodable
 from django_wfe.models import JobState
-from tests import input_workflows as asking
-from tests import interface_workflows as declared
-from tests.engine_helpers import get_job, get_last_event, run_ready, start_asking
+from tests.declared import input_workflows as asking
+from tests.declared import interface_workflows as declared
+from tests.support.running.engine_helpers import get_job, get_last_event, run_ready, start_asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine")]
 
@@ -156,4 +156,4 @@ def test_a_schema_that_raises_anything_else_fails_the_step_and_frees_the_run():
     asking.MOODS.append(RuntimeError("the lookup is away"))
     job = run_ready(job_id)
     assert job.state == JobState.FAILED
-    assert job.error == "tests.input_workflows.AskMoody: RuntimeError: the lookup is away"
+    assert job.error == "tests.declared.input_workflows.AskMoody: RuntimeError: the lookup is away"

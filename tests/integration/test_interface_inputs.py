@@ -9,7 +9,7 @@ from django_wfe.engine.lifecycle import cancel_job
 from django_wfe.exceptions import FinishedWorkflow, NotEncodable, UnknownJob, WrongState
 from django_wfe.models import JobState
 from tests import workflows
-from tests.engine_helpers import (
+from tests.support.running.engine_helpers import (
     create_user,
     get_job,
     get_last_event,

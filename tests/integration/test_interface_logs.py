@@ -11,9 +11,9 @@ from django_wfe import run_workflow
 from django_wfe.engine.output import capture as capturing
 from django_wfe.engine.output.step_logs import capture_output, flush_capture, read_log, read_step_run_log
 from django_wfe.models import Job, JobState, StepRun
-from tests import interface_workflows as declared
 from tests import workflows
-from tests.engine_helpers import run
+from tests.declared import interface_workflows as declared
+from tests.support.running.engine_helpers import run
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 

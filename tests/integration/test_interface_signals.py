@@ -8,9 +8,9 @@ from django.db import connection, transaction
 from django_wfe import order_workflow_execution, provide_external_input, run_workflow, signals
 from django_wfe.engine.lifecycle import cancel_job
 from django_wfe.models import JobState
-from tests import input_workflows as asking
 from tests import workflows
-from tests.engine_helpers import get_job, recording_dispatcher, run_ready
+from tests.declared import input_workflows as asking
+from tests.support.running.engine_helpers import get_job, recording_dispatcher, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine")]
 

@@ -11,9 +11,9 @@ from django_wfe.engine.project_code.recording import describe_workflow, record_w
 from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
 from django_wfe.models import Job, JobState, StepRun, Workflow
 from django_wfe.workflows import Workflow as WorkflowClass
-from tests import interface_workflows as declared
 from tests import workflows
-from tests.engine_helpers import create_user, get_job, get_last_event, list_events, recording_dispatcher
+from tests.declared import interface_workflows as declared
+from tests.support.running.engine_helpers import create_user, get_job, get_last_event, list_events, recording_dispatcher
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine")]
 

@@ -5,8 +5,8 @@ import pytest
 from django_wfe import provide_external_input, run_workflow
 from django_wfe.engine.output.step_logs import read_log
 from django_wfe.models import Job, JobState
-from tests import interface_workflows as declared
-from tests.engine_helpers import get_last_run, run, run_ready
+from tests.declared import interface_workflows as declared
+from tests.support.running.engine_helpers import get_last_run, run, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 
@@ -28,16 +28,16 @@ def test_self_job_storage_key_attempt_and_log_inside_a_step(monkeypatch, setting
         "name": f"Looking:{job.pk}",
         "storage": [
             {"step": "django_wfe.steps.__start__", "result": None},
-            {"step": "tests.interface_workflows.Give", "result": [1]},
+            {"step": "tests.declared.interface_workflows.Give", "result": [1]},
         ],
         "key": f"{job.uuid}:2",
         "attempt": 1,
         "logfile": job.logfile,
         "model": None,
-        "logger": "django_wfe.step.tests.interface_workflows.LookAround",
+        "logger": "django_wfe.step.tests.declared.interface_workflows.LookAround",
     }
     assert job.logfile.endswith(f"Looking_{job.uuid}.log")
-    assert "INFO django_wfe.step.tests.interface_workflows.LookAround: looking around" in read_log(job)
+    assert "INFO django_wfe.step.tests.declared.interface_workflows.LookAround: looking around" in read_log(job)
 
 
 def test_idempotency_key_is_stable_over_retries_and_differs_from_step_to_step():
@@ -52,8 +52,11 @@ def test_idempotency_key_is_stable_over_retries_and_differs_from_step_to_step():
 
 def test_classes_declared_inside_of_a_class_are_found_by_their_path():
     job = run(declared.Shelf.Flow)
-    assert (job.state, job.current_step) == (JobState.FINISHED, "tests.interface_workflows.Shelf.Inner")
-    assert job.workflow.path == "tests.interface_workflows.Shelf.Flow"
+    assert (job.state, job.current_step) == (
+        JobState.FINISHED,
+        "tests.declared.interface_workflows.Shelf.Inner",
+    )
+    assert job.workflow.path == "tests.declared.interface_workflows.Shelf.Flow"
 
 
 def test_a_step_without_a_job_says_what_it_lacks():
@@ -64,8 +67,10 @@ def test_a_step_without_a_job_says_what_it_lacks():
 def test_label_and_labels_reach_the_definition(monkeypatch):
     monkeypatch.setattr(declared.Give, "RESULT", 0)
     looking, choosing = run(declared.Looking), pick(monkeypatch, 0)
-    assert looking.definition.load_graph().get_node("tests.interface_workflows.LookAround").label == "Look around"
-    edges = choosing.definition.load_graph().list_edges_from("tests.interface_workflows.Pick")
+    assert (
+        looking.definition.load_graph().get_node("tests.declared.interface_workflows.LookAround").label == "Look around"
+    )
+    edges = choosing.definition.load_graph().list_edges_from("tests.declared.interface_workflows.Pick")
     assert [edge.label for edge in edges] == ["left", "right"]
 
 
@@ -74,15 +79,20 @@ def test_a_transition_that_names_no_edge_fails_with_node_value_and_edges(edge, m
     job = pick(monkeypatch, edge)
     assert job.state == JobState.FAILED
     failed = get_last_run(job.pk)
-    assert (failed.step, failed.error_type) == ("tests.interface_workflows.Pick", "InvalidTransition")
-    assert f"transition() of tests.interface_workflows.Pick returned {edge!r}, which is not the index" in failed.error
-    assert "(0: tests.interface_workflows.GoLeft, 1: tests.interface_workflows.GoRight)" in failed.error
+    assert (failed.step, failed.error_type) == ("tests.declared.interface_workflows.Pick", "InvalidTransition")
+    assert (
+        f"transition() of tests.declared.interface_workflows.Pick returned {edge!r}, which is not the index"
+        in failed.error
+    )
+    assert (
+        "(0: tests.declared.interface_workflows.GoLeft, 1: tests.declared.interface_workflows.GoRight)" in failed.error
+    )
 
 
 @pytest.mark.parametrize(("edge", "target"), [(0, "GoLeft"), (1, "GoRight")])
 def test_a_transition_takes_the_edge_of_its_index(edge, target, monkeypatch):
     job = pick(monkeypatch, edge)
-    assert (job.state, job.current_step) == (JobState.FINISHED, f"tests.interface_workflows.{target}")
+    assert (job.state, job.current_step) == (JobState.FINISHED, f"tests.declared.interface_workflows.{target}")
     assert job.step_runs.get(number=2).transition == edge
 
 
@@ -99,7 +109,7 @@ def test_a_decision_may_ask_and_execute_too(right, target, monkeypatch):
     assert Job.objects.get(pk=job_id).state == JobState.INPUT_REQUIRED
     provide_external_input(job_id, {"right": right})
     job = run_ready(job_id)
-    assert job.current_step == f"tests.interface_workflows.{target}"
+    assert job.current_step == f"tests.declared.interface_workflows.{target}"
     assert job.storage["data"][2]["result"] == {"asked": right}
     [taken] = declared.GIVEN
     assert taken == {"asked": right}
@@ -108,7 +118,7 @@ def test_a_decision_may_ask_and_execute_too(right, target, monkeypatch):
 def test_a_plain_step_takes_edge_zero_and_may_override_it(monkeypatch):
     monkeypatch.setattr(declared.Give, "RESULT", "x")
     assert run(declared.Passing).step_runs.get(number=1).transition == 0
-    assert run(declared.ChoosingStep).current_step == "tests.interface_workflows.GoRight"
+    assert run(declared.ChoosingStep).current_step == "tests.declared.interface_workflows.GoRight"
 
 
 def test_a_node_without_edges_ends_the_job_and_its_transition_is_not_asked(monkeypatch):

@@ -14,7 +14,7 @@ from django_wfe.engine.lifecycle import assign_input, pause_job, pause_workflow,
 from django_wfe.engine.store.transactions import atomic
 from django_wfe.engine.worker.heartbeat import WorkerProcess
 from django_wfe.models import BulkItem, Job, StepRun, Worker
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 from tests.workflows import Asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

@@ -19,8 +19,8 @@ from django_wfe.engine.lifecycle import VERBS, order_workflow_execution, pause_j
 from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState, Worker, Workflow
 from tests import workflows
-from tests.engine_helpers import create_user, get_last_event, get_last_run, run_ready
-from tests.first_input_workflows import Ordered
+from tests.declared.first_input_workflows import Ordered
+from tests.support.running.engine_helpers import create_user, get_last_event, get_last_run, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_wfe.models import Job
-from tests.console import World, build_world, describe_database
+from tests.support.doors.console import World, build_world, describe_database
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from django_wfe.models import Lease
 from django_wfe.watchdog.leadership import Leadership, find_leader
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

@@ -8,8 +8,8 @@ from django_wfe import order_workflow_execution, run_workflow, signals, steps, w
 from django_wfe.engine.lifecycle import cancel_job, pause_job
 from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.models import Job, JobState
-from tests import causes
-from tests.engine_helpers import get_job, recording_dispatcher, run_ready
+from tests.declared import causes
+from tests.support.running.engine_helpers import get_job, recording_dispatcher, run_ready
 from tests.workflows import Ask
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

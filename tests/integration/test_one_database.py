@@ -15,7 +15,7 @@ import django_wfe
 from django_wfe.engine.lifecycle import assign_input, provide_external_input, run_workflow, save_draft
 from django_wfe.models import Job, JobEvent, StepRun, Worker, Workflow
 from django_wfe.models.database import EngineManager, EngineModel
-from tests.console import build_world, sign_in_superuser
+from tests.support.doors.console import build_world, sign_in_superuser
 from tests.workflows import Asking, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -8,17 +8,17 @@ from django_wfe.engine.lifecycle import rerun_job, resume_job, retry_job, skip_s
 from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.exceptions import InvalidTransition, NotEncodable, WrongState
 from django_wfe.models import JobEvent, JobState, StepRun
-from tests import input_workflows as asking
-from tests import interface_workflows as declared
 from tests import workflows
-from tests.engine_helpers import (
+from tests.declared import input_workflows as asking
+from tests.declared import interface_workflows as declared
+from tests.support.running.engine_helpers import (
     get_last_run,
     list_events,
     recording_dispatcher,
     run_ready,
     take_history,
 )
-from tests.job_states import (
+from tests.support.running.job_states import (
     CALLS,
     get_job,
     make_failed,
@@ -81,7 +81,7 @@ def test_retry_keeps_the_external_input_that_was_given(monkeypatch):
     job_id = make_failed_with_input(monkeypatch)
     retry_job(job_id)
     assert run_ready(job_id).storage["data"][-1] == {
-        "step": "tests.input_workflows.AskIgnoring",
+        "step": "tests.declared.input_workflows.AskIgnoring",
         "result": {"input": None, "amount": 1, "model": 1},
         "external_data": {"amount": 1},
     }
@@ -192,7 +192,7 @@ def test_skip_of_a_node_with_several_edges_takes_the_edge_that_is_named(monkeypa
     job_id = make_failed_decision(monkeypatch)
     skip_step(job_id, "by hand", transition=1)
     job = run_ready(job_id)
-    assert (job.state, job.current_step) == (JobState.FINISHED, "tests.interface_workflows.GoRight")
+    assert (job.state, job.current_step) == (JobState.FINISHED, "tests.declared.interface_workflows.GoRight")
     assert StepRun.objects.get(job_id=job_id, number=2, state="SKIPPED").transition == 1
 
 
@@ -200,7 +200,7 @@ def test_skip_of_a_node_with_several_edges_takes_the_edge_that_is_named(monkeypa
 def test_skip_of_a_node_with_several_edges_without_naming_one_changes_nothing(transition, monkeypatch):
     job_id = make_failed_decision(monkeypatch)
     before = take_everything(job_id)
-    with pytest.raises(InvalidTransition, match=r"0: tests\.interface_workflows\.GoLeft"):
+    with pytest.raises(InvalidTransition, match=r"0: tests\.declared\.interface_workflows\.GoLeft"):
         skip_step(job_id, "by hand", transition=transition)
     assert take_everything(job_id) == before
 

@@ -9,9 +9,9 @@ from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.exceptions import FinishedWorkflow, PermissionRequired, UnknownJob, WrongState
 from django_wfe.models import JobEvent, JobState
 from django_wfe.models.jobs import name_job_state
-from tests import interface_workflows as declared
 from tests import workflows
-from tests.engine_helpers import (
+from tests.declared import interface_workflows as declared
+from tests.support.running.engine_helpers import (
     create_user,
     get_last_event,
     get_last_run,
@@ -21,7 +21,7 @@ from tests.engine_helpers import (
     run_ready,
     take_history,
 )
-from tests.job_states import (
+from tests.support.running.job_states import (
     ALLOWED,
     CALLS,
     KINDS,
@@ -184,7 +184,7 @@ def test_cancel_while_a_step_runs_keeps_what_it_commits_and_starts_nothing_after
 
 def test_pause_while_a_step_runs_lets_it_finish_and_holds_the_next(monkeypatch):
     job = act_from_inside(monkeypatch, pause_job)
-    assert (job.state, job.current_step) == (JobState.PAUSED, "tests.interface_workflows.Take")
+    assert (job.state, job.current_step) == (JobState.PAUSED, "tests.declared.interface_workflows.Take")
     assert get_last_run(job.pk).state == "READY"
     resume_job(job.pk)
     assert run_ready(job.pk).state == JobState.FINISHED

@@ -20,8 +20,8 @@ from django_wfe.engine.project_code.outdated_workers import list_outdated
 from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.models import Definition, Worker, Workflow
 from tests import workflows
-from tests.console import read_page, record, sign_in, sign_in_superuser
 from tests.definition_files import TWO_STEPS, Project, open_project
+from tests.support.doors.console import read_page, record, sign_in, sign_in_superuser
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -17,10 +17,10 @@ from django_wfe import order_workflow_execution, provide_external_input, run_wor
 from django_wfe.engine.output.step_logs import read_log, read_step_run_log
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, JobLog, JobState
-from tests import interface_workflows as declared
 from tests import workflows
-from tests.engine_helpers import get_last_run, run
-from tests.waiting import wait_until
+from tests.declared import interface_workflows as declared
+from tests.support.running.engine_helpers import get_last_run, run
+from tests.support.running.waiting import wait_until
 
 pytestmark = [
     pytest.mark.integration,

@@ -22,8 +22,8 @@ from django_wfe.engine.project_code import classes
 from django_wfe.exceptions import InvalidWorkflow
 from django_wfe.models import JobState
 from django_wfe.steps import Step
-from tests import interface_workflows as declared
-from tests.engine_helpers import run
+from tests.declared import interface_workflows as declared
+from tests.support.running.engine_helpers import run
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 
@@ -42,7 +42,7 @@ django.setup()
 before = (sys.stdout, sys.stderr, list(logging.root.handlers), logging.root.level)
 from django_wfe import run_workflow, signals
 from django_wfe.models import Job
-from tests import interface_workflows as declared
+from tests.declared import interface_workflows as declared
 
 def break_down(**named):
     raise RuntimeError("the mail server is away")

@@ -15,9 +15,9 @@ from django.urls import reverse
 
 from django_wfe import panels, run_workflow
 from django_wfe.models import Job
-from tests.console import read_page, sign_in_superuser
-from tests.engine_helpers import create_user
-from tests.support.documented_shop import installed_shop
+from tests.support.documents.documented_shop import installed_shop
+from tests.support.doors.console import read_page, sign_in_superuser
+from tests.support.running.engine_helpers import create_user
 from tests.workflows import Asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.projects.running import Child, Project, execute, project_set_up
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("pgbouncer")]
 

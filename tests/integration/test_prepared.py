@@ -12,7 +12,7 @@ from django_wfe.engine.store.prepared import Statement
 from django_wfe.models import Job, JobState
 from django_wfe.workflows import Workflow
 from tests import workflows
-from tests.engine_helpers import recording_dispatcher
+from tests.support.running.engine_helpers import recording_dispatcher
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

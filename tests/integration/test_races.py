@@ -8,7 +8,7 @@ from django_wfe.engine.lifecycle import assign_input, cancel_job, list_waiting
 from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.models import Assignment, Job, JobEvent, JobState, StepRun, StepRunState
 from tests import workflows
-from tests.contender import racing
+from tests.support.running.contender import racing
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -59,7 +59,7 @@ def test_a_cancel_against_a_running_slice_never_deadlocks_and_one_of_them_wins(
     child_environment: dict[str, str],
 ) -> None:
     from django_wfe.exceptions import FinishedWorkflow
-    from tests.contender import Contender
+    from tests.support.running.contender import Contender
 
     contender = Contender(child_environment)
     outcomes = set()

@@ -21,15 +21,15 @@ from django.utils.module_loading import import_string
 
 from django_wfe.conf import Settings
 from django_wfe.demo.visits import Visit
-from tests.distribution import ROOT, Environment
-from tests.driver import connect, is_psycopg3
-from tests.readme_blocks import Block, Reader, read_blocks, read_commands
-from tests.waiting import wait_until
+from tests.support.documents.distribution import ROOT, Environment
+from tests.support.documents.readme_blocks import Block, Reader, read_blocks, read_commands
+from tests.support.running.driver import connect, is_psycopg3
+from tests.support.running.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("wheel")]
 
 README = ROOT / "README.md"
-SESSION = ROOT / "tests" / "readme_session.py"
+SESSION = ROOT / "tests" / "support" / "documents" / "readme_session.py"
 TUTORIAL = "Five minutes to a finished Job"
 DATABASE = f"wfe_readme_{os.getpid()}"
 ENDLESS = ("wfe_watchdog", "rundramatiq", "runserver")

@@ -17,7 +17,7 @@ from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job, JobState, StepRun, StepRunState, Worker, Workflow
 from tests import workflows
-from tests.engine_helpers import RecordingDispatcher, recording_dispatcher
+from tests.support.running.engine_helpers import RecordingDispatcher, recording_dispatcher
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

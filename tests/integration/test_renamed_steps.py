@@ -17,9 +17,9 @@ from django_wfe.engine.queries.situation import explain_job
 from django_wfe.exceptions import CodeNotLoaded, WrongState
 from django_wfe.management.health import examine_needed_code
 from django_wfe.models import Job, JobState, Step
-from tests.console import read_page, sign_in_superuser
 from tests.definition_files import Project, open_project
-from tests.engine_helpers import get_job, recording_dispatcher, run_ready
+from tests.support.doors.console import read_page, sign_in_superuser
+from tests.support.running.engine_helpers import get_job, recording_dispatcher, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -13,7 +13,7 @@ from django_wfe.definition.graph import START
 from django_wfe.rendering.diagram import dot, layout
 from django_wfe.rendering.diagram.dot import DotFailed, build_dot, find_dot, is_dot_available, run_dot
 from django_wfe.rendering.diagram.layout import LAYOUT_VERSION, Layout, compute_layout, get_layout
-from tests.rendering_samples import build_definition, build_long, build_order, build_sample
+from tests.support.forms.rendering_samples import build_definition, build_long, build_order, build_sample
 
 pytestmark = pytest.mark.integration
 WHEEL_DOT = shutil.which("graphviz-pure", path=str(Path(sys.executable).parent))

@@ -9,7 +9,7 @@ from django_wfe.models import Definition, Job, StepRun, Workflow
 from django_wfe.rendering.diagram import layout
 from django_wfe.rendering.diagram.dot import run_dot
 from django_wfe.rendering.diagram.picture import RUN_FIELDS, render_job_diagram, render_workflow_diagram
-from tests.rendering_samples import build_order
+from tests.support.forms.rendering_samples import build_order
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

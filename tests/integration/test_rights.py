@@ -25,8 +25,8 @@ from django_wfe.engine.queries.incidents import list_incidents
 from django_wfe.exceptions import PermissionRequired, UnknownJob, UnknownWorkflow
 from django_wfe.models import DefinitionModule, Job, JobState, Step, StepRun, Workflow
 from tests import workflows
-from tests.engine_helpers import run_ready
-from tests.hushed_workflows import HushedLinear
+from tests.declared.hushed_workflows import HushedLinear
+from tests.support.running.engine_helpers import run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -172,10 +172,10 @@ def test_a_page_of_the_inbox_begins_after_no_step_run_for_others(client, guarded
     assert [item.step_run.job_id for item in page.context["items"]] == waiting
 
 
-@pytest.mark.parametrize("name", ["HushedLinear", "tests.hushed_workflows.HushedLinear"])
+@pytest.mark.parametrize("name", ["HushedLinear", "tests.declared.hushed_workflows.HushedLinear"])
 @pytest.mark.parametrize("action", ["start", "pause-workflow", "resume-workflow"])
 def test_a_command_knows_no_name_of_what_is_for_others(settings, name: str, action: str) -> None:
-    settings.WFE_WORKFLOWS = "tests.hushed_workflows"
+    settings.WFE_WORKFLOWS = "tests.declared.hushed_workflows"
     clerk, told = _make_user("clerk", "clerks"), []
     record_workflow(describe_workflow(workflows.Linear))
     record_workflow(describe_workflow(HushedLinear))

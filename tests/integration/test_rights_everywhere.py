@@ -12,9 +12,9 @@ from django.db import connection
 from django_wfe.engine.delivery.dispatcher import NullDispatcher, install_dispatcher
 from django_wfe.engine.lifecycle import provide_external_input, retry_job, run_workflow, save_draft, start_bulk
 from django_wfe.models import BulkRun, Definition, Export, Job, JobEvent, Step, StepRun, Worker, Workflow
-from tests.console import World, build_world
-from tests.hushed_workflows import HushedAsking, HushedFail, HushedFailing, HushedLinear, HushedPaused
-from tests.rights_sweep import Answer, create_person, list_doors
+from tests.declared.hushed_workflows import HushedAsking, HushedFail, HushedFailing, HushedLinear, HushedPaused
+from tests.support.doors.console import World, build_world
+from tests.support.doors.rights_sweep import Answer, create_person, list_doors
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import BulkRun, Job, Workflow
-from tests.console import record
+from tests.support.doors.console import record
 from tests.workflows import Failing, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -17,10 +17,10 @@ from django_wfe.engine.project_code.recording import describe_workflow
 from django_wfe.exceptions import InvalidWorkflow
 from django_wfe.models import Assignment, BulkRun, Definition, Job, JobEvent, JobState, StepRun
 from django_wfe.values.sealing import MARK, unseal
-from tests import secret_workflows as declared
-from tests.console import record
-from tests.engine_helpers import create_user, run_ready
-from tests.input_workflows import Ordering
+from tests.declared import secret_workflows as declared
+from tests.declared.input_workflows import Ordering
+from tests.support.doors.console import record
+from tests.support.running.engine_helpers import create_user, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 
@@ -165,7 +165,7 @@ def test_input_that_is_given_meanwhile_is_not_overwritten(monkeypatch: pytest.Mo
 def test_without_the_package_no_job_of_it_starts(monkeypatch: pytest.MonkeyPatch, signing_in: Any) -> None:
     monkeypatch.setattr("django_wfe.definition.schema_problems.find_spec", lambda name: None)
     (problem,) = describe_workflow(declared.SigningIn).problems
-    assert (problem.code, problem.node) == ("secret", "tests.secret_workflows.SignIn")
+    assert (problem.code, problem.node) == ("secret", "tests.declared.secret_workflows.SignIn")
     record(declared.SigningIn)
     with pytest.raises(InvalidWorkflow, match="cryptography is not installed"):
         start_job(signing_in.pk)

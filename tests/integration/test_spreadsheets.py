@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from django_wfe.definition.secret_places import MASK
 from django_wfe.engine.lifecycle import StartRow
 from django_wfe.spreadsheets import Columns, UnreadableFile, list_formats, reading
-from tests.inbox_workflows import AskOrder
-from tests.support.spreadsheets import read, write_workbook
+from tests.declared.inbox_workflows import AskOrder
+from tests.support.forms.spreadsheets import read, write_workbook
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,8 @@ import pytest
 
 from django_wfe.engine.operations.starting_many import _find_errors
 from django_wfe.spreadsheets import Columns, UnreadableFile
-from tests.inbox_workflows import AskOrder
-from tests.support.spreadsheets import read
+from tests.declared.inbox_workflows import AskOrder
+from tests.support.forms.spreadsheets import read
 
 pytestmark = pytest.mark.integration
 

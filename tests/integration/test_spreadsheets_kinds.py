@@ -17,9 +17,9 @@ from django_wfe.engine.lifecycle import StartRow
 from django_wfe.engine.operations.starting_many import _find_errors
 from django_wfe.forms import build_input_form
 from django_wfe.forms.declarations.declaration import ListDeclaration, declare_form
-from tests.support.field_kinds import FIELD_KINDS, FieldKind
-from tests.support.kind_files import NotSayableError, write_cells, write_csv, write_xlsx
-from tests.support.spreadsheets import read
+from tests.support.forms.field_kinds import FIELD_KINDS, FieldKind
+from tests.support.forms.kind_files import NotSayableError, write_cells, write_csv, write_xlsx
+from tests.support.forms.spreadsheets import read
 
 pytestmark = pytest.mark.integration
 

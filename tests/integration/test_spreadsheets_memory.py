@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from django_wfe.spreadsheets import MAX_BYTES
-from tests.support.spreadsheets import write_package, write_workbook
+from tests.support.forms.spreadsheets import write_package, write_workbook
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +30,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django_wfe.admin.starting.many import _pack
 from django_wfe.engine.operations.starting_many import _find_errors
 from django_wfe.spreadsheets import Columns, UnreadableFile, read_file, workbooks
-from tests.inbox_workflows import AskOrder
+from tests.declared.inbox_workflows import AskOrder
 
 def measure():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -14,7 +14,7 @@ from django_wfe.spreadsheets import UnreadableFile
 from django_wfe.spreadsheets.cells import Table
 from django_wfe.spreadsheets.csv_tables import read_csv
 from django_wfe.spreadsheets.workbooks import read_xlsx
-from tests.support.spreadsheets import read
+from tests.support.forms.spreadsheets import read
 
 pytestmark = pytest.mark.integration
 

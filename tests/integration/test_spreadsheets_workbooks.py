@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from django_wfe.engine.inputs.validation import encode_input, load_input
 from django_wfe.engine.lifecycle import StartRow
 from django_wfe.spreadsheets import UnreadableFile, bounds, packages, workbooks
-from tests.inbox_workflows import AskOrder
-from tests.support.spreadsheets import open_file, read, write_package, write_workbook
+from tests.declared.inbox_workflows import AskOrder
+from tests.support.forms.spreadsheets import open_file, read, write_package, write_workbook
 
 pytestmark = pytest.mark.integration
 

@@ -10,10 +10,10 @@ from django_wfe.engine.lifecycle import StartRow, plan_starts, start_many
 from django_wfe.engine.operations import starting, starting_many
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow, PermissionRequired, UnknownWorkflow, WorkflowDeleted
 from django_wfe.models import Job, JobEvent, JobState, StepRun, Workflow
-from tests.console import record
-from tests.engine_helpers import create_user, list_events, recording_dispatcher
-from tests.inbox_workflows import Guarded, Numbering, Ordering
-from tests.input_workflows import MOODS, Moody
+from tests.declared.inbox_workflows import Guarded, Numbering, Ordering
+from tests.declared.input_workflows import MOODS, Moody
+from tests.support.doors.console import record
+from tests.support.running.engine_helpers import create_user, list_events, recording_dispatcher
 from tests.workflows import Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -12,9 +12,9 @@ from django_wfe import order_workflow_execution, run_workflow
 from django_wfe.engine.lifecycle import StartRow, plan_starts, start_many
 from django_wfe.exceptions import InvalidWorkflow, UnknownWorkflow, WFEException, WorkflowDeleted
 from django_wfe.models import DefinitionModule, Job, Workflow
-from tests import api_calls, console
 from tests.definition_files import TWO_STEPS, open_project
-from tests.engine_helpers import recording_dispatcher
+from tests.support.doors import api_calls, console
+from tests.support.running.engine_helpers import recording_dispatcher
 from tests.workflows import Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -146,7 +146,7 @@ def test_the_command_records_a_declared_path_or_name_on_demand(name: str) -> Non
 
 
 def test_a_class_that_no_module_of_the_setting_names_is_not_recorded_by_its_path(settings, tmp_path) -> None:
-    settings.WFE_WORKFLOWS = "tests.inbox_workflows"
+    settings.WFE_WORKFLOWS = "tests.declared.inbox_workflows"
     with pytest.raises(UnknownWorkflow):
         order_workflow_execution("tests.workflows.Linear")
     assert not Workflow.objects.exists()

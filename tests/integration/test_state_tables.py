@@ -11,7 +11,7 @@ from django_wfe.engine.store.claims import claim_step_run
 from django_wfe.models import StepRun, Worker
 from django_wfe.states import JobState, StepRunState
 from tests import workflows
-from tests.engine_helpers import run, run_now, start_asking
+from tests.support.running.engine_helpers import run, run_now, start_asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 

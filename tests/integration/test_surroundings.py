@@ -21,9 +21,9 @@ from django_wfe.exceptions import StepTimeout
 from django_wfe.models import Job, JobState, StepRun, StepRunState
 from django_wfe.steps import Step
 from django_wfe.testing import run_to_end
-from tests import surroundings_workflows as declared
-from tests.engine_helpers import get_last_run
-from tests.waiting import wait_until
+from tests.declared import surroundings_workflows as declared
+from tests.support.running.engine_helpers import get_last_run
+from tests.support.running.waiting import wait_until
 
 pytestmark = [
     pytest.mark.integration,

@@ -25,9 +25,15 @@ from django_wfe.exceptions import FinishedWorkflow
 from django_wfe.models import Job
 from django_wfe.steps import __start__
 from django_wfe.workflows import Workflow
-from tests.catalogues import Message, find_placeholders, invent_translation, read_messages, write_invented
-from tests.console import ADDRESSES, Address, build_world, read_page, record, sign_in_superuser
-from tests.untranslated import UntranslatedTexts, list_data
+from tests.support.documents.catalogues import (
+    Message,
+    find_placeholders,
+    invent_translation,
+    read_messages,
+    write_invented,
+)
+from tests.support.documents.untranslated import UntranslatedTexts, list_data
+from tests.support.doors.console import ADDRESSES, Address, build_world, read_page, record, sign_in_superuser
 from tests.workflows import Ask, Asking
 
 pytestmark = [pytest.mark.survey, pytest.mark.integration]

@@ -20,9 +20,9 @@ from django_wfe.engine.lifecycle import VERBS, cancel_job, list_verbs, run_workf
 from django_wfe.exceptions import PermissionRequired, UnknownWorkflow, WrongState
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent
 from django_wfe.verbs import find_verb, unregister
-from tests.console import list_messages, read_page, record
-from tests.first_input_workflows import Ordered
-from tests.support.documented_shop import installed_shop
+from tests.declared.first_input_workflows import Ordered
+from tests.support.documents.documented_shop import installed_shop
+from tests.support.doors.console import list_messages, read_page, record
 from tests.workflows import Asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

@@ -17,7 +17,7 @@ from django_wfe.exceptions import UnknownJob, VerbFailed
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent
 from django_wfe.values.sealing import MARK
 from django_wfe.verbs import Case, Entry, Verb, register, unregister
-from tests.console import list_messages, read_page, record, sign_in_superuser
+from tests.support.doors.console import list_messages, read_page, record, sign_in_superuser
 from tests.workflows import Asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

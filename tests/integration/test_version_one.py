@@ -26,8 +26,8 @@ from django_wfe.exceptions import FinishedWorkflow, WrongState
 from django_wfe.models import Definition, Job, JobEvent, JobState, Step, Workflow
 from django_wfe.models.workflows import load_graph
 from django_wfe.version_one.tables import OWN_TABLES
-from tests.console import ADDRESSES, World, read_page
-from tests.engine_helpers import recording_dispatcher, run_ready
+from tests.support.doors.console import ADDRESSES, World, read_page
+from tests.support.running.engine_helpers import recording_dispatcher, run_ready
 from tests.version_one import JOBS, MIGRATIONS, UNTOLD, UUIDS, WORKFLOW, build_reference, build_version_one
 
 pytestmark = pytest.mark.integration

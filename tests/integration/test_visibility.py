@@ -11,9 +11,9 @@ from django.test import Client, RequestFactory
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.engine.access import VISIBLE, list_visible
 from django_wfe.models import DefinitionModule, Job, Step, Workflow
-from tests.console import build_world
-from tests.hushed_workflows import HushedAsking, HushedFailing, HushedLinear, HushedPaused
-from tests.rights_sweep import create_person
+from tests.declared.hushed_workflows import HushedAsking, HushedFailing, HushedLinear, HushedPaused
+from tests.support.doors.console import build_world
+from tests.support.doors.rights_sweep import create_person
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -33,7 +33,7 @@ PEOPLE: dict[str, Any] = {
 def user(request: pytest.FixtureRequest) -> Any:
     build_world()
     build_world(HushedAsking, HushedFailing, HushedLinear, HushedPaused)
-    DefinitionModule.objects.create(path="hushed", workflows=["tests.hushed_workflows.HushedAsking"])
+    DefinitionModule.objects.create(path="hushed", workflows=["tests.declared.hushed_workflows.HushedAsking"])
     DefinitionModule.objects.create(path="open")
     return PEOPLE[request.param]()
 

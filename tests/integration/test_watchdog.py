@@ -17,7 +17,7 @@ from django_wfe.watchdog import process as watchdog_module
 from django_wfe.watchdog.leadership import Leadership, find_leader
 from django_wfe.watchdog.process import Watchdog
 from tests.definition_files import ANOTHER_WORKFLOW, TWO_STEPS, Project, open_project
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

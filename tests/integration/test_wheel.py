@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from django_wfe.version import __version__
-from tests.distribution import ROOT, Distributions, Environment
+from tests.support.documents.distribution import ROOT, Distributions, Environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("wheel")]
 

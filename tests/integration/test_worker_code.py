@@ -15,10 +15,10 @@ from django_wfe.engine.project_code.outdated_workers import list_outdated
 from django_wfe.engine.queries.situation import explain_job
 from django_wfe.management import health
 from django_wfe.models import Definition, Job, JobState, StepRun, Worker, Workflow
-from tests.console import read_page, sign_in_superuser
 from tests.definition_files import Project, open_project
-from tests.waiting import wait_until
-from tests.workers import running_workers
+from tests.support.doors.console import read_page, sign_in_superuser
+from tests.support.running.waiting import wait_until
+from tests.support.running.workers import running_workers
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

@@ -10,7 +10,7 @@ import json
 import os
 from typing import Any
 
-from tests.servers import DEFAULT_DATABASE_HOST, DEFAULT_DATABASE_PORT
+from tests.support.running.servers import DEFAULT_DATABASE_HOST, DEFAULT_DATABASE_PORT
 
 
 def build_database(name: str, **changes: Any) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def build_world() -> Any:
         pause_workflow(held)
     known = _make_jobs({}, "waiting paused failed bulk")
     if apps.is_installed("django.contrib.admin"):
-        from tests.console import ADDRESSES, World
+        from tests.support.doors.console import ADDRESSES, World
 
         exports = apps.is_installed("import_export")
         there = [address for address in ADDRESSES if exports or not address.name.endswith("_export")]
@@ -69,7 +69,7 @@ def build_world() -> Any:
                 leads_away = address.name in ("django_wfe_job_verb", "django_wfe_job_input")
                 told["posts"].append((address.build(world), world.fill(address.data, job), leads_away))
     if apps.is_installed("rest_framework"):
-        from tests.api_calls import CALLS
+        from tests.support.doors.api_calls import CALLS
 
         for call in CALLS:
             ids = _make_jobs(known, call.path.replace("{job}", "{waiting}"))

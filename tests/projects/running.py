@@ -14,9 +14,9 @@ from typing import Any
 
 from django.conf import settings as django_settings
 
-from tests.driver import connect
 from tests.projects.options import Options
-from tests.waiting import wait_until
+from tests.support.running.driver import connect
+from tests.support.running.waiting import wait_until
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent.parent

@@ -15,7 +15,7 @@ from django_wfe.demo.pages import Page
 from django_wfe.demo.visits import find_input_form
 from tests.projects.inside import NAME, PASSWORD
 from tests.projects.running import Project
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 
 STATE_TIMEOUT = 30.0  # seconds
 ANSWER = {"amount": "120", "day": "2026-03-29", "moment": "2026-07-01T12:30", "comment": "Broken on arrival"}

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from django_wfe import steps
 from django_wfe.definition.graph import START, Graph, build_graph, get_label, split_words
-from tests import input_workflows as asking
-from tests import interface_workflows as declared
 from tests import workflows
+from tests.declared import input_workflows as asking
+from tests.declared import interface_workflows as declared
 
 pytestmark = pytest.mark.unit
 
@@ -99,7 +99,7 @@ def test_a_graph_survives_json(workflow):
 def test_the_fingerprint_is_the_same_in_other_processes():
     """Sets, with their order that differs from process to process, are the trap."""
     code = (
-        "from django_wfe.definition.graph import build_graph; from tests import input_workflows as asking; "
+        "from django_wfe.definition.graph import build_graph; from tests.declared import input_workflows as asking; "
         "print(*[build_graph(flow.DIGRAPH).fingerprint for flow in (asking.Ordering, asking.SetDefaults)])"
     )
     printed = set()

@@ -22,7 +22,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from django_wfe.exceptions import NotEncodable
 from django_wfe.values.encoding import encode
-from tests.secret_schemas import Own
+from tests.support.forms.secret_schemas import Own
 
 pytestmark = pytest.mark.unit
 

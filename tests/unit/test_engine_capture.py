@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from django_wfe.engine.output.capture import Capture, Piece
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 
 pytestmark = pytest.mark.unit
 

@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr, create_model
 
 from django_wfe.forms import InputField, register_field, unregister_field
-from tests.support.documented_shop import write_shop
-from tests.support.forms_browser import make_form, read_form, submit
+from tests.support.documents.documented_shop import write_shop
+from tests.support.forms.forms_browser import make_form, read_form, submit
 
 pytestmark = pytest.mark.unit
 

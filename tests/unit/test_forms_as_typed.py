@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, BeforeValidator, Field, HttpUrl, SecretStr, field_validator, model_validator
 
 from django_wfe.forms import InputForm, build_input_form
-from tests.support.forms_browser import make_form, read_form
+from tests.support.forms.forms_browser import make_form, read_form
 
 pytestmark = pytest.mark.unit
 

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from django_wfe.forms import build_input_form
-from tests.support.forms_browser import read_form
+from tests.support.forms.forms_browser import read_form
 
 pytestmark = pytest.mark.unit
 

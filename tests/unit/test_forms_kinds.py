@@ -6,8 +6,8 @@ import pytest
 
 from django_wfe.engine.inputs.validation import encode_input, load_input
 from django_wfe.forms import InputForm, build_input_form
-from tests.support.field_kinds import FIELD_KINDS, FieldKind
-from tests.support.forms_browser import read_form, submit
+from tests.support.forms.field_kinds import FIELD_KINDS, FieldKind
+from tests.support.forms.forms_browser import read_form, submit
 
 pytestmark = pytest.mark.unit
 

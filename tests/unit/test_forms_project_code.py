@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSer
 
 from django_wfe.engine.inputs.validation import encode_input, load_input
 from django_wfe.forms import InputForm, build_input_form
-from tests.support.forms_browser import make_form, read_form, submit
+from tests.support.forms.forms_browser import make_form, read_form, submit
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, Field, RootModel
 
 from django_wfe.forms import build_input_form
-from tests.support.forms_browser import read_form
+from tests.support.forms.forms_browser import read_form
 
 pytestmark = pytest.mark.unit
 

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from django_wfe.forms import InputForm, build_input_form
-from tests.support.forms_browser import make_form, read_form, submit
+from tests.support.forms.forms_browser import make_form, read_form, submit
 
 pytestmark = pytest.mark.unit
 

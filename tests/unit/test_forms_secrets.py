@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BaseModel, Field, Secret, SecretStr, create
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.forms.fields.documents import JsonField
 from django_wfe.forms.fields.secrets import SecretField
-from tests.secret_schemas import KINDS, Login, Plain
-from tests.support.forms_browser import make_form
+from tests.support.forms.forms_browser import make_form
+from tests.support.forms.secret_schemas import KINDS, Login, Plain
 
 pytestmark = pytest.mark.unit
 

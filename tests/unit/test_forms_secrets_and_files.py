@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from pydantic import Base64Bytes, Field, SecretStr
 
 from django_wfe.forms import InputForm
-from tests.support.forms_browser import make_form
+from tests.support.forms.forms_browser import make_form
 
 pytestmark = pytest.mark.unit
 

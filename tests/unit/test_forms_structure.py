@@ -9,7 +9,7 @@ from django.utils.datastructures import MultiValueDict
 from pydantic import BaseModel, Field, SecretStr
 
 from django_wfe.forms import InputForm, build_input_form
-from tests.support.forms_browser import read_form, submit
+from tests.support.forms.forms_browser import read_form, submit
 
 pytestmark = pytest.mark.unit
 

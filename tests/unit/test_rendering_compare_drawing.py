@@ -12,7 +12,7 @@ from django_wfe.rendering.diagram import layout
 from django_wfe.rendering.diagram.compare import compare_graphs
 from django_wfe.rendering.diagram.compare_drawing import render_comparison
 from django_wfe.rendering.diagram.dot import is_dot_available
-from tests.rendering_samples import build_definition, build_sample
+from tests.support.forms.rendering_samples import build_definition, build_sample
 
 pytestmark = [pytest.mark.unit, pytest.mark.skipif(not is_dot_available(), reason="there is no dot")]
 

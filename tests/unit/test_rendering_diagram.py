@@ -12,7 +12,7 @@ from django_wfe.definition.graph import START, Graph
 from django_wfe.rendering.diagram import layout
 from django_wfe.rendering.diagram.picture import NodeCounts, render_job_diagram, render_workflow_diagram
 from django_wfe.rendering.diagram.svg import find_place_beside
-from tests.rendering_samples import (
+from tests.support.forms.rendering_samples import (
     SVG,
     JobStub,
     Run,

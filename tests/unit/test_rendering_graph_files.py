@@ -14,7 +14,7 @@ from django_wfe.models import Definition
 from django_wfe.rendering.diagram import dot, graph_files, layout
 from django_wfe.rendering.diagram.dot import DotFailed, run_dot
 from django_wfe.rendering.diagram.graph_files import write_graph_file
-from tests.rendering_samples import SVG, build_definition, build_order
+from tests.support.forms.rendering_samples import SVG, build_definition, build_order
 
 pytestmark = pytest.mark.unit
 

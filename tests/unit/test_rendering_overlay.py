@@ -6,7 +6,7 @@ from django_wfe.definition.graph import START
 from django_wfe.rendering.diagram.overlay import JobOverlay, NodeCounts, build_job_overlay, describe_counts
 from django_wfe.states import JobState, StepRunState
 from django_wfe.wording import states
-from tests.rendering_samples import JobStub, Run, build_order
+from tests.support.forms.rendering_samples import JobStub, Run, build_order
 
 pytestmark = pytest.mark.unit
 

@@ -15,7 +15,7 @@ from django_wfe.definition.graph import START
 from django_wfe.models import StepRun, Worker
 from django_wfe.rendering.timeline.parts import Timeline
 from django_wfe.rendering.timeline.rows import build_timeline
-from tests.rendering_samples import build_order
+from tests.support.forms.rendering_samples import build_order
 
 pytestmark = pytest.mark.unit
 BEGIN = datetime(2026, 6, 15, 9, 0, 0, tzinfo=UTC)

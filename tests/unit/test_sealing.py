@@ -14,7 +14,7 @@ from django_wfe.engine.inputs.validation import encode_input, load_input
 from django_wfe.exceptions import CodeNotLoaded, NotEncodable, UnreadableSecret
 from django_wfe.values.encoding import encode
 from django_wfe.values.sealing import MARK, cover_sealed, reseal, seal, unseal, unseal_readable
-from tests.secret_schemas import KINDS, Aliased, Login
+from tests.support.forms.secret_schemas import KINDS, Aliased, Login
 
 pytestmark = pytest.mark.unit
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, SecretStr, create_model
 from django_wfe.definition.graph import describe_schema
 from django_wfe.definition.schema_problems import find_schema_problems
 from django_wfe.definition.secret_places import MASK, SecretPlaces, find_secret_places
-from tests.secret_schemas import KINDS, Aliased, Login, Plain
+from tests.support.forms.secret_schemas import KINDS, Aliased, Login, Plain
 
 pytestmark = pytest.mark.unit
 

@@ -11,7 +11,7 @@ from types import FrameType, ModuleType
 import pytest
 
 from django_wfe.engine.isolation.stacks import Place, judge_place, list_frames, list_traceback
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 
 pytestmark = pytest.mark.unit
 

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from tests.chaos.storm.faults import Fault, Faults, plan_faults
 from tests.chaos.storm.fleet import Fleet
 from tests.chaos.storm.servers import BROKERS, Database
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.chaos.storm.report import Report

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from tests.driver import DriverError, connect
+from tests.support.running.driver import DriverError, connect
 
 PATIENCE_SECONDS = 60.0
 

@@ -22,7 +22,7 @@ from django_wfe.demo.servers.accounts import Account, give_to
 from django_wfe.demo.servers.embedded import EmbeddedServer
 from django_wfe.demo.servers.postgres_and_valkey import PostgresServer, ValkeyServer
 from django_wfe.demo.servers.processes import ChildProcess
-from tests.servers import answers
+from tests.support.running.servers import answers
 
 RABBITMQ_PROGRAMS = "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server"
 """Where Debian keeps the script that needs neither root nor the account of the machine's own node."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.pooling import pgbouncer_running
 from tests.projects.options import Options
 from tests.projects.running import Project
+from tests.support.running.pooling import pgbouncer_running
 
 
 @contextmanager

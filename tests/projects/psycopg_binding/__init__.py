@@ -1,6 +1,6 @@
 """psycopg 3 whose cursors send the parameters apart from the statement."""
 
-from tests.driver import needing_psycopg3
 from tests.projects.options import Options
+from tests.support.running.driver import needing_psycopg3
 
 OPTIONS = Options(surroundings=needing_psycopg3)

@@ -16,7 +16,7 @@ from django_wfe.forms.declarations.declaration import GroupDeclaration, declare_
 from django_wfe.forms.declarations.texts import TextReader
 from django_wfe.forms.fields.values import MISSING
 from django_wfe.spreadsheets.column_list import list_names
-from tests.support.spreadsheets import write_workbook
+from tests.support.forms.spreadsheets import write_workbook
 
 FORMATS = {datetime.date: "yyyy-mm-dd", datetime.datetime: "yyyy-mm-dd hh:mm:ss.000", datetime.time: "hh:mm:ss.000"}
 

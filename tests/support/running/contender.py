@@ -17,7 +17,7 @@ class Contender:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.contender"],
+            [sys.executable, "-m", "tests.support.running.contender"],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Secret, SecretStr
 
 from django_wfe import steps, workflows
-from tests.secret_schemas import Login, Plain
+from tests.support.forms.secret_schemas import Login, Plain
 
 GIVEN: list[Any] = []
 """What the step was given, to be looked at by tests; a test clears it first."""

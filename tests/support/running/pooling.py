@@ -11,8 +11,8 @@ import pytest
 from django.conf import settings
 
 from django_wfe.demo.servers.accounts import Account, give_to, make_private_folder
-from tests.servers import answers, are_brokers_required
-from tests.waiting import wait_until
+from tests.support.running.servers import answers, are_brokers_required
+from tests.support.running.waiting import wait_until
 
 SESSIONS = 3
 """How many sessions the pool holds: fewer than the processes of a small project have connections."""

@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 
 from django_wfe.demo.servers.processes import is_alive, list_descendants
-from tests.demo_helpers import ROOT, describe_processes
-from tests.waiting import wait_until
+from tests.support.demo.demo_helpers import ROOT, describe_processes
+from tests.support.running.waiting import wait_until
 
 START_TIMEOUT = 90.0  # seconds, on a busy machine
 

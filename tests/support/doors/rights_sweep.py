@@ -16,8 +16,8 @@ from django.test import Client
 from django.urls import reverse
 
 from django_wfe.models import Job
-from tests.api_calls import CALLS, PREFIX
-from tests.console import ADDRESSES, World, describe_database
+from tests.support.doors.api_calls import CALLS, PREFIX
+from tests.support.doors.console import ADDRESSES, World, describe_database
 
 _numbers = count(1)
 

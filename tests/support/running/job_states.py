@@ -3,8 +3,8 @@
 from django_wfe import order_workflow_execution, provide_external_input, run_workflow
 from django_wfe.engine.lifecycle import cancel_job, pause_job, rerun_job, resume_job, retry_job, skip_step
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
-from tests import interface_workflows as declared
 from tests import workflows
+from tests.declared import interface_workflows as declared
 
 
 def get_job(job_id):

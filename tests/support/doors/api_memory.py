@@ -1,6 +1,7 @@
 """Sends large and hostile bodies to each call of the REST API, in a process of its own, and prints what each takes.
 
-Run by a test: ``python -m tests.api_memory '{"paths": [...], "size": 2621440}'`` prints ``{name: MiB above the base}``.
+Run by a test: ``python -m tests.support.doors.api_memory '{"paths": [...], "size": 2621440}'`` prints
+``{name: MiB above the base}``.
 """
 
 import gc

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from django_wfe import steps, workflows
 from django_wfe.retry import Retry
-from tests.input_workflows import GIVEN, Keep
+from tests.declared.input_workflows import GIVEN, Keep
 
 
 class Give(steps.Step):

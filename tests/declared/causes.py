@@ -23,7 +23,7 @@ from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Definition, Job, JobEvent, StepRun, StepRunState, Worker, Workflow
 from django_wfe.retry import Retry
 from tests import workflows
-from tests.engine_helpers import run_ready
+from tests.support.running.engine_helpers import run_ready
 
 
 class Stumble(steps.Step):
@@ -339,7 +339,7 @@ CAUSES = [
     Cause(
         "code_lacking",
         _lack_code,
-        "does not have the code of “tests.causes.Vanish” of definition",
+        "does not have the code of “tests.declared.causes.Vanish” of definition",
         "Deploy",
         stands_still=True,
     ),
@@ -347,22 +347,22 @@ CAUSES = [
     Cause(
         "code_lacking",
         _ask_without_code,
-        "“Ask to vanish” cannot be answered by this process, which does not have its code. tests.causes.AskToVanish "
-        "cannot be",
+        "“Ask to vanish” cannot be answered by this process, which does not have its code. "
+        "tests.declared.causes.AskToVanish cannot be",
         "keep its old name for the new one",
         stands_still=True,
     ),
     Cause(
         "node_gone",
         _ask_for_a_deleted_node,
-        "“Ask to vanish” cannot be answered: tests.causes.AskToVanish no longer exists in the code.",
+        "“Ask to vanish” cannot be answered: tests.declared.causes.AskToVanish no longer exists in the code.",
         "keep its old name for the new class",
         stands_still=True,
     ),
     Cause(
         "input_gone",
         _ask_for_nothing_any_more,
-        "“Ask to vanish” cannot be answered: tests.causes.AskToVanish no longer asks for input.",
+        "“Ask to vanish” cannot be answered: tests.declared.causes.AskToVanish no longer asks for input.",
         "Restore the input schema of the class",
         stands_still=True,
     ),

@@ -10,9 +10,9 @@ import redis
 from django_wfe.demo.servers.accounts import Account, can_execute
 from django_wfe.demo.servers.postgres_and_valkey import PostgresServer, ValkeyServer
 from django_wfe.demo.servers.processes import is_alive
-from tests.driver import connect
+from tests.support.running.driver import connect
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def query(server: PostgresServer, *statements: str) -> list[tuple[object, ...]]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django_wfe import steps, workflows
-from tests.support.field_kinds import FIELD_KINDS, FieldKind
+from tests.support.forms.field_kinds import FIELD_KINDS, FieldKind
 
 
 def name_workflow(kind: FieldKind) -> str:

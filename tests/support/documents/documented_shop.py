@@ -20,8 +20,8 @@ import tests.urls
 from django_wfe.engine.operations.verbs.registry import list_names
 from django_wfe.models import Job
 from django_wfe.verbs import unregister
-from tests.distribution import ROOT
-from tests.readme_blocks import read_blocks
+from tests.support.documents.distribution import ROOT
+from tests.support.documents.readme_blocks import read_blocks
 
 EXTENDING = ROOT / "docs" / "extending.md"
 SECTION = "A verb of your own"

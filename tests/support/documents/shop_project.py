@@ -12,10 +12,10 @@ from typing import Any
 
 from django.conf import settings
 
-from tests.driver import connect
-from tests.readme_blocks import read_blocks
+from tests.support.documents.readme_blocks import read_blocks
+from tests.support.running.driver import connect
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 TUTORIAL = "Five minutes to a finished Job"
 TIMEOUT = 120.0  # seconds for one command
 

@@ -18,9 +18,9 @@ from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import retry_job, start_job
 from django_wfe.models import Assignment, BulkRun, Job, JobState, StepRun, Workflow
 from django_wfe.values.sealing import MARK
-from tests import secret_workflows as declared
-from tests.console import sign_in_superuser
-from tests.engine_helpers import run_ready, work_to_the_end
+from tests.declared import secret_workflows as declared
+from tests.support.doors.console import sign_in_superuser
+from tests.support.running.engine_helpers import run_ready, work_to_the_end
 
 SEALED = ("the database", "what the page posts back")
 CANARY, PIN = "Xq7canaryZ9", 918273645

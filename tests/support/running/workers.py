@@ -18,7 +18,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 from django_wfe.engine.delivery.dispatcher import Dispatcher, Message, install_dispatcher
 from django_wfe.models import Worker
-from tests.waiting import wait_until
+from tests.support.running.waiting import wait_until
 
 
 class BrokerDispatcher(Dispatcher):

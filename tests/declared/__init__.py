@@ -1,0 +1,1 @@
+"""Workflows that tests declare, by what they are about."""

@@ -1,0 +1,1 @@
+"""The demo, run and visited by tests."""

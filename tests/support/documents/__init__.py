@@ -1,0 +1,1 @@
+"""Reading the project's documents, catalogues and archives as their readers do."""

@@ -1,0 +1,1 @@
+"""Schemas, values and files of each kind, and what a browser does with a form."""

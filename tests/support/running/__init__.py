@@ -1,0 +1,1 @@
+"""What runs beside a test: servers, workers, other processes; and what waits for them."""
