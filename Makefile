@@ -43,7 +43,7 @@ demo: $(VENV)/.installed-demo ## Run a whole installation on this machine until 
 	@exec $(RUN) -m django_wfe.demo --port $(PORT) --stop-with-parent $(ARGS)
 
 demo-check: $(VENV)/.installed-demo ## Use a temporary demo as people would, and say whether it works
-	@exec $(RUN) -m django_wfe.demo check --stop-with-parent $(ARGS)
+	@exec $(RUN) -m tests.support.demo.check --stop-with-parent $(ARGS)
 
 test: $(VENV)/.installed-test ## Run the tests
 	$(RUN) -m pytest -n $(PROCESSES) --dist loadgroup -m '$(MARKS)' $(ARGS)
@@ -64,7 +64,7 @@ bench-console: $(VENV)/.installed-bench ## Measure the pages of the console with
 	$(RUN) -m benchmarks.console --write docs/benchmarks.md $(ARGS)
 
 screenshots: $(VENV)/.installed-test ## Take the pictures in docs/images anew; needs Chromium (CHROMIUM=/usr/bin/chromium)
-	$(RUN) docs/take_screenshots.py
+	PYTHONPATH=. $(RUN) docs/take_screenshots.py
 
 pictures: ## Draw the pictures of docs/architecture.md anew; needs Graphviz
 	@for source in docs/pictures/*.dot; do \

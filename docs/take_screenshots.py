@@ -21,9 +21,9 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from django_wfe.demo.scenarios import deliver_by_a_carrier_that_recovers, purchase_after_a_change
 from django_wfe.demo.servers.installation import Installation
-from django_wfe.demo.visits import Given, Visit
+from tests.support.demo.scenarios import deliver_by_a_carrier_that_recovers, purchase_after_a_change
+from tests.support.demo.visits import Given, Visit
 
 Scheme = Literal["light", "dark"]
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,4 +1,4 @@
-"""``python -m django_wfe.demo``: run the demo, check it, or delete its data."""
+"""``python -m django_wfe.demo``: run the demo, or delete its data."""
 
 import shutil
 import sys

@@ -8,13 +8,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What the person who starts the demo asks for. ``timeout`` is in seconds."""
+    """What the person who starts the demo asks for."""
 
     command: str
     directory: Path
     port: int
     stop_with_parent: bool
-    timeout: float
 
 
 def parse_arguments(arguments: list[str] | None = None) -> Arguments:
@@ -27,9 +26,8 @@ def parse_arguments(arguments: list[str] | None = None) -> Arguments:
         "command",
         nargs="?",
         default="run",
-        choices=["run", "check", "clean"],
-        help="run: until Ctrl-C (the default). check: use a temporary demo as people would, and end. "
-        "clean: delete the demo's data.",
+        choices=["run", "clean"],
+        help="run: until Ctrl-C (the default). clean: delete the demo's data.",
     )
     parser.add_argument(
         "--directory", type=Path, default=Path(".demo"), help="where data and logs are kept (default: %(default)s)"
@@ -37,9 +35,8 @@ def parse_arguments(arguments: list[str] | None = None) -> Arguments:
     parser.add_argument(
         "--port",
         type=_read_port,
-        help="the port of the web server, or the next free one (default: the variable PORT, else 8000; check: any)",
+        help="the port of the web server, or the next free one (default: the variable PORT, else 8000)",
     )
-    parser.add_argument("--timeout", type=float, default=300.0, help="seconds that check may take (default: 300)")
     parser.add_argument(
         "--stop-with-parent",
         action="store_true",
@@ -48,7 +45,7 @@ def parse_arguments(arguments: list[str] | None = None) -> Arguments:
     values = parser.parse_args(arguments)
     if values.port is None:
         try:
-            values.port = 0 if values.command == "check" else _read_port(os.environ.get("PORT") or "8000")
+            values.port = _read_port(os.environ.get("PORT") or "8000")
         except argparse.ArgumentTypeError as error:
             parser.error(f"variable PORT: {error}")
     return Arguments(
@@ -56,7 +53,6 @@ def parse_arguments(arguments: list[str] | None = None) -> Arguments:
         directory=values.directory,
         port=values.port,
         stop_with_parent=values.stop_with_parent,
-        timeout=values.timeout,
     )
 
 

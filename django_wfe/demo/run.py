@@ -1,9 +1,6 @@
 """The supervisor process of the demo. ``django_wfe.demo.__main__`` starts it; people do not."""
 
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 
 from django_wfe.demo.arguments import Arguments, parse_arguments
 from django_wfe.demo.servers.embedded import ServerError
@@ -16,12 +13,9 @@ STOPPED = 0
 
 
 def main() -> int:
-    """Do what the arguments ask for and return the exit code."""
-    arguments = parse_arguments()
+    """Run the demo as the arguments say, and return the exit code."""
     try:
-        if arguments.command == "check":
-            return check(arguments)
-        return run(arguments)
+        return run(parse_arguments())
     except StopRequested:
         say("The demo is stopped.")
         return STOPPED
@@ -46,30 +40,6 @@ def run(arguments: Arguments) -> int:
         say(f"Logs are in {arguments.directory / 'logs'}. Press Ctrl-C to stop.")
         installation.supervisor.wait_forever()
     return STOPPED
-
-
-def check(arguments: Arguments) -> int:
-    """Start the demo in a temporary directory, use it as people would, and return 0 if all went well."""
-    directory = Path(tempfile.mkdtemp(prefix="wfe-check-"))
-    # The servers may run as another user; secrets in here have modes of their own.
-    directory.chmod(0o755)
-    installation = Installation(directory, port=arguments.port, say=say, durable=False)
-    try:
-        with installation:
-            installation.start()
-            visitor = installation.make_child(
-                "check", ["-m", "django_wfe.demo.check", installation.address], quiet=False
-            )
-            code = installation.supervisor.run(visitor, arguments.timeout)
-    except BaseException:
-        say(f"The logs are kept in {installation.logs}.")
-        raise
-    if code == 0:
-        installation.delete()
-        shutil.rmtree(directory)
-    else:
-        say(f"The logs are kept in {installation.logs}.")
-    return code
 
 
 def say(line: str) -> None:

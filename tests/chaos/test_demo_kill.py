@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from django_wfe.demo.servers.processes import list_descendants
-from django_wfe.demo.visits import Visit
 from tests.support.demo.demo_helpers import ROOT
 from tests.support.demo.demo_runs import DemoRun, delete_demo_directory, make_demo_directory, wait_until_gone
+from tests.support.demo.visits import Visit
 from tests.support.running.waiting import wait_until
 
 pytestmark = pytest.mark.chaos

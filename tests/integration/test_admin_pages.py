@@ -13,7 +13,6 @@ from django.utils import timezone
 from django_wfe import steps, workflows
 from django_wfe.admin.elements import payloads
 from django_wfe.admin.jobs import window
-from django_wfe.demo.pages import Page
 from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import (
     assign_input,
@@ -24,6 +23,7 @@ from django_wfe.engine.lifecycle import (
 )
 from django_wfe.models import BulkItem, BulkRun, DefinitionModule, Job, JobEvent, Step, StepRun, Worker, Workflow
 from django_wfe.rendering.diagram import layout
+from tests.support.demo.pages import Page
 from tests.support.doors.console import ADDRESSES, build_world, read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Asking, Failing, Linear, Looping
 

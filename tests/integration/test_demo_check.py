@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from django_wfe.demo.scenarios import SCENARIOS
 from tests.support.demo.demo_helpers import ROOT
 from tests.support.demo.demo_runs import make_environment
+from tests.support.demo.scenarios import SCENARIOS
 
 pytestmark = pytest.mark.integration
 
 
 def test_every_sample_workflow_finishes_through_the_console(tmp_path: Path) -> None:
-    # In another folder than the project's, as from an installed package.
+    # In another folder than the project's.
     result = subprocess.run(
-        [sys.executable, "-m", "django_wfe.demo", "check"],
+        [sys.executable, "-m", "tests.support.demo.check"],
         cwd=tmp_path,
         env=make_environment() | {"PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -16,8 +16,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from django_wfe.demo.browser import Browser, UnexpectedPage
 from django_wfe.states import JobState
+from tests.support.demo.browser import Browser, UnexpectedPage
 from tests.support.demo.demo_runs import DemoRun, delete_demo_directory, make_demo_directory, wait_until_gone
 
 pytestmark = pytest.mark.integration

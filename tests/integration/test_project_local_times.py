@@ -33,7 +33,7 @@ from django.urls import reverse
 from django_wfe.engine.lifecycle import run_workflow
 from tests.workflows import Linear
 from django.db import connection
-from django_wfe.demo.pages import Page
+from tests.support.demo.pages import Page
 from django_wfe.models import Job, StepRun
 from django_wfe.values.moments import add_seconds, count_seconds, get_now
 from django.db.models import Max, Min

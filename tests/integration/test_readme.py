@@ -20,7 +20,7 @@ from django.core.management.base import BaseCommand
 from django.utils.module_loading import import_string
 
 from django_wfe.conf import Settings
-from django_wfe.demo.visits import Visit
+from tests.support.demo.visits import Visit
 from tests.support.documents.distribution import ROOT, Environment
 from tests.support.documents.readme_blocks import Block, Reader, read_blocks, read_commands
 from tests.support.running.driver import connect, is_psycopg3

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from django_wfe.demo.browser import Browser
-from django_wfe.demo.page_forms import Form
-from django_wfe.demo.pages import Page
-from django_wfe.demo.visits import find_input_form
 from tests.projects.inside import NAME, PASSWORD
 from tests.projects.running import Project
+from tests.support.demo.browser import Browser
+from tests.support.demo.page_forms import Form
+from tests.support.demo.pages import Page
+from tests.support.demo.visits import find_input_form
 from tests.support.running.waiting import wait_until
 
 STATE_TIMEOUT = 30.0  # seconds

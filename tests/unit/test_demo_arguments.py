@@ -22,11 +22,6 @@ def test_the_variable_port_names_the_port_unless_the_option_does(monkeypatch: py
     assert parse_arguments(["--port", "9000"]).port == 9000
 
 
-def test_check_takes_any_free_port_whatever_the_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORT", "8123")
-    assert parse_arguments(["check"]).port == 0
-
-
 @pytest.mark.parametrize("port", ["http", "-1", "65536", "80.5"])
 def test_a_port_that_is_none_is_refused_with_its_name(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from django_wfe.demo.page_forms import Form
-from django_wfe.demo.pages import Page
+from tests.support.demo.page_forms import Form
+from tests.support.demo.pages import Page
 
 pytestmark = pytest.mark.unit
 

@@ -10,7 +10,6 @@ from django.urls import reverse
 
 from django_wfe import workflows
 from django_wfe.admin.bulk.filters import ChosenFilter
-from django_wfe.demo.pages import Page
 from django_wfe.engine.bulk.runs import start_bulk
 from django_wfe.engine.lifecycle import pause_job, run_workflow
 from django_wfe.engine.operations.recording_exports import record_export
@@ -29,6 +28,7 @@ from django_wfe.models import (
     Workflow,
     WorkflowEvent,
 )
+from tests.support.demo.pages import Page
 from tests.workflows import Asking, Failing, Linear, Looping
 
 _numbers = count(1)

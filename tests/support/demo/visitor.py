@@ -1,11 +1,11 @@
-"""Use a running demo as people would, through HTTP only: ``python -m django_wfe.demo.check ADDRESS``."""
+"""Use a running demo as people would, through HTTP only: ``python -m tests.support.demo.visitor ADDRESS``."""
 
 import sys
 import time
 
-from django_wfe.demo.browser import UnexpectedPage
-from django_wfe.demo.scenarios import SCENARIOS
-from django_wfe.demo.visits import JobReport, Visit
+from tests.support.demo.browser import UnexpectedPage
+from tests.support.demo.scenarios import SCENARIOS
+from tests.support.demo.visits import JobReport, Visit
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
-from django_wfe.demo.page_forms import Field, Form
+from tests.support.demo.page_forms import Field, Form
 
 _TYPED = {"input", "button"}
 # White space between words is one space to a browser, save in preformatted text.

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from django_wfe.demo import check
-from django_wfe.demo.browser import Browser, UnexpectedPage
+from tests.support.demo import visitor
+from tests.support.demo.browser import Browser, UnexpectedPage
 
 pytestmark = pytest.mark.unit
 
@@ -134,7 +134,7 @@ def test_the_check_of_a_demo_that_is_not_there_fails_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["check", "http://127.0.0.1:1/"])
-    assert check.main() == 1
+    assert visitor.main() == 1
     output = capsys.readouterr().out
     assert output.startswith("FAILED at the sign-in: ")
     assert "refused" in output

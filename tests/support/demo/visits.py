@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django_wfe.demo.browser import Browser, UnexpectedPage
-from django_wfe.demo.page_forms import Form
-from django_wfe.demo.pages import Page
+from tests.support.demo.browser import Browser, UnexpectedPage
+from tests.support.demo.page_forms import Form
+from tests.support.demo.pages import Page
 
 STATE_TIMEOUT = 60.0  # seconds until a Job is where it should be
 LOOK_INTERVAL = 0.2  # seconds between two looks at a page
@@ -183,7 +183,7 @@ def list_item_keys(form: Form, name: str) -> list[str]:
     return [control.values[0] for control in form.fields if control.name == f"{PREFIX}{name}"]
 
 
-def _set(form: Form, name: str, value: str | bool) -> None:  # noqa: FBT001 - a value like any other
+def _set(form: Form, name: str, value: str | bool) -> None:
     if isinstance(value, bool):
         form.tick(name, ticked=value)
     else:

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from http.cookiejar import CookieJar
 from urllib.parse import urlencode, urljoin
 
-from django_wfe.demo.page_forms import Button, Form, Upload
-from django_wfe.demo.pages import Page
+from tests.support.demo.page_forms import Button, Form, Upload
+from tests.support.demo.pages import Page
 
 REQUEST_TIMEOUT = 30.0  # seconds
 
@@ -32,7 +32,7 @@ class Browser:
 
     def get(self, address: str, *, status: int = HTTPStatus.OK) -> Page:
         """Open an address, absolute or on this site. Raises ``UnexpectedPage`` where the answer is not ``status``."""
-        return self._load(urllib.request.Request(urljoin(self.base, address)), status)  # noqa: S310 - our own site
+        return self._load(urllib.request.Request(urljoin(self.base, address)), status)
 
     def get_text(self, address: str) -> str:
         """Fetch something that is not a page, such as a log or an export."""
@@ -50,9 +50,7 @@ class Browser:
         else:
             texts = [(name, value if isinstance(value, str) else value[0]) for name, value in pairs]
             body, content_type = urlencode(texts).encode(), form.enctype
-        request = urllib.request.Request(  # noqa: S310 - our own site
-            form.action, data=body, headers={"Content-Type": content_type}, method="POST"
-        )
+        request = urllib.request.Request(form.action, data=body, headers={"Content-Type": content_type}, method="POST")
         return self._load(request, status)
 
     def sign_in(self, name: str, password: str) -> Page:

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 from http import HTTPStatus
 from urllib.parse import urljoin
 
-from django_wfe.demo.browser import UnexpectedPage
-from django_wfe.demo.pages import Page
-from django_wfe.demo.visits import Given, Visit
+from tests.support.demo.browser import UnexpectedPage
+from tests.support.demo.pages import Page
+from tests.support.demo.visits import Given, Visit
 
 OWN_FILE = b"""city;country;opened
 Hamburg;DE;2009-04-01
