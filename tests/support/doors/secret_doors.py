@@ -95,9 +95,15 @@ class Watch:
 
 
 def _list_traces(value: str) -> list[str]:
-    """List a value and how Base64 writes it, wherever in a text it begins."""
-    encoded = [base64.b64encode(b" " * shift + value.encode()).decode()[4:-4] for shift in range(3)]
-    return [value, value[::-1], value.encode().hex(), *encoded]
+    """List a value and how Base64 writes it, wherever in a text it begins: the letters that no neighbour changes.
+
+    They are so long that a random token does not hold them by chance.
+    """
+    letters = [(-(-8 * shift // 6), 8 * (shift + len(value)) // 6) for shift in range(3)]
+    encoded = [base64.b64encode(b" " * shift + value.encode()).decode() for shift in range(3)]
+    found = [text[first:last] for text, (first, last) in zip(encoded, letters, strict=True)]
+    assert min(map(len, found)) > 10
+    return [value, value[::-1], value.encode().hex(), *found]
 
 
 TRACES = [trace for value in (CANARY, str(PIN), FORMER, str(FORMER_PIN)) for trace in _list_traces(value)]
