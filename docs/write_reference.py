@@ -25,6 +25,7 @@ MODULES = {
     "django_wfe.retry": "when a failed step is tried again",
     "django_wfe.lifecycle": "what code can do with Jobs and Workflows",
     "django_wfe.verbs": "verbs of a project's own",
+    "django_wfe.kinds": "kinds of nodes of a project's own",
     "django_wfe.panels": "sections of a project's own on the page of a Job",
     "django_wfe.dispatchers": "how messages get to the workers",
     "django_wfe.models": "the tables, for reading",

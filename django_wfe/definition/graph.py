@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
+from django_wfe.definition.kinds import find_kind
 from django_wfe.definition.secret_places import SecretMarkingJsonSchema, cover_defaults, find_secret_places
-from django_wfe.steps import Decision, Step, __start__, dotted_path
+from django_wfe.steps import Step, __start__, dotted_path
 
-NodeKind = Literal["start", "step", "decision"]
 START = dotted_path(__start__)
 
 
@@ -26,13 +26,13 @@ START = dotted_path(__start__)
 class Node:
     """One Step or Decision of a graph.
 
-    ``input_schema`` is its JSON Schema, or None if it asks for no input; ``input_within`` the seconds in which the
-    input is expected, or None.
+    ``kind`` is the code of its ``NodeKind``; ``input_schema`` its JSON Schema, or None if it asks for no input;
+    ``input_within`` the seconds in which the input is expected, or None.
     """
 
     path: str
     name: str
-    kind: NodeKind
+    kind: str
     label: str
     description: str
     input_schema: dict[str, Any] | None
@@ -42,6 +42,11 @@ class Node:
     def asks_input(self) -> bool:
         """Return whether a step run at this node waits for external input first."""
         return self.input_schema is not None
+
+    @property
+    def is_start(self) -> bool:
+        """Return whether it is where every Job begins; nothing runs at it."""
+        return self.path == START
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +220,7 @@ class _StableJsonSchema(SecretMarkingJsonSchema):
 
 
 def _describe_node(node: type[Step]) -> Node:
-    kind: NodeKind = "step"
-    if node is __start__:
-        kind = "start"
-    elif issubclass(node, Decision):
-        kind = "decision"
     schema = describe_schema(node.UserInputSchema) if has_input(node) else None
     within = get_input_within(node) if schema is not None else None
+    kind = find_kind(node).code
     return Node(dotted_path(node), node.__name__, kind, get_label(node), get_description(node), schema, within)

@@ -115,7 +115,7 @@ class Step(EngineModel):
     path = models.CharField(_("path"), max_length=255, unique=True, help_text=_("The dotted path of its class."))
     name = models.CharField(_("name"), max_length=255)
     label = models.CharField(_("label"), max_length=255, blank=True)
-    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=32, choices=Kind.choices)
     description = models.TextField(_("description"), blank=True)
     input_schema: Any = models.JSONField(_("input schema"), null=True, blank=True)
     deleted = models.BooleanField(_("deleted"), default=False)

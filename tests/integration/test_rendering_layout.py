@@ -43,7 +43,7 @@ def test_each_node_and_edge_gets_its_place(executable: str) -> None:
     graph = build_order()
     laid_out = compute_layout(graph, executable=executable)
     assert [box.path for box in laid_out.nodes if box.path] == [node.path for node in graph.nodes]
-    assert {box.after for box in laid_out.nodes if box.kind == "end"} == {"ship", "refuse"}
+    assert {box.after for box in laid_out.nodes if box.form == "end"} == {"ship", "refuse"}
     assert {(edge.source, edge.index) for edge in laid_out.edges} == {
         *((edge.source, edge.index) for edge in graph.edges),
         ("ship", -1),
@@ -82,7 +82,7 @@ def test_two_edges_to_the_same_node_and_an_edge_to_itself_are_told_apart(executa
 
 def test_a_graph_of_300_nodes_is_laid_out(executable: str) -> None:
     laid_out = compute_layout(build_long(300), executable=executable)
-    assert len([box for box in laid_out.nodes if box.kind != "end"]) == 301
+    assert len([box for box in laid_out.nodes if box.form != "end"]) == 301
 
 
 def test_what_a_developer_wrote_does_not_reach_graphviz() -> None:

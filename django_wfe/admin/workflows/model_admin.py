@@ -115,7 +115,7 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
         jobs = list_visible_jobs(request.user).filter(workflow=workflow)
         counts = count_by_node(jobs) if may_see_jobs else {}
         graph = definition.load_graph() if definition is not None else None
-        nodes = [node for node in graph.nodes if node.kind != "start"] if graph is not None else []
+        nodes = [node for node in graph.nodes if not node.is_start] if graph is not None else []
         node_urls = {node.path: self._build_node_url(workflow, node.path) for node in nodes} if may_see_jobs else {}
         condition, condition_class = describe_condition(workflow)
         return self.render(

@@ -223,7 +223,7 @@ def _is_found_by_path(declared: type) -> bool:
 
 
 def _record_steps(graph: Graph) -> None:
-    nodes: list[Node] = sorted((node for node in graph.nodes if node.kind != "start"), key=lambda node: node.path)
+    nodes: list[Node] = sorted((node for node in graph.nodes if not node.is_start), key=lambda node: node.path)
     Step.objects.bulk_create(  # in one order everywhere, so that two writers cannot lock each other out
         [
             Step(

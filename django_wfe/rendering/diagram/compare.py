@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe.definition.graph import START, Graph, Node
 from django_wfe.wording.durations import describe_duration
+from django_wfe.wording.node_kinds import describe_kind
 from django_wfe.wording.states import Look
 
 ADDED = Look("added", gettext_lazy("added"), "M8 3.5v9M3.5 8h9")
@@ -73,7 +74,7 @@ def _compare_node(old: Graph, new: Graph, before: Node | None, after: Node) -> N
     details = _describe_rewiring(old, new, before, after)
     look = REWIRED if details else CHANGED
     if before.kind != after.kind:
-        details.append(_("It became a decision.") if after.kind == "decision" else _("It is no longer a decision."))
+        details += _describe_kinds(before.kind, after.kind)
     if before.asks_input != after.asks_input:
         details.append(_("It asks for input now.") if after.asks_input else _("It no longer asks for input."))
     elif before.input_schema != after.input_schema:
@@ -85,6 +86,12 @@ def _compare_node(old: Graph, new: Graph, before: Node | None, after: Node) -> N
     if before.description != after.description:
         details.append(_("Its description changed."))
     return NodeDifference(after.path, _name(after), look, tuple(details)) if details else None
+
+
+def _describe_kinds(before: str, after: str) -> list[str]:
+    became, was = describe_kind(after), describe_kind(before)
+    told = [_("It became %(kind)s.") % {"kind": became}] if became else []
+    return told or ([_("It is no longer %(kind)s.") % {"kind": was}] if was else [])
 
 
 def _describe_rewiring(old: Graph, new: Graph, before: Node, after: Node) -> list[str]:

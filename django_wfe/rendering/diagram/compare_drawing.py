@@ -99,7 +99,7 @@ def _place_badge(box: NodeBox, width: float, marks: Collection[Mark], picture: f
     """
     left, right, top = find_corners(box)
     places = [(left - 10, top), (right + 10 - width, top)]
-    if box.kind == "decision":
+    if box.form == "decision":
         # Beside its upper corner, clear of its text.
         top = box.y - box.height / 2 + 5
         places = [(box.x - 9 - width, top), (box.x + 9, top)]

@@ -11,6 +11,7 @@ import graphviz
 from django.utils.translation import gettext as _
 
 from django_wfe.definition.graph import Graph
+from django_wfe.definition.kinds import get_kind
 from django_wfe.definition.texts import flatten_text
 
 DOT_TIMEOUT = 8.0
@@ -81,11 +82,12 @@ def build_dot(graph: Graph, *, name: str = "workflow", dots_per_inch: int | None
     names = {node.path: f"n{index}" for index, node in enumerate(graph.nodes)}
     for node in graph.nodes:
         attributes: dict[str, str] = {"tooltip": _escape(node.path)}
-        if node.kind == "start":
+        form = get_kind(node.kind).form
+        if form == "start":
             attributes |= {"shape": "circle", "style": "filled", "fillcolor": "#333333", "width": "0.25"}
             digraph.node(names[node.path], "", **attributes)
             continue
-        if node.kind == "decision":
+        if form == "decision":
             attributes |= {"shape": "diamond", "style": "solid"}
         if node.asks_input:
             attributes["peripheries"] = "2"

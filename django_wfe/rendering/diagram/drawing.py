@@ -23,6 +23,7 @@ from django_wfe.rendering.diagram.overlay import JobOverlay, NodeCounts, NodeSta
 from django_wfe.rendering.diagram.svg import build_arrow, build_shape, build_spline, find_place_beside, format_number
 from django_wfe.rendering.text import measure_text
 from django_wfe.wording import states
+from django_wfe.wording.node_kinds import describe_kind
 from django_wfe.wording.states import Look
 
 BADGE_GAP = 3
@@ -131,21 +132,20 @@ def _draw_node(
     counts: Mapping[str, NodeCounts],
     width: float,
 ) -> DrawnNode:
-    if box.kind == "end":
+    if box.form == "end":
         return _draw_end(box, overlay)
     node = graph.get_node(box.path)
     name = name_node(graph, box.path)
     state = overlay.get_node(box.path) if overlay else None
     of_node = counts.get(box.path, NodeCounts())
     facts = [state.describe() if state else describe_counts(of_node)]
-    if node and node.kind == "decision":
-        facts.append(_("a decision"))
+    facts.append(describe_kind(node.kind) if node else "")
     asks_input = node is not None and node.asks_input
     if asks_input:
         facts.append(_("asks for input"))
     words = "; ".join(fact for fact in facts if fact)
     url = node_urls.get(box.path, "")
-    classes = ["wfe-node", f"wfe-node--{box.kind}"]
+    classes = ["wfe-node", f"wfe-node--{box.form}"]
     if state:
         classes.append(state.look.css_class)
         classes += ["wfe-node--current"] if state.is_current else []
@@ -208,7 +208,7 @@ def _draw_edge(line: EdgeLine, overlay: JobOverlay | None) -> DrawnEdge:
 
 
 def _place_lines(box: NodeBox, *, asks_input: bool) -> tuple[Text, ...]:
-    shift = MARK_WIDTH / 2 if asks_input and box.kind == "step" else 0
+    shift = MARK_WIDTH / 2 if asks_input and box.form == "step" else 0
     return _stack(list(box.lines), (box.x + shift, box.y), LINE_HEIGHT, 13)
 
 
@@ -222,7 +222,7 @@ def _stack(words: list[str], middle: Point, line_height: float, font_size: float
 
 
 def _build_job_badges(box: NodeBox, state: NodeState) -> tuple[Badge, ...]:
-    if box.kind == "start":
+    if box.form == "start":
         return ()
     left, right, top = find_corners(box)
     badges = []
@@ -242,13 +242,13 @@ def _build_count_badges(box: NodeBox, counts: NodeCounts, width: float) -> tuple
     shown = [(look, _shorten_count(count)) for look, count in counts.list_looks()]
     _left, right, top = find_corners(box)
     bottom = 2 * box.y - top
-    if box.kind == "decision":
+    if box.form == "decision":
         # Beside its corners, clear of its text and of the edge that comes in there.
         top, bottom = box.y - box.height / 2 + 5, box.y + box.height / 2 - 5
     badges = []
     for row, middle in zip(_split_row(shown, box.width + 20), (top, bottom), strict=False):
         x = right + 10 - _measure_row(row)
-        if box.kind == "decision":
+        if box.form == "decision":
             x = max(x, box.x + 9)
         x = keep_inside(x, _measure_row(row), width)
         for look, text in row:
@@ -298,7 +298,7 @@ def measure_badge(text: str, icon: str) -> float:
 
 
 def _build_mark(box: NodeBox) -> Badge:
-    if box.kind == "decision":
+    if box.form == "decision":
         x, y = box.x - 8, box.y + box.height / 2 - 24
     else:
         x, y = box.x - box.width / 2 + 12, box.y - 8
@@ -308,7 +308,7 @@ def _build_mark(box: NodeBox) -> Badge:
 
 def find_corners(box: NodeBox) -> tuple[float, float, float]:
     """Return where badges sit on a node: its left, its right and its top."""
-    if box.kind == "decision":
+    if box.form == "decision":
         # The middles of its upper sides: a diamond has no corners there.
         return box.x - box.width / 4 - 5, box.x + box.width / 4 + 5, box.y - box.height / 4 - 7
     return box.x - box.width / 2, box.x + box.width / 2, box.y - box.height / 2

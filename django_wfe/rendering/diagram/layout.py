@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django_wfe.definition.graph import Graph, Node
+from django_wfe.definition.kinds import get_kind
 from django_wfe.models import Definition
 from django_wfe.rendering.diagram.dot import DotFailed, describe_missing_dot, find_dot, run_dot
 from django_wfe.rendering.text import measure_text, wrap_text
 
 logger = logging.getLogger(__name__)
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 """Raise it when shapes, sizes or wrapping change: layouts kept by older versions are then made anew."""
 
 RETRY_FAILED_AFTER = 300.0
@@ -36,10 +37,13 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class NodeBox:
-    """A node's place: its centre and size in pixels, y downwards. ``path`` is "" for the end after a last node."""
+    """A node's place: its centre and size in pixels, y downwards. ``path`` is "" for the end after a last node.
+
+    ``form`` is that of its kind, or "end".
+    """
 
     path: str
-    kind: str
+    form: str
     after: str
     x: float
     y: float
@@ -149,9 +153,10 @@ def compute_layout(graph: Graph, *, executable: str | None = None) -> Layout:
 
 
 def _measure_node(node: Node) -> NodeBox:
-    if node.kind == "start":
+    form = get_kind(node.kind).form
+    if form == "start":
         return NodeBox(node.path, "start", "", 0, 0, 22, 22, ())
-    is_decision = node.kind == "decision"
+    is_decision = form == "decision"
     lines = wrap_text(node.label, NODE_FONT_SIZE, width=120 if is_decision else 170, lines=3)
     # The node that a Job is at is set in bold.
     text_width = max((measure_text(line, NODE_FONT_SIZE) for line in lines), default=0.0) * 1.06
@@ -180,7 +185,7 @@ def _write_source(boxes: list[NodeBox], edges: list[tuple[str, str, int, str]], 
     ]
     for number, box in enumerate(boxes):
         width, height = box.width / _POINTS_AN_INCH, box.height / _POINTS_AN_INCH
-        rows.append(f"n{number} [shape={shapes[box.kind]}, width={width:.4f}, height={height:.4f}];")
+        rows.append(f"n{number} [shape={shapes[box.form]}, width={width:.4f}, height={height:.4f}];")
     weights = _weigh_edges(edges)
     for number, (source, target, _index, label) in enumerate(edges):
         attributes = f"id={number}, weight={weights[number]}"
@@ -251,7 +256,7 @@ def _read_answer(answer: Any, boxes: list[NodeBox], edges: list[tuple[str, str, 
     placed = []
     for number, box in enumerate(boxes):
         x, y = places[f"n{number}"]
-        placed.append(NodeBox(box.path, box.kind, box.after, x, y, float(box.width), float(box.height), box.lines))
+        placed.append(NodeBox(box.path, box.form, box.after, x, y, float(box.width), float(box.height), box.lines))
     lines: dict[int, EdgeLine] = {}
     for item in answer.get("edges", ()):
         number = int(item["id"])

@@ -16,9 +16,9 @@ def format_number(value: float) -> str:
 def build_shape(box: NodeBox, *, grow: float = 0.0) -> str:
     """Return the outline of a node, ``grow`` pixels outside its box, as the ``d`` of a path."""
     half_width, half_height = box.width / 2 + grow, box.height / 2 + grow
-    if box.kind in {"start", "end"}:
+    if box.form in {"start", "end"}:
         return build_circle((box.x, box.y), half_width)
-    if box.kind == "decision":
+    if box.form == "decision":
         # Grown by its sides, not by its corners.
         slope = hypot(box.width, box.height) / min(box.width, box.height)
         half_width = box.width / 2 + grow * slope * box.width / max(box.width, box.height)

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from django_wfe.definition.graph import START, Edge, Graph, Node, NodeKind
+from django_wfe.definition.graph import START, Edge, Graph, Node
 from django_wfe.models import Definition
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -48,7 +48,7 @@ def build_sample(
         names += [name for name in (source, *targets) if name not in names]
 
     def describe(name: str) -> Node:
-        kind: NodeKind = "start" if name == START else "decision" if name in decisions else "step"
+        kind = "start" if name == START else "decision" if name in decisions else "step"
         schema = {"type": "object"} if name in inputs else None
         label = "Start" if name == START else (labels or {}).get(name, name)
         return Node(name, name, kind, label, "", schema)
