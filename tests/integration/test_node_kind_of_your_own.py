@@ -52,9 +52,7 @@ def test_the_graph_draws_it_in_its_form_and_names_it(shop: ModuleType) -> None:
     assert label.endswith("; a gate")
     assert "wfe-node--decision" in page
     graph = build_graph(shop.Orders.DIGRAPH)
-    (line,) = [
-        line for line in build_dot(graph).splitlines() if 'label="Check sum"' in line or "Check sum" in line
-    ]
+    (line,) = [line for line in build_dot(graph).splitlines() if 'label="Check sum"' in line or "Check sum" in line]
     assert "diamond" in line
 
 
