@@ -101,7 +101,7 @@ def blank_ids(text: str, world: World) -> str:
     for value in sorted({shortened, *map(str, world.ids.values())}, key=len, reverse=True):
         text = re.sub(rf"(?<![\w-]){re.escape(value)}(?![\w-])", "ID", text)
     text = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", text)
-    return re.sub(r"\w*(sessionid|csrftoken)=[^;]*|(Expires|Content-Length): .*|>[^<]* ago<", "", text)
+    return re.sub(r"\w*(sessionid|csrftoken)=[^;]*|(Expires|Content-Length): .*|>(?:now|[^<]* ago)<", "", text)
 
 
 def find_difference(seen: str, missing: str) -> list[str]:
