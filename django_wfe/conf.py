@@ -141,6 +141,14 @@ class Settings:
         return chosen
 
     @property
+    def policy(self) -> str:
+        """``WFE_POLICY``: the class that is asked what users may see and do, Job by Job. Default "": none."""
+        chosen: Any = getattr(django_settings, "WFE_POLICY", "")
+        if not isinstance(chosen, str):
+            raise ImproperlyConfigured(f"WFE_POLICY = {chosen!r}: give the dotted path of a class.")
+        return chosen
+
+    @property
     def log_dir(self) -> str:
         """``WFE_LOG_DIR``: a folder where each Job's log is also written as a file. Default "": none."""
         folder = self._known.get("WFE_LOG_DIR")

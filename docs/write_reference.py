@@ -27,6 +27,7 @@ MODULES = {
     "django_wfe.verbs": "verbs of a project's own",
     "django_wfe.kinds": "kinds of nodes of a project's own",
     "django_wfe.panels": "sections of a project's own on the page of a Job",
+    "django_wfe.policies": "what users see and do, Job by Job",
     "django_wfe.dispatchers": "how messages get to the workers",
     "django_wfe.models": "the tables, for reading",
     "django_wfe.states": "the states of Jobs and step runs",

@@ -30,7 +30,14 @@ from django_wfe.api.shapes.serializers import (
     ProblemSerializer,
 )
 from django_wfe.conf import settings
-from django_wfe.engine.access import START_JOBS, VIEW_DATA, has_permission, list_visible_jobs, require_permission
+from django_wfe.engine.access import (
+    START_JOBS,
+    VIEW_DATA,
+    VIEW_DATA_VERB,
+    list_visible_jobs,
+    may_view_data,
+    require_for_job,
+)
 from django_wfe.engine.lifecycle import NOT_GIVEN, Source, start_job
 from django_wfe.engine.output.step_logs import read_log_part
 from django_wfe.models import Job, JobState
@@ -147,7 +154,7 @@ class JobLogsView(WFEView):
         Follow the header ``Link`` for the rest. The last line of a part names the same address.
         """
         job = self.get_visible_job(job_id)
-        require_permission(request.user, VIEW_DATA, job.workflow)
+        require_for_job(request.user, VIEW_DATA_VERB, VIEW_DATA, job)
         part = read_log_part(job, most_bytes=settings.max_answer_bytes, after=_read_place(request))
         # Steps print what users wrote: no browser may take it for a page.
         response = Response(part.text, headers={"X-Content-Type-Options": "nosniff"})
@@ -171,9 +178,7 @@ class JobLogsView(WFEView):
 
 def load_visible_storages(request: Request, jobs: Sequence[Job], *, after: Place = (-1, 0)) -> dict[int, Storage]:
     """Return the storages of those of the jobs whose data the user may see, as far as one answer has room for them."""
-    workflows = {job.workflow_id: job.workflow for job in jobs}
-    seen = {pk for pk, workflow in workflows.items() if has_permission(request.user, VIEW_DATA, workflow)}
-    parts = load_storages([job.pk for job in jobs if job.workflow_id in seen], after=after)
+    parts = load_storages([job.pk for job in jobs if may_view_data(request.user, job)], after=after)
     for job_id, part in parts.items():
         if part.rest_after is not None:
             part.storage["next"] = _build_rest_url(request, "job_detail", job_id, part.rest_after)

@@ -23,6 +23,7 @@ from django_wfe.checks.user_table import check_user_table
 from django_wfe.conf import DATABASE, Settings, settings
 from django_wfe.definition.problems import Problem
 from django_wfe.discovery.modules import explain_emptiness, explain_failure, find_module_near_misses, list_workflows
+from django_wfe.engine.access.policy import build_policy
 from django_wfe.engine.delivery.dispatcher import build_dispatcher
 from django_wfe.engine.project_code.classes import import_module
 from django_wfe.engine.project_code.module_names import is_missing_module
@@ -40,7 +41,15 @@ AppConfigs = Sequence[AppConfig] | None
 
 def register_checks() -> None:
     """Make the checks known to Django."""
-    for check in (check_database, check_broker, check_dispatcher, check_settings, check_workflows, check_migrations):
+    for check in (
+        check_database,
+        check_broker,
+        check_dispatcher,
+        check_policy,
+        check_settings,
+        check_workflows,
+        check_migrations,
+    ):
         register(check, TAG)
 
 
@@ -134,6 +143,19 @@ def check_dispatcher(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessag
         return [Error(str(error), hint=_DISPATCHER_HINT, id="wfe.E008")]
 
 
+def check_policy(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Look at ``WFE_POLICY``, if the project sets it, and ask the policy itself."""
+    try:
+        policy = build_policy()
+        return list(policy.check()) if policy is not None else []
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint=_POLICY_HINT, id="wfe.E009")]
+
+
+_POLICY_HINT = (
+    "Set it to the dotted path of a subclass of django_wfe.policies.Policy, or remove it: permissions and groups then "
+    "decide alone."
+)
 _DISPATCHER_HINT = (
     "Set it to the dotted path of a subclass of django_wfe.dispatchers.Dispatcher, or remove it: messages then go over "
     "Dramatiq."

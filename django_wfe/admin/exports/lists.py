@@ -43,6 +43,11 @@ class _Exportable(ExportMixin):
         mixed_in: Any = self
         return list_formats(mixed_in.export_formats)
 
+    def get_export_resource_kwargs(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
+        """Tell the rows for whom they are."""
+        build: Any = super().get_export_resource_kwargs
+        return {**build(request, **kwargs), "actor": request.user}
+
     def _do_file_export(
         self, file_format: Any, request: HttpRequest, queryset: QuerySet[Any], export_form: Any = None
     ) -> HttpResponseBase:

@@ -12,6 +12,7 @@ from import_export import fields
 from import_export.resources import ModelResource
 
 from django_wfe.admin.elements.payloads import JSON_COLUMNS
+from django_wfe.engine.access import find_jobs_with_data
 from django_wfe.models import Export, Job, StepRun
 from django_wfe.values.sealing import cover_sealed_text
 
@@ -60,6 +61,10 @@ class ExportedRows(ModelResource):
 
     rows_at_once: ClassVar[int] = 500
 
+    def __init__(self, *, actor: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        self.actor = actor
+
     def list_columns(self) -> list[str]:
         """Return the names of the columns."""
         resource: Any = self
@@ -75,9 +80,13 @@ class ExportedRows(ModelResource):
         rows = resource.filter_export(queryset).order_by("-pk")
         portion = list(rows[: self.rows_at_once])
         while portion:
+            self.prepare(portion)
             for row in portion:
                 yield resource.export_resource(row, force_native_type=True)
             portion = list(rows.filter(pk__lt=portion[-1].pk)[: self.rows_at_once])
+
+    def prepare(self, portion: list[Any]) -> None:
+        """Do what is to be done for some rows at a time before they are written. Default: nothing."""
 
 
 class JobResource(ExportedRows):
@@ -125,6 +134,15 @@ class StepRunDataResource(ExportedRows):
         # The list leaves these columns out; fetching them row by row would be a query each.
         texts = {f"{name}_text": Cast(name, TextField()) for name in JSON_COLUMNS}
         return queryset.defer(None).defer(*JSON_COLUMNS, "job__error").annotate(**texts)
+
+    def prepare(self, portion: list[Any]) -> None:
+        # Which Jobs' data the user may see is up to the project's policy.
+        with_data = find_jobs_with_data(self.actor, [run.job_id for run in portion])
+        for run in portion:
+            if run.job_id not in with_data:
+                for name in JSON_COLUMNS:
+                    setattr(run, f"{name}_text", None)
+                run.error = run.traceback = ""
 
     def dehydrate_external_data(self, run: StepRun) -> str | None:
         """Return the input as it is shown, without its secrets."""

@@ -19,7 +19,7 @@ from django_wfe.admin.frame.history import log_action
 from django_wfe.admin.frame.job_lookup import find_job
 from django_wfe.admin.inbox.assigning import change_assignment
 from django_wfe.admin.inbox.drafts import restore_form
-from django_wfe.engine.access import PROVIDE_INPUT, VIEW_DATA, has_permission
+from django_wfe.engine.access import may_answer, may_view_data
 from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.engine.lifecycle import (
     Draft,
@@ -50,7 +50,7 @@ def show_input(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int
     if refused is not None:
         return refused
     job = find_job(model_admin, request, job_id)
-    if not has_permission(request.user, PROVIDE_INPUT, job.workflow):
+    if not may_answer(request.user, job):
         raise PermissionDenied
     try:
         question = get_open_question(job)
@@ -82,7 +82,7 @@ def show_input(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int
         job=job,
         question=question,
         given=load_given(request.user, job, question.step_run),
-        may_see_data=has_permission(request.user, VIEW_DATA, job.workflow),
+        may_see_data=may_view_data(request.user, job),
         step_run=question.step_run,
         form=form,
         load_error=load_error,
@@ -118,7 +118,7 @@ def build_form(
 
 def load_given(user: Any, job: Job, step_run: StepRun) -> Preview | None:
     """Return what the step works on besides the answer: the result of the step before, if the user may see it."""
-    if not has_permission(user, VIEW_DATA, job.workflow):
+    if not may_view_data(user, job):
         return None
     edited = step_run.edited_input is not None
     shown_id, column = (step_run.pk, "edited_input") if edited else (step_run.previous_id, "result")

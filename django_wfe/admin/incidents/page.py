@@ -19,7 +19,13 @@ from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS, PREVIEW_CHARACTE
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.live import Live
 from django_wfe.definition.texts import is_storable
-from django_wfe.engine.access import VIEW_DATA, has_permission, list_visible_jobs, list_visible_step_runs
+from django_wfe.engine.access import (
+    find_jobs_with_data,
+    has_permission,
+    list_visible_jobs,
+    list_visible_step_runs,
+    may_view_data,
+)
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.queries import incidents as engine
 from django_wfe.engine.rules.node_names import load_node_names
@@ -136,7 +142,7 @@ def show_incident(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerpr
     now = get_now()
     incident = find_incident(request.user, fingerprint)
     workflow = incident.run.job.workflow
-    may_see_data = has_permission(request.user, VIEW_DATA, workflow)
+    may_see_data = may_view_data(request.user, incident.run.job)
     texts = load_text_previews([incident.run.pk], PREVIEW_CHARACTERS).get(incident.run.pk, {}) if may_see_data else {}
     label = load_node_names([incident.run.step])[incident.run.step]
     rows = incident.jobs.select_related("workflow").defer("error", "workflow__description")
@@ -165,14 +171,13 @@ def list_incidents(user: Any) -> list[ListedIncident]:
     """Return the incidents, those seen last first, with the labels of their nodes."""
     found = engine.list_incidents(user)
     labels = load_node_names({incident.step for incident in found})
-    # Whoever sees a job belongs to its workflow's groups: the permission alone decides about its data.
-    may_see_data = has_permission(user, VIEW_DATA)
+    with_data = find_jobs_with_data(user, [incident.job_id for incident in found])
     return [
         ListedIncident(
             fingerprint=incident.fingerprint,
             label=labels[incident.step],
             error_type=incident.error_type,
-            message=incident.message if may_see_data else "",
+            message=incident.message if incident.job_id in with_data else "",
             count=write_count(incident.jobs, is_more=incident.is_capped),
             jobs=incident.jobs,
             first=incident.first_seen,

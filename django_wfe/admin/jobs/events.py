@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.elements.drawing import NOTHING, draw_json, draw_time
 from django_wfe.admin.frame.base import ConsoleAdmin
-from django_wfe.engine.access import VIEW_DATA, has_permission
+from django_wfe.engine.access import may_view_data
 from django_wfe.models import JobEvent, Workflow
 from django_wfe.values.identifiers import parse_id
 from django_wfe.values.sealing import cover_sealed
@@ -49,7 +49,7 @@ class JobEventAdmin(ConsoleAdmin[JobEvent]):
 
     def get_fields(self, request: HttpRequest, obj: JobEvent | None = None) -> list[Any]:
         shown = list(self.fields)
-        if obj is not None and not has_permission(request.user, VIEW_DATA, obj.job.workflow):
+        if obj is not None and not may_view_data(request.user, obj.job):
             shown.remove("data_written")
         return shown
 

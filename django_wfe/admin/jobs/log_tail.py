@@ -16,7 +16,7 @@ from django_htmx.http import HTMX_STOP_POLLING, trigger_client_event
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.job_lookup import find_job
 from django_wfe.admin.frame.live import is_fragment_request
-from django_wfe.engine.access import VIEW_DATA, has_permission
+from django_wfe.engine.access import may_view_data
 from django_wfe.models import Job, JobLog, StepRun
 from django_wfe.states import StepRunState
 from django_wfe.values.visible_text import show_on_page
@@ -61,7 +61,7 @@ def read_tail(step_run_id: int, after: int = -1) -> LogTail:
 def show_tail(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int, step_run_id: int) -> HttpResponseBase:
     """Return what came into a step run's log after the piece ``?after=``, as HTML text to append; 286 when it ended."""
     job = find_job(model_admin, request, job_id)
-    if not has_permission(request.user, VIEW_DATA, job.workflow):
+    if not may_view_data(request.user, job):
         raise PermissionDenied
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:

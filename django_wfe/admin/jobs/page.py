@@ -29,7 +29,7 @@ from django_wfe.admin.jobs.panels import draw_panels
 from django_wfe.admin.jobs.window import Window, load_window
 from django_wfe.admin.verbs.pausing import may_pause
 from django_wfe.definition.graph import Graph
-from django_wfe.engine.access import PROVIDE_INPUT, VIEW_DATA, has_permission
+from django_wfe.engine.access import has_permission, may_answer, may_view_data
 from django_wfe.engine.lifecycle import OpenQuestion, VerbStatus, get_open_question, list_verbs
 from django_wfe.engine.queries.situation import explain_job
 from django_wfe.engine.rules.node_names import name_node
@@ -97,7 +97,7 @@ class RunRow:
 def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> dict[str, Any]:
     """Gather all that the Job page shows, in a number of queries that does not depend on the Job."""
     user, now = request.user, get_now()
-    may_see_data = has_permission(user, VIEW_DATA, job.workflow)
+    may_see_data = may_view_data(user, job)
     graph = job.definition.load_graph()
     window = load_window(job, request.GET, graph)
     explanation = explain_job(job, with_data=may_see_data)
@@ -110,7 +110,7 @@ def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Jo
         "explanation": explanation,
         "incident": find_incident_of(user, job),
         "question": find_question(job),
-        "may_answer": has_permission(user, PROVIDE_INPUT, job.workflow),
+        "may_answer": may_answer(user, job),
         "verbs": verbs,
         "panels": draw_panels(request, job),
         "next_verb": choose_next_verb(job, verbs),

@@ -24,7 +24,7 @@ from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_method
 from django_wfe.admin.frame.live import Live
 from django_wfe.admin.jobs.page import build_rows
 from django_wfe.definition.texts import is_storable
-from django_wfe.engine.access import VIEW_DATA, has_permission, list_visible_step_runs
+from django_wfe.engine.access import list_visible_step_runs, may_view_data
 from django_wfe.engine.output.step_logs import read_step_run_log
 from django_wfe.engine.rules.node_names import annotate_node_name, name_node, read_node_name
 from django_wfe.models import StepRun, Workflow
@@ -148,7 +148,7 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
         if refused is not None:
             return refused
         now = get_now()
-        may_see_data = has_permission(request.user, VIEW_DATA, run.job.workflow)
+        may_see_data = may_view_data(request.user, run.job)
         graph = run.job.definition.load_graph()
         node = graph.get_node(run.step)
         row = build_rows([run], graph, now=now, may_see_data=may_see_data, preview_size=get_whole_size())[0]
@@ -190,7 +190,7 @@ def find_step_run(model_admin: StepRunAdmin, request: HttpRequest, pk: Any) -> S
 def show_log(model_admin: StepRunAdmin, request: HttpRequest, step_run_id: int) -> HttpResponse:
     """Return one step run's whole log as plain text."""
     run = find_step_run(model_admin, request, step_run_id)
-    if not has_permission(request.user, VIEW_DATA, run.job.workflow):
+    if not may_view_data(request.user, run.job):
         raise PermissionDenied
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
@@ -205,7 +205,7 @@ def show_log(model_admin: StepRunAdmin, request: HttpRequest, step_run_id: int) 
 def show_data(model_admin: StepRunAdmin, request: HttpRequest, step_run_id: int, column: str) -> HttpResponse:
     """Return one input or result of a step run whole, as a file with the JSON that is stored, without its secrets."""
     run = find_step_run(model_admin, request, step_run_id)
-    if not has_permission(request.user, VIEW_DATA, run.job.workflow):
+    if not may_view_data(request.user, run.job):
         raise PermissionDenied
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:

@@ -17,7 +17,7 @@ from django_wfe.admin.frame.history import log_start
 from django_wfe.engine.access import START_JOBS, describe_permission, has_permission
 from django_wfe.engine.lifecycle import Source, start_job
 from django_wfe.engine.rules import start_rules
-from django_wfe.exceptions import PermissionRequired, WFEException
+from django_wfe.exceptions import WFEException
 from django_wfe.models import Job, Workflow
 
 
@@ -92,8 +92,6 @@ def _start(
     key = form.cleaned_data["key"] or None
     try:
         started = start_job(workflow.pk, key=key, actor=request.user, source=Source.ADMIN)
-    except PermissionRequired as error:
-        raise PermissionDenied from error
     except WFEException as error:
         form.add_error(None, str(error))
         return None

@@ -16,10 +16,10 @@ from django_wfe.admin.elements.counts import count_up_to
 from django_wfe.admin.elements.form_fields import ReasonField
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_action
-from django_wfe.engine.access import PAUSE_WORKFLOW, has_permission
+from django_wfe.engine.access import PAUSE_WORKFLOW, has_permission, narrow_jobs
 from django_wfe.engine.lifecycle import Source, pause_workflow, resume_workflow
 from django_wfe.exceptions import PermissionRequired, WrongState
-from django_wfe.models import StepRun, Workflow
+from django_wfe.models import Job, StepRun, Workflow
 from django_wfe.values.moments import get_now
 
 COUNTED = 10_000
@@ -68,7 +68,8 @@ def _show(
     form = (PauseForm if pauses else ResumeForm)(request.POST if request.method == "POST" else None)
     if form.is_valid():
         return _act(model_admin, request, workflow, form.cleaned_data.get("reason", ""), pauses=pauses)
-    ready = StepRun.objects.filter(state=states.StepRunState.READY, job__workflow=workflow)
+    jobs = narrow_jobs(request.user, Job.objects.filter(workflow=workflow))
+    ready = StepRun.objects.filter(state=states.StepRunState.READY, job__in=jobs)
     counted = count_up_to(ready.order_by(), COUNTED)
     return model_admin.render(
         request,

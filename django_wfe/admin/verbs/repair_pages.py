@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from django_wfe.admin.elements.form_fields import JsonResultField
 from django_wfe.admin.verbs.forms import PlacedForm, VerbForm, VerbPage, find_initial, read_posted
 from django_wfe.definition.graph import Edge, has_input
-from django_wfe.engine.access import VIEW_DATA, has_permission
+from django_wfe.engine.access import may_view_data
 from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.engine.lifecycle import Verb
 from django_wfe.engine.project_code.classes import load_node
@@ -144,7 +144,7 @@ def _build_other_input(form_class: type[InputForm], job: Job, request: HttpReque
 
 def _load_former_input(job: Job, user: Any) -> Any:
     """Return what the step was given last, or None: to a user who may not see it, too."""
-    if not has_permission(user, VIEW_DATA, job.workflow):
+    if not may_view_data(user, job):
         return None
     rows = StepRun.objects.filter(job=job, step=job.current_step, superseded=False)
     # The form never shows a secret; it keeps one that is left as it is.

@@ -1,7 +1,8 @@
 """Who may do what, and see what. Every service call, every page, every call of the API and every command asks here.
 
 A right is a model permission (to start Jobs: one of two). A Workflow that names groups is in sight of their members
-only, with all that belongs to it; what is out of sight is unknown to a person, whatever they may do.
+only, with all that belongs to it; what is out of sight is unknown to a person, whatever they may do. After both, the
+project's policy is asked about single Jobs.
 
 ``actor=None`` stands for trusted Python code: it may do everything. Views pass the user of the request, always.
 """
@@ -13,21 +14,35 @@ from django_wfe.engine.access.permissions import (
     START_JOBS,
     VIEW_DATA,
     describe_permission,
+    find_jobs_with_data,
     has_permission,
     list_sufficient,
+    may,
+    may_answer,
+    may_view_data,
+    require_allowed,
     require_for_job,
     require_permission,
+)
+from django_wfe.engine.access.policy import (
+    ANSWER_VERB,
+    START_VERB,
+    VIEW_DATA_VERB,
+    is_allowed,
+    is_job_in_sight,
+    narrow_answerable,
+    narrow_jobs,
 )
 from django_wfe.engine.access.sight import (
     find_nodes_in_sight,
     is_in_sight,
-    list_items_in_sight,
     list_workflows_in_sight,
 )
 from django_wfe.engine.access.visibility import (
     VISIBLE,
     count_seen,
     is_whole,
+    list_items_in_sight,
     list_visible,
     list_visible_bulk_items,
     list_visible_bulk_runs,
@@ -43,16 +58,22 @@ from django_wfe.engine.access.visibility import (
 )
 
 __all__ = [
+    "ANSWER_VERB",
     "PAUSE_WORKFLOW",
     "PROVIDE_INPUT",
     "START_JOBS",
+    "START_VERB",
     "VIEW_DATA",
+    "VIEW_DATA_VERB",
     "VISIBLE",
     "count_seen",
     "describe_permission",
+    "find_jobs_with_data",
     "find_nodes_in_sight",
     "has_permission",
+    "is_allowed",
     "is_in_sight",
+    "is_job_in_sight",
     "is_whole",
     "key_actor",
     "list_items_in_sight",
@@ -70,8 +91,14 @@ __all__ = [
     "list_visible_workers",
     "list_visible_workflows",
     "list_workflows_in_sight",
+    "may",
+    "may_answer",
+    "may_view_data",
     "name_actor",
+    "narrow_answerable",
+    "narrow_jobs",
     "renew_actor",
+    "require_allowed",
     "require_for_job",
     "require_permission",
 ]

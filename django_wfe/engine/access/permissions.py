@@ -1,12 +1,14 @@
-"""What a person may do: the permissions of Django's own models, narrowed by the groups of Workflows."""
+"""What a person may do: the permissions of Django's own models, narrowed by groups and by the project's policy."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from django_wfe.engine.access.actors import name_actor
+from django_wfe.engine.access.policy import ANSWER_VERB, VIEW_DATA_VERB, get_policy, is_allowed, is_job_in_sight
 from django_wfe.engine.access.sight import is_in_sight
 from django_wfe.exceptions import PermissionRequired, UnknownJob, UnknownWorkflow
 from django_wfe.models import Job, Workflow
@@ -50,16 +52,58 @@ def require_permission(actor: Any, permission: str, workflow: Workflow | None = 
         )
 
 
-def require_for_job(actor: Any, permission: str, job: Job) -> None:
+def may(actor: Any, verb: str, permission: str, job: Job) -> bool:
+    """Return whether a user may do something with a Job that is in their sight; it comes with its workflow.
+
+    Args:
+        verb: what the policy calls it: the name of a verb, ``ANSWER_VERB`` or ``VIEW_DATA_VERB``.
+    """
+    return has_permission(actor, permission, job.workflow) and is_allowed(actor, verb, job)
+
+
+def may_answer(actor: Any, job: Job) -> bool:
+    """Return whether a user may give this Job input, and hold its questions."""
+    return may(actor, ANSWER_VERB, PROVIDE_INPUT, job)
+
+
+def may_view_data(actor: Any, job: Job) -> bool:
+    """Return whether a user may see the inputs, results, logs and errors of this Job."""
+    return may(actor, VIEW_DATA_VERB, VIEW_DATA, job)
+
+
+def find_jobs_with_data(actor: Any, job_ids: Iterable[int]) -> set[int]:
+    """Return those of these Jobs whose data a user may see. All are in their sight. A query only where a policy is."""
+    if not has_permission(actor, VIEW_DATA):
+        return set()
+    if actor is None or get_policy() is None:
+        return set(job_ids)
+    jobs = Job.objects.filter(pk__in=set(job_ids)).select_related("workflow").defer("error")
+    return {job.pk for job in jobs if is_allowed(actor, VIEW_DATA_VERB, job)}
+
+
+def require_for_job(actor: Any, verb: str, permission: str, job: Job) -> None:
     """Ask for a permission on a Job, which comes with its workflow.
+
+    Args:
+        verb: as of ``may``.
 
     Raises:
         UnknownJob: the Job is out of the actor's sight.
-        PermissionRequired: as of ``require_permission``.
+        PermissionRequired: as of ``require_permission``, or the project's policy refuses it.
     """
-    if not is_in_sight(actor, job.workflow):
+    if not is_job_in_sight(actor, job):
         raise UnknownJob(_("There is no job %(job)s.") % {"job": job.pk})
     require_permission(actor, permission)
+    require_allowed(actor, verb, permission, job)
+
+
+def require_allowed(actor: Any, verb: str, permission: str, job: Job) -> None:
+    """Raise PermissionRequired if the project's policy refuses it."""
+    if not is_allowed(actor, verb, job):
+        raise PermissionRequired(
+            _("%(actor)s may not do this: the policy of this project refuses it.") % {"actor": name_actor(actor)},
+            permission=permission,
+        )
 
 
 def list_sufficient(permission: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import F, Func, QuerySet, TextField
 
-from django_wfe.models import BulkItem, BulkRun, Definition, Step, Workflow
+from django_wfe.models import BulkRun, Definition, Step, Workflow
 
 
 def is_in_sight(actor: Any, workflow: Workflow) -> bool:
@@ -47,14 +47,6 @@ def list_steps_in_sight(actor: Any) -> QuerySet[Step]:
     open_now = Workflow.objects.exclude(pk__in=closed).order_by().values("current_definition")
     shown = _list_paths(Definition.objects.filter(pk__in=open_now))
     return steps.exclude(pk__in=hidden.exclude(path__in=shown).order_by().values("pk"))
-
-
-def list_items_in_sight(actor: Any, bulk: BulkRun) -> QuerySet[BulkItem]:
-    """Return what came of those of a bulk run's entries that no group keeps from the actor."""
-    if sees_everything(actor):
-        return bulk.items.all()
-    items = bulk.items.exclude(job__workflow__in=list_closed_workflows(actor))
-    return items if are_jobless_in_sight(actor, bulk) else items.exclude(job=None)
 
 
 def are_jobless_in_sight(actor: Any, bulk: BulkRun) -> bool:

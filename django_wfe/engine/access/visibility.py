@@ -1,7 +1,8 @@
 """The one place that lists what an actor may see, model by model: no page and no call has its rows from elsewhere.
 
-A row that belongs to a Workflow is seen where the Workflow is in sight. What is about rows of several Workflows (a bulk
-run, an export) is seen where one of them is, and its numbers count only what is in sight.
+A row that belongs to a Workflow is seen if the Workflow is in sight, and one of a Job if the project's policy shows
+the Job. What is about several Jobs (a bulk run, an export) is seen if one of them is, and its numbers count only what
+is in sight.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, Func, JSONField, Model, Q, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import Count, F, Func, IntegerField, JSONField, Model, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models.functions import Cast, Coalesce
 
 from django_wfe.engine.access.permissions import has_permission
+from django_wfe.engine.access.policy import is_narrowed, narrow_jobs
 from django_wfe.engine.access.sight import (
     are_jobless_in_sight,
     list_closed_workflows,
@@ -52,9 +54,7 @@ def list_visible_jobs(actor: Any) -> QuerySet[Job]:
     """Return the jobs that a user may see."""
     if not has_permission(actor, "django_wfe.view_job"):
         return Job.objects.none()
-    if sees_everything(actor):
-        return Job.objects.all()
-    return Job.objects.exclude(workflow__in=list_closed_workflows(actor))
+    return _list_jobs_in_sight(actor)
 
 
 def list_visible_step_runs(actor: Any) -> QuerySet[StepRun]:
@@ -111,35 +111,54 @@ def list_visible_bulk_runs(actor: Any) -> QuerySet[BulkRun]:
     runs = BulkRun.objects.all()
     if not has_permission(actor, "django_wfe.view_bulkrun"):
         runs = runs.filter(actor_id=actor.pk) if actor.is_active else runs.none()
+    if is_narrowed(actor):
+        return _count_rows_in_sight(runs, actor)
     return _leave_out_closed(runs, actor)
 
 
 def list_visible_bulk_items(actor: Any, bulk: BulkRun) -> QuerySet[BulkItem]:
     """Return what came of each of a bulk run's entries that a user may see."""
-    if sees_everything(actor):
+    if not has_permission(actor, "django_wfe.view_job"):
+        return bulk.items.none()
+    return list_items_in_sight(actor, bulk)
+
+
+def list_items_in_sight(actor: Any, bulk: BulkRun) -> QuerySet[BulkItem]:
+    """Return what came of those of a bulk run's entries that neither a group nor the policy keeps from the actor."""
+    if sees_everything(actor) and not is_narrowed(actor):
         return bulk.items.all()
-    seen = Q(job__in=list_visible_jobs(actor))
-    if has_permission(actor, "django_wfe.view_job") and are_jobless_in_sight(actor, bulk):
+    seen = Q(job__in=_list_jobs_in_sight(actor))
+    if are_jobless_in_sight(actor, bulk):
         seen |= Q(job=None)
     return bulk.items.filter(seen)
 
 
 def list_visible_exports(actor: Any) -> QuerySet[Export]:
-    """Return the exports that a user may see: all with ``view_export``, as far as they hold rows in sight."""
+    """Return the exports that a user may see: with ``view_export`` all that hold rows in sight.
+
+    Which Jobs an export held is not kept: of whom the policy keeps some, they see their own exports alone.
+    """
     if not has_permission(actor, "django_wfe.view_export"):
         return Export.objects.none()
-    return _leave_out_closed(Export.objects.all(), actor)
+    exports = Export.objects.all()
+    if is_narrowed(actor):
+        exports = exports.filter(actor_id=actor.pk)
+    return _leave_out_closed(exports, actor)
 
 
 def count_seen(row: BulkRun | Export) -> int:
     """Return how many of the rows that it is about are in sight of whom ``list_visible`` was asked for."""
+    rows_seen: int | None = getattr(row, "rows_seen", None)
+    if rows_seen is not None:
+        return rows_seen
     hidden = sum(row.shares.values()) - sum(_read_seen(row).values())
     return int(row.total - hidden)
 
 
 def is_whole(row: BulkRun | Export) -> bool:
     """Return whether all that it is about is in sight of whom ``list_visible`` was asked for."""
-    return len(_read_seen(row)) == len(row.shares)
+    rows_seen: int | None = getattr(row, "rows_seen", None)
+    return len(_read_seen(row)) == len(row.shares) if rows_seen is None else rows_seen == row.total
 
 
 VISIBLE: Mapping[type[Model], Callable[[Any], QuerySet[Any]]] = {
@@ -154,6 +173,25 @@ VISIBLE: Mapping[type[Model], Callable[[Any], QuerySet[Any]]] = {
     Worker: list_visible_workers,
     Workflow: list_visible_workflows,
 }
+
+
+def _list_jobs_in_sight(actor: Any) -> QuerySet[Job]:
+    """Return the jobs that neither a group nor the policy keeps from the actor. Permissions are not looked at."""
+    jobs = Job.objects.all()
+    if not sees_everything(actor):
+        jobs = jobs.exclude(workflow__in=list_closed_workflows(actor))
+    return narrow_jobs(actor, jobs)
+
+
+def _count_rows_in_sight(runs: QuerySet[BulkRun], actor: Any) -> QuerySet[BulkRun]:
+    """Note of each bulk run how many of its entries are seen, counted one by one; leave out those of which none is."""
+    seen = Q(job__in=_list_jobs_in_sight(actor))
+    closed = Q() if sees_everything(actor) else Q(bulk_run__workflow__in=list_closed_workflows(actor))
+    seen |= Q(job=None) & ~closed if closed else Q(job=None)
+    items = BulkItem.objects.filter(seen, bulk_run=OuterRef("pk")).order_by()
+    counted = items.values("bulk_run").annotate(number=Count("pk")).values("number")
+    rows_seen = Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+    return runs.annotate(rows_seen=rows_seen).exclude(total__gt=0, rows_seen=0)
 
 
 def _leave_out_closed(rows: QuerySet[Shared], actor: Any) -> QuerySet[Shared]:

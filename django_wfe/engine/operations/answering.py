@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
 from django_wfe.definition.graph import Node, describe_schema, get_description, get_input_within, get_label
-from django_wfe.engine.access import PROVIDE_INPUT, key_actor, name_actor, require_for_job
+from django_wfe.engine.access import ANSWER_VERB, PROVIDE_INPUT, key_actor, name_actor, require_for_job
 from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.explanations import Explanation
@@ -98,7 +98,7 @@ def provide_external_input(
     job = Job.objects.select_related("workflow").filter(pk=job_id).first()
     if job is None:
         raise UnknownJob(_("There is no job %(job)s.") % {"job": job_id})
-    require_for_job(actor, PROVIDE_INPUT, job)
+    require_for_job(actor, ANSWER_VERB, PROVIDE_INPUT, job)
     step_run = _find_waiting(job_id)
     if step_run is None or (step_run_id is not None and step_run.pk != step_run_id):
         raise _describe_wrong_state(job_id)

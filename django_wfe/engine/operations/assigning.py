@@ -15,12 +15,12 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from django_wfe.engine.access import (
+    ANSWER_VERB,
     PROVIDE_INPUT,
-    VIEW_DATA,
-    has_permission,
-    is_in_sight,
+    is_job_in_sight,
+    may_view_data,
     name_actor,
-    require_permission,
+    require_for_job,
 )
 from django_wfe.engine.rules.node_names import name_node_by_id
 from django_wfe.engine.store.transactions import atomic
@@ -119,15 +119,15 @@ def load_draft(step_run_id: int, actor: Any) -> Draft | None:
         UnknownJob, PermissionRequired: as of ``assign_input``.
     """
     step_run = StepRun.objects.select_related("job__workflow").defer(*PAYLOAD).filter(pk=step_run_id).first()
-    if step_run is None or not is_in_sight(actor, step_run.job.workflow):
+    if step_run is None or not is_job_in_sight(actor, step_run.job):
         raise UnknownJob(_("There is no step run %(step_run)s.") % {"step_run": step_run_id})
-    require_permission(actor, PROVIDE_INPUT)
+    require_for_job(actor, ANSWER_VERB, PROVIDE_INPUT, step_run.job)
     drafts = Assignment.objects.select_related("drafted_by").filter(step_run=step_run, drafted_at__isnull=False)
     assignment = drafts.first()
     if assignment is None or assignment.drafted_at is None:
         return None
     is_own = actor is None or assignment.drafted_by_id == actor.pk
-    if not is_own and not has_permission(actor, VIEW_DATA, step_run.job.workflow):
+    if not is_own and not may_view_data(actor, step_run.job):
         return None
     return Draft(assignment.draft, assignment.drafted_by, assignment.drafted_at)
 
@@ -143,9 +143,9 @@ def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
     """Return a step run, locked so that nobody takes or answers it meanwhile, if it waits and ``actor`` may answer."""
     rows = StepRun.objects.select_for_update(of=("self",), no_key=True).select_related("job__workflow")
     step_run = rows.defer(*PAYLOAD).filter(pk=step_run_id).first()
-    if step_run is None or not is_in_sight(actor, step_run.job.workflow):
+    if step_run is None or not is_job_in_sight(actor, step_run.job):
         raise UnknownJob(_("There is no step run %(step_run)s.") % {"step_run": step_run_id})
-    require_permission(actor, PROVIDE_INPUT)
+    require_for_job(actor, ANSWER_VERB, PROVIDE_INPUT, step_run.job)
     if step_run.state != StepRunState.INPUT_REQUIRED:
         raise WrongState(_("%(step)s no longer waits for input.") % {"step": _name(step_run)})
     return step_run

@@ -11,7 +11,17 @@ from django.utils.translation import gettext as _
 from django_wfe.conf import DATABASE
 from django_wfe.definition.graph import START, has_input
 from django_wfe.definition.texts import is_storable
-from django_wfe.engine.access import PROVIDE_INPUT, START_JOBS, is_in_sight, key_actor, name_actor, require_permission
+from django_wfe.engine.access import (
+    PROVIDE_INPUT,
+    START_JOBS,
+    START_VERB,
+    is_in_sight,
+    is_job_in_sight,
+    key_actor,
+    name_actor,
+    require_allowed,
+    require_permission,
+)
 from django_wfe.engine.delivery.signal_sending import notify_job_started
 from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.operations.declared_workflows import build_unknown, find_declared
@@ -25,7 +35,7 @@ from django_wfe.engine.store.prepared import Statement, fetch_row
 from django_wfe.engine.store.transactions import atomic, fetch_committed_row
 from django_wfe.engine.worker.heartbeat import get_worker
 from django_wfe.engine.worker.loop import run_slice
-from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, WorkflowDeleted
+from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, PermissionRequired, WorkflowDeleted
 from django_wfe.models import Definition, Job, JobEvent, StepRunState, Workflow
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import dotted_path
@@ -99,19 +109,21 @@ def start_job(
         known = _find_started(row, key)
         if known is None:
             raise
-        return Started(known, created=False)
+        return _return_known(known, row, actor)
     node = load_graph(definition_id).first
     encoded = worker = None
     if brings_input:
         known = _find_started(row, key)
         if known is not None:
-            return Started(known, created=False)
+            return _return_known(known, row, actor)
         encoded = _encode_first_input(row, node.path, first_input)
+    user = created_by if created_by is not None else actor
+    if actor is not None:
+        require_allowed(actor, START_VERB, START_JOBS, build_candidate(row, key, user))
     opening = choose_first_opening(node, is_answered=brings_input, is_claimed=run_here and not row.paused)
     if opening.run_state is StepRunState.RUNNING:
         worker = get_worker()
         worker.enlist()
-    user = created_by if created_by is not None else actor
     job_uuid = make_uuid()
     parameters = {
         "uuid": job_uuid,
@@ -133,7 +145,7 @@ def start_job(
     else:
         inserted = fetch_committed_row(statements.START, parameters)
     if inserted is None:
-        return Started(Job.objects.values_list("pk", flat=True).get(workflow=row, key=key), created=False)
+        return _return_known(Job.objects.values_list("pk", flat=True).get(workflow=row, key=key), row, actor)
     job_id, step_run_id = inserted
     notify_job_started(job_id)
     claim = None
@@ -225,6 +237,25 @@ def _find_started(row: Workflow, key: str | None) -> int | None:
     if key is None:
         return None
     return Job.objects.filter(workflow=row, key=key).values_list("pk", flat=True).first()
+
+
+def build_candidate(row: Workflow, key: str | None, created_by: Any) -> Job:
+    """Return the Job that is about to be started, not saved, for the project's policy to look at."""
+    return Job(workflow=row, key=key, created_by_id=key_actor(created_by))
+
+
+def _return_known(job_id: int, row: Workflow, actor: Any) -> Started:
+    """Return the Job that was started with the same key before.
+
+    Raises:
+        PermissionRequired: it is out of the actor's sight.
+    """
+    if not is_job_in_sight(actor, Job(pk=job_id, workflow=row)):
+        raise PermissionRequired(
+            _("The key belongs to a job that %(actor)s may not see. Use another key.") % {"actor": name_actor(actor)},
+            permission="django_wfe.view_job",
+        )
+    return Started(job_id, created=False)
 
 
 def _encode_first_input(row: Workflow, step: str, first_input: Any) -> str:

@@ -15,12 +15,20 @@ from pydantic import BaseModel, ValidationError
 
 from django_wfe.definition.graph import Node, has_input
 from django_wfe.definition.texts import is_storable
-from django_wfe.engine.access import PROVIDE_INPUT, START_JOBS, renew_actor, require_permission
+from django_wfe.engine.access import (
+    PROVIDE_INPUT,
+    START_JOBS,
+    START_VERB,
+    is_allowed,
+    narrow_jobs,
+    renew_actor,
+    require_permission,
+)
 from django_wfe.engine.errors.invalid_input import cover_quoted, list_problems
 from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.operations.answering import describe_today
-from django_wfe.engine.operations.starting import MAX_KEY_LENGTH, NOT_GIVEN, find_workflow, start_job
+from django_wfe.engine.operations.starting import MAX_KEY_LENGTH, NOT_GIVEN, build_candidate, find_workflow, start_job
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.start_rules import require_startable
 from django_wfe.exceptions import CodeNotLoaded, InputCheckFailed, NotEncodable, WFEException
@@ -111,6 +119,8 @@ def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -
     asking = _prepare(found, rows, actor)
     schema = asking.UserInputSchema if asking is not None else None
     started = _find_started(found, [row.key for row in rows if row.key])
+    known_ids = Job.objects.filter(pk__in=started.values()).order_by()
+    seen_ids = set(narrow_jobs(actor, known_ids).values_list("pk", flat=True)) if started else set()
     seen: dict[str, int] = {}
     planned = []
     for row in rows:
@@ -121,10 +131,14 @@ def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -
             planned.append(
                 PlannedRow(row, "refused", errors=(_("key: row %(row)s has the same key.") % {"row": first},))
             )
+        elif row.key in started and started[row.key] not in seen_ids:
+            planned.append(PlannedRow(row, "refused", errors=(_("key: it belongs to a job that you may not see."),)))
         elif row.key in started:
             planned.append(PlannedRow(row, "known", started[row.key]))
         elif errors := _find_errors(row, schema):
             planned.append(PlannedRow(row, "refused", errors=tuple(errors[:ERRORS_KEPT])))
+        elif not is_allowed(actor, START_VERB, build_candidate(found, row.key, actor)):
+            planned.append(PlannedRow(row, "refused", errors=(_("The policy of this project refuses it."),)))
         else:
             planned.append(PlannedRow(row, "start"))
     return planned

@@ -11,8 +11,9 @@ from django_wfe.engine.access import (
     PROVIDE_INPUT,
     has_permission,
     list_visible_step_runs,
+    narrow_answerable,
 )
-from django_wfe.models import Assignment, JobState, StepRun, StepRunState
+from django_wfe.models import Assignment, Job, JobState, StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
 from django_wfe.values.moments import add_seconds
 
@@ -41,6 +42,9 @@ def list_waiting(actor: Any, *, assigned: Assigned = "all", workflow: Any = None
     if not has_permission(actor, PROVIDE_INPUT):
         return StepRun.objects.none()
     rows = list_asked(actor)
+    answerable = narrow_answerable(actor, Job.objects.all())
+    if answerable.query.where:
+        rows = rows.filter(job__in=answerable)
     if workflow is not None:
         rows = rows.filter(job__workflow=workflow)
     if assigned == "mine":

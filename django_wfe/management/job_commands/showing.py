@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from django_wfe.engine.access import VIEW_DATA, has_permission
+from django_wfe.engine.access import may_view_data
 from django_wfe.engine.lifecycle import explain_job, list_verbs
 from django_wfe.engine.rules.start_rules import explain_no_workflows
 from django_wfe.management.job_commands.choosing import choose_jobs, find_job
@@ -21,7 +21,7 @@ EVENTS_SHOWN = 50
 def show(output: Output, user: Any, job: int, **options: Any) -> None:
     """Print a job: where it stands, why, what can be done, its latest step runs and events."""
     row = find_job(job, user)
-    may_see_data = has_permission(user, VIEW_DATA, row.workflow)
+    may_see_data = may_view_data(user, row)
     explanation = explain_job(row, with_data=may_see_data)
     verbs = [{"verb": status.verb.name, "reason": status.reason} for status in list_verbs(row, user)]
     runs = _list_runs(row, may_see_data=may_see_data)

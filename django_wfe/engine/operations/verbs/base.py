@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from pydantic import BaseModel, ValidationError
 
 from django_wfe.definition.texts import make_storable
-from django_wfe.engine.access import has_permission, name_actor, require_for_job
+from django_wfe.engine.access import has_permission, is_allowed, name_actor, require_for_job
 from django_wfe.engine.operations.assigning import end_assignments
 from django_wfe.engine.rules.verb_rules import FINAL, Situation, judge
 from django_wfe.engine.store.locking import change_job, check_expected_state
@@ -208,7 +208,7 @@ class Verb(BulkVerb):
         """
 
         def change(job: Job, runs: list[StepRun]) -> None:
-            require_for_job(actor, self.permission, job)
+            require_for_job(actor, self.name, self.permission, job)
             check_expected_state(job, expected_state)
             last = find_last_run(job)
             if expected_step_run is not None and (last is None or last.pk != expected_step_run):
@@ -252,6 +252,8 @@ class Verb(BulkVerb):
         found = self.refuse(situation)
         if not has_permission(actor, self.permission, job.workflow):
             return VerbStatus(verb=self, reason=say_permission_needed(self.permission), code="permission_required")
+        if not is_allowed(actor, self.name, job):
+            return VerbStatus(verb=self, reason=_("The policy of this project refuses it."), code="refused_by_policy")
         if found is not None:
             return VerbStatus(verb=self, reason=self.say_refusal(found), code=found.code)
         foreseen = self.foresee(situation)

@@ -21,9 +21,10 @@ VERBS: dict[str, Verb] = {verb.name: verb for verb in (RETRY, SKIP, RERUN, PAUSE
 """Every verb for Jobs by its name, in the order in which a page shows them."""
 
 RESERVED_NAMES = frozenset(
-    {"add", "bulk", "change", "delete", "graph", "history", "input", "list", "log", "logs", "show", "start"}
+    {"add", "answer", "bulk", "change", "delete", "graph", "history", "input", "list", "log", "logs", "show", "start"}
+    | {"view_data"}
 )
-"""What addresses and commands call otherwise."""
+"""What addresses, commands and the policy call otherwise."""
 
 RESERVED_OPTIONS = frozenset(
     {
