@@ -33,6 +33,7 @@ from django_wfe.engine.access.policy import (
     narrow_answerable,
     narrow_jobs,
 )
+from django_wfe.engine.access.shares import count_seen, count_shares, is_whole
 from django_wfe.engine.access.sight import (
     find_nodes_in_sight,
     is_in_sight,
@@ -40,8 +41,6 @@ from django_wfe.engine.access.sight import (
 )
 from django_wfe.engine.access.visibility import (
     VISIBLE,
-    count_seen,
-    is_whole,
     list_items_in_sight,
     list_visible,
     list_visible_bulk_items,
@@ -67,6 +66,7 @@ __all__ = [
     "VIEW_DATA_VERB",
     "VISIBLE",
     "count_seen",
+    "count_shares",
     "describe_permission",
     "find_jobs_with_data",
     "find_nodes_in_sight",

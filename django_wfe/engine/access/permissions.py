@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from django_wfe.engine.access.actors import name_actor
 from django_wfe.engine.access.policy import ANSWER_VERB, VIEW_DATA_VERB, get_policy, is_allowed, is_job_in_sight
 from django_wfe.engine.access.sight import is_in_sight
 from django_wfe.exceptions import PermissionRequired, UnknownJob, UnknownWorkflow
 from django_wfe.models import Job, Workflow
+from django_wfe.values.sentences import gettext as _
 
 START_JOBS = "django_wfe.add_job"
 """What starting a Job asks for."""

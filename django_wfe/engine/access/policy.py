@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from django_wfe.conf import settings
-from django_wfe.engine.access.sight import is_in_sight
+from django_wfe.engine.access.sight import is_in_sight, list_closed_workflows, sees_everything
 from django_wfe.models import Job
 
 if TYPE_CHECKING:
@@ -100,6 +100,14 @@ def narrow_jobs(actor: Any, jobs: QuerySet[Job]) -> QuerySet[Job]:
     """Return those of these Jobs that the policy shows to a user."""
     policy = get_policy() if actor is not None else None
     return jobs if policy is None else _make_plain(policy.visible(actor, jobs), f"{type(policy).__name__}.visible()")
+
+
+def list_jobs_in_sight(actor: Any) -> QuerySet[Job]:
+    """Return the jobs that neither a group nor the policy keeps from the actor. Permissions are not looked at."""
+    jobs = Job.objects.all()
+    if not sees_everything(actor):
+        jobs = jobs.exclude(workflow__in=list_closed_workflows(actor))
+    return narrow_jobs(actor, jobs)
 
 
 def narrow_answerable(actor: Any, jobs: QuerySet[Job]) -> QuerySet[Job]:

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, F, Func, IntegerField, JSONField, Model, OuterRef, Q, QuerySet, Subquery, TextField
-from django.db.models.functions import Cast, Coalesce
+from django.db.models import Model, Q, QuerySet
 
 from django_wfe.engine.access.permissions import has_permission
-from django_wfe.engine.access.policy import is_narrowed, narrow_jobs
+from django_wfe.engine.access.policy import is_narrowed, list_jobs_in_sight
+from django_wfe.engine.access.shares import count_rows_in_sight, leave_out_closed
 from django_wfe.engine.access.sight import (
     are_jobless_in_sight,
     list_closed_workflows,
@@ -38,7 +37,6 @@ from django_wfe.models import (
 )
 
 Row = TypeVar("Row", bound=Model)
-Shared = TypeVar("Shared", BulkRun, Export)
 
 
 def list_visible(model: type[Row], actor: Any) -> QuerySet[Row]:
@@ -54,7 +52,7 @@ def list_visible_jobs(actor: Any) -> QuerySet[Job]:
     """Return the jobs that a user may see."""
     if not has_permission(actor, "django_wfe.view_job"):
         return Job.objects.none()
-    return _list_jobs_in_sight(actor)
+    return list_jobs_in_sight(actor)
 
 
 def list_visible_step_runs(actor: Any) -> QuerySet[StepRun]:
@@ -112,8 +110,8 @@ def list_visible_bulk_runs(actor: Any) -> QuerySet[BulkRun]:
     if not has_permission(actor, "django_wfe.view_bulkrun"):
         runs = runs.filter(actor_id=actor.pk) if actor.is_active else runs.none()
     if is_narrowed(actor):
-        return _count_rows_in_sight(runs, actor)
-    return _leave_out_closed(runs, actor)
+        return count_rows_in_sight(runs, actor)
+    return leave_out_closed(runs, actor)
 
 
 def list_visible_bulk_items(actor: Any, bulk: BulkRun) -> QuerySet[BulkItem]:
@@ -127,7 +125,7 @@ def list_items_in_sight(actor: Any, bulk: BulkRun) -> QuerySet[BulkItem]:
     """Return what came of those of a bulk run's entries that neither a group nor the policy keeps from the actor."""
     if sees_everything(actor) and not is_narrowed(actor):
         return bulk.items.all()
-    seen = Q(job__in=_list_jobs_in_sight(actor))
+    seen = Q(job__in=list_jobs_in_sight(actor))
     if are_jobless_in_sight(actor, bulk):
         seen |= Q(job=None)
     return bulk.items.filter(seen)
@@ -143,22 +141,7 @@ def list_visible_exports(actor: Any) -> QuerySet[Export]:
     exports = Export.objects.all()
     if is_narrowed(actor):
         exports = exports.filter(actor_id=actor.pk)
-    return _leave_out_closed(exports, actor)
-
-
-def count_seen(row: BulkRun | Export) -> int:
-    """Return how many of the rows that it is about are in sight of whom ``list_visible`` was asked for."""
-    rows_seen: int | None = getattr(row, "rows_seen", None)
-    if rows_seen is not None:
-        return rows_seen
-    hidden = sum(row.shares.values()) - sum(_read_seen(row).values())
-    return int(row.total - hidden)
-
-
-def is_whole(row: BulkRun | Export) -> bool:
-    """Return whether all that it is about is in sight of whom ``list_visible`` was asked for."""
-    rows_seen: int | None = getattr(row, "rows_seen", None)
-    return len(_read_seen(row)) == len(row.shares) if rows_seen is None else rows_seen == row.total
+    return leave_out_closed(exports, actor)
 
 
 VISIBLE: Mapping[type[Model], Callable[[Any], QuerySet[Any]]] = {
@@ -173,38 +156,3 @@ VISIBLE: Mapping[type[Model], Callable[[Any], QuerySet[Any]]] = {
     Worker: list_visible_workers,
     Workflow: list_visible_workflows,
 }
-
-
-def _list_jobs_in_sight(actor: Any) -> QuerySet[Job]:
-    """Return the jobs that neither a group nor the policy keeps from the actor. Permissions are not looked at."""
-    jobs = Job.objects.all()
-    if not sees_everything(actor):
-        jobs = jobs.exclude(workflow__in=list_closed_workflows(actor))
-    return narrow_jobs(actor, jobs)
-
-
-def _count_rows_in_sight(runs: QuerySet[BulkRun], actor: Any) -> QuerySet[BulkRun]:
-    """Note of each bulk run how many of its entries are seen, counted one by one; leave out those of which none is."""
-    seen = Q(job__in=_list_jobs_in_sight(actor))
-    closed = Q() if sees_everything(actor) else Q(bulk_run__workflow__in=list_closed_workflows(actor))
-    seen |= Q(job=None) & ~closed if closed else Q(job=None)
-    items = BulkItem.objects.filter(seen, bulk_run=OuterRef("pk")).order_by()
-    counted = items.values("bulk_run").annotate(number=Count("pk")).values("number")
-    rows_seen = Coalesce(Subquery(counted, output_field=IntegerField()), 0)
-    return runs.annotate(rows_seen=rows_seen).exclude(total__gt=0, rows_seen=0)
-
-
-def _leave_out_closed(rows: QuerySet[Shared], actor: Any) -> QuerySet[Shared]:
-    """Leave out what is about closed Workflows alone; note of each row which shares are seen."""
-    if sees_everything(actor):
-        return rows.annotate(shares_seen=F("shares"))
-    closed = list_closed_workflows(actor).annotate(key=Cast("pk", TextField())).values("key")
-    seen = Func(
-        F("shares"), ArraySubquery(closed), arg_joiner=" - ", template="(%(expressions)s)", output_field=JSONField()
-    )
-    return rows.annotate(shares_seen=seen).exclude(~Q(shares={}), shares_seen={})
-
-
-def _read_seen(row: BulkRun | Export) -> dict[str, int]:
-    seen: dict[str, int] = getattr(row, "shares_seen", row.shares)
-    return seen

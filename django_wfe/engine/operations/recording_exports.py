@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from django_wfe.definition.texts import make_storable
-from django_wfe.engine.access import name_actor
+from django_wfe.engine.access import count_shares, name_actor
 from django_wfe.engine.store.transactions import atomic
 from django_wfe.models import Export, Job, JobEvent, StepRun
 
@@ -35,7 +35,9 @@ def record_export(
         actor: the user who gets the file. Default None: trusted code.
         query: the query string of the list. Default "".
     """
-    shares = _count_shares(rows)
+    model: type[Job | StepRun] = rows.model
+    chosen = model.objects.filter(pk__in=rows.order_by().values("pk"))
+    shares = count_shares(chosen, "workflow" if model is Job else "job__workflow")
     return Export.objects.create(
         kind=kind,
         file_format=file_format,
@@ -53,12 +55,3 @@ def exporting(rows: QuerySet[Any], **facts: Any) -> Iterator[Export]:
     """Record an export whose file is made inside: if that fails, nothing was exported. See ``record_export``."""
     with atomic():
         yield record_export(rows, **facts)
-
-
-def _count_shares(rows: QuerySet[Any]) -> dict[str, int]:
-    """Count the rows by their Workflow's id, in one grouped query."""
-    model: type[Job | StepRun] = rows.model
-    workflow = "workflow" if model is Job else "job__workflow"
-    chosen = model.objects.filter(pk__in=rows.order_by().values("pk")).order_by()
-    counted = chosen.values_list(workflow).annotate(number=Count("pk"))
-    return {str(workflow_id): number for workflow_id, number in counted}
