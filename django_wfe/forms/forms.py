@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails, to_json
 
 from django_wfe.engine.errors.invalid_input import cover_quoted, hide_secrets
 from django_wfe.engine.errors.tracebacks import say_briefly
-from django_wfe.engine.inputs.validation import log_defect, read_given
+from django_wfe.engine.inputs.validation import ValidInput, log_defect, read_given
 from django_wfe.forms.builder import LayoutBuilder
 from django_wfe.forms.declarations.declaration import GroupDeclaration, declare_form, has_upload
 from django_wfe.forms.fields.scalars import InputField
@@ -39,7 +39,7 @@ class InputForm(forms.Form):
             data=request.POST or None, files=request.FILES or None, initial=initial, prefix="input"
         )
         if form.is_bound and not form.apply_structure_change() and form.is_valid():
-            provide_external_input(job_id, form.external_data)
+            provide_external_input(job_id, form.valid_input)
         return render(request, "page.html", {"form": form})      # {{ form.media }} and {{ form }}
 
     The names in the request: the field `city` of the nested model `address` posts "input-address-city"; each item of
@@ -82,6 +82,7 @@ class InputForm(forms.Form):
         self.is_shown_as_typed = False
         self.instance: BaseModel | None = None
         self._external_data: Any = None
+        self._valid_input: ValidInput | None = None
         self.defects: dict[str, str] = {}
         self._builder = LayoutBuilder(self)
         self.layout: Group = self._builder.build_form(self.declaration, {} if initial is None else initial)
@@ -95,6 +96,16 @@ class InputForm(forms.Form):
         if self.instance is None or self.errors:
             raise ValueError(f"The input for {self.schema.__name__} is not valid: call is_valid() and look at errors.")
         return self._external_data
+
+    @property
+    def valid_input(self) -> ValidInput:
+        """The input for ``provide_external_input``, which does not validate it again.
+
+        Raises ValueError unless `is_valid()` said True.
+        """
+        if self._valid_input is None or self.errors:
+            raise ValueError(f"The input for {self.schema.__name__} is not valid: call is_valid() and look at errors.")
+        return self._valid_input
 
     def is_valid(self) -> bool:
         """Return whether pydantic accepts the input; False if the form is only shown again, without being validated."""
@@ -163,7 +174,7 @@ class InputForm(forms.Form):
         data = self.layout.read(self.cleaned_data)
         try:
             # As JSON, because that is what is stored: a strict schema accepts an ISO date in JSON only.
-            self.instance, _settled = read_given(self.schema, to_json(data).decode())
+            self.instance, settled = read_given(self.schema, to_json(data).decode())
         except pydantic.ValidationError as error:
             self._place_errors(hide_secrets(error, self.schema, data), own_errors)
         except (Exception, SystemExit) as error:
@@ -179,6 +190,7 @@ class InputForm(forms.Form):
             )
         else:
             self._external_data = data
+            self._valid_input = ValidInput(self.schema, self.instance, settled)
         return self.cleaned_data
 
     def _check_structure(self) -> None:

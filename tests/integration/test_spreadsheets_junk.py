@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from django_wfe.engine.operations.starting_many import _find_errors
+from django_wfe.engine.operations.starting_many import validate_row
 from django_wfe.spreadsheets import Columns, UnreadableFile
 from tests.declared.inbox_workflows import AskOrder
 from tests.support.forms.spreadsheets import read
@@ -71,7 +71,7 @@ def try_to_read(name: str, content: bytes) -> None:
         return
     Columns(SCHEMA).list_unknown(rows)
     for row in rows[:20]:
-        _find_errors(row, SCHEMA)
+        validate_row(row, SCHEMA)
         Columns(SCHEMA).describe_values(row)
 
 

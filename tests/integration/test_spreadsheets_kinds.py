@@ -14,7 +14,7 @@ from pydantic import create_model
 
 from django_wfe.engine.inputs.validation import encode_input, load_input
 from django_wfe.engine.lifecycle import StartRow
-from django_wfe.engine.operations.starting_many import _find_errors
+from django_wfe.engine.operations.starting_many import validate_row
 from django_wfe.forms import build_input_form
 from django_wfe.forms.declarations.declaration import ListDeclaration, declare_form
 from tests.support.forms.field_kinds import FIELD_KINDS, FieldKind
@@ -49,14 +49,14 @@ def test_a_default_written_to_json_and_read_gives_an_equal_model(kind: FieldKind
 @pytest.mark.parametrize("kind", FIELD_KINDS, ids=str)
 def test_a_wrong_value_is_refused_by_each_file(kind: FieldKind) -> None:
     [row] = read("a.json", json.dumps([kind.wrong]), kind.model)
-    assert _find_errors(row, kind.model)
+    assert validate_row(row, kind.model)[0]
     try:
         cells = write_cells(kind.model, kind.wrong, exactly=True)
     except NotSayableError:
         return
     for name, content in (("a.csv", write_csv(cells)), ("a.xlsx", write_xlsx(cells))):
         [row] = read(name, content, kind.model)
-        assert row.errors or _find_errors(row, kind.model), name
+        assert row.errors or validate_row(row, kind.model)[0], name
 
 
 class Size(enum.Enum):
@@ -88,7 +88,7 @@ def test_a_text_means_in_a_file_what_it_means_in_a_form(annotation: Any) -> None
                 continue  # a list has an input for each item there
             form = build_input_form(model)(posted)
             [row] = read("a.csv", write_csv(posted), model)
-            refused = bool(row.errors or _find_errors(row, model))
+            refused = bool(row.errors or validate_row(row, model)[0])
             assert refused != form.is_valid(), text
             if not refused:
                 taken += 1

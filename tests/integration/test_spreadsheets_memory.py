@@ -28,7 +28,7 @@ import django
 django.setup()
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django_wfe.admin.starting.many import _pack
-from django_wfe.engine.operations.starting_many import _find_errors
+from django_wfe.engine.operations.starting_many import validate_row
 from django_wfe.spreadsheets import Columns, UnreadableFile, read_file, workbooks
 from tests.declared.inbox_workflows import AskOrder
 
@@ -44,7 +44,7 @@ def read(name):
             rows = read_file(SimpleUploadedFile(name, file.read()), columns).rows
         columns.list_unknown(rows)
         for row in rows:
-            _find_errors(row, schema)
+            validate_row(row, schema)[0]
         for row in rows[:100]:
             columns.describe_values(row)
         _pack(SimpleNamespace(pk=1), SimpleNamespace(pk=1), rows, columns.secrets)

@@ -180,7 +180,7 @@ def _provide(
     try:
         provide_external_input(
             job.pk,
-            form.external_data,
+            form.valid_input,
             actor=request.user,
             source=Source.ADMIN,
             step_run_id=question.step_run.pk,

@@ -100,7 +100,7 @@ class VerbPage:
         arguments = self.form.collect_arguments()
         arguments |= read_options(self.options_form)
         if self.wants_other_input and self.input_form is not None:
-            arguments["external_data"] = self.input_form.external_data
+            arguments["external_data"] = self.input_form.valid_input
         return arguments
 
     def show_pydantic_errors(self, error: ValidationError) -> None:

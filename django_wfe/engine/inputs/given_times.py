@@ -16,11 +16,11 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from pydantic import BaseModel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from django_wfe.values.encoding import dump
+from django_wfe.values.sentences import gettext as _
 
 Place = tuple[str | int, ...]
 Fields = list[tuple[str, Any]]

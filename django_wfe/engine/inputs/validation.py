@@ -6,9 +6,9 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticSerializationError
 
@@ -21,12 +21,25 @@ from django_wfe.exceptions import InputCheckFailed, NotEncodable, WFEException
 from django_wfe.steps import dotted_path
 from django_wfe.values.encoding import begin_sentence, dump, encode
 from django_wfe.values.sealing import MARK, holds_mark, holds_sealed, seal_places, unseal
+from django_wfe.values.sentences import gettext as _
 
 logger = logging.getLogger("django_wfe.engine")
 
 
+@dataclass(frozen=True, slots=True)
+class ValidInput:
+    """Input that a door has validated, such as a form: given on in the place of the data, it is not validated again.
+
+    ``given`` is what was given, as JSON, with the meaning of its times settled.
+    """
+
+    schema: type[BaseModel]
+    model: BaseModel
+    given: str
+
+
 def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
-    """Validate what was given for a step and give it as JSON text.
+    """Validate what was given for a step, unless it is a ``ValidInput`` of this schema, and give it as JSON text.
 
     It is kept as the model writes it, defaults included, so that each attempt gets the same; where that would not read
     back as an equal model (secrets, write-only fields), it is kept as it was given.
@@ -39,17 +52,30 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
         CodeNotLoaded: it holds a secret, and the package that encrypts it is not installed.
         InputCheckFailed: if the schema's own code, such as a validator, raised something else.
     """
-    given = encode(external_data, what)
+    valid = validate_input(schema, external_data, what)
+    with _telling_of_own_code(schema, valid.given):
+        kept = _choose_form(schema, valid.model, valid.given, what)
+    places = find_secret_places(schema)
+    return dump(seal_places(json.loads(kept), places)) if places else kept
+
+
+def validate_input(schema: type[BaseModel], external_data: Any, what: str) -> ValidInput:
+    """Validate what was given for a step.
+
+    Raises:
+        pydantic.ValidationError, NotEncodable, InputCheckFailed: as of ``encode_input``.
+    """
+    valid = external_data if isinstance(external_data, ValidInput) else None
+    given = encode(json.loads(valid.given) if valid is not None else external_data, what)
     if holds_sealed(given) and holds_mark(json.loads(given)):
         raise NotEncodable(
             _("%(what)s holds the name “%(name)s”, which is kept for encrypted values. Use another name.")
             % {"what": begin_sentence(what), "name": MARK}
         )
+    if valid is not None and valid.schema is schema:  # else the step's code was loaded anew since
+        return valid
     with _telling_of_own_code(schema, given):
-        model, given = read_given(schema, given)
-        kept = _choose_form(schema, model, given, what)
-    places = find_secret_places(schema)
-    return dump(seal_places(json.loads(kept), places)) if places else kept
+        return ValidInput(schema, *read_given(schema, given))
 
 
 def read_given(schema: type[BaseModel], given: str) -> tuple[BaseModel, str]:

@@ -6,11 +6,10 @@ Where the first step asks for input, a row brings its input along. No file forma
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from django.utils.formats import number_format
-from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
 from django_wfe.definition.graph import Node, has_input
@@ -26,7 +25,7 @@ from django_wfe.engine.access import (
 )
 from django_wfe.engine.errors.invalid_input import cover_quoted, list_problems
 from django_wfe.engine.errors.tracebacks import say_briefly
-from django_wfe.engine.inputs.validation import encode_input
+from django_wfe.engine.inputs.validation import ValidInput, encode_input, validate_input
 from django_wfe.engine.operations.answering import describe_today
 from django_wfe.engine.operations.starting import MAX_KEY_LENGTH, NOT_GIVEN, build_candidate, find_workflow, start_job
 from django_wfe.engine.project_code.classes import load_node
@@ -35,6 +34,7 @@ from django_wfe.exceptions import CodeNotLoaded, InputCheckFailed, NotEncodable,
 from django_wfe.models import Job, JobEvent, Workflow
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step
+from django_wfe.values.sentences import gettext as _
 
 MAX_ROWS = 5_000
 """How many rows are started in one go."""
@@ -70,6 +70,7 @@ class PlannedRow:
     outcome: Outcome
     job_id: int | None = None
     errors: tuple[str, ...] = ()
+    valid: ValidInput | None = field(default=None, repr=False, compare=False)
 
 
 def get_first_node(workflow: Workflow) -> Node:
@@ -121,26 +122,26 @@ def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -
     started = _find_started(found, [row.key for row in rows if row.key])
     known_ids = Job.objects.filter(pk__in=started.values()).order_by()
     seen_ids = set(narrow_jobs(actor, known_ids).values_list("pk", flat=True)) if started else set()
-    seen: dict[str, int] = {}
+    first_rows: dict[str, int] = {}
+    for row in rows:
+        if row.key:
+            first_rows.setdefault(row.key, row.number)
     planned = []
     for row in rows:
-        first = seen.setdefault(row.key, row.number) if row.key else row.number
-        if row.errors:
-            planned.append(PlannedRow(row, "refused", errors=row.errors[:ERRORS_KEPT]))
-        elif first != row.number:
-            planned.append(
-                PlannedRow(row, "refused", errors=(_("key: row %(row)s has the same key.") % {"row": first},))
-            )
-        elif row.key in started and started[row.key] not in seen_ids:
-            planned.append(PlannedRow(row, "refused", errors=(_("key: it belongs to a job that you may not see."),)))
-        elif row.key in started:
-            planned.append(PlannedRow(row, "known", started[row.key]))
-        elif errors := _find_errors(row, schema):
-            planned.append(PlannedRow(row, "refused", errors=tuple(errors[:ERRORS_KEPT])))
-        elif not is_allowed(actor, START_VERB, build_candidate(found, row.key, actor)):
-            planned.append(PlannedRow(row, "refused", errors=(_("The policy of this project refuses it."),)))
-        else:
-            planned.append(PlannedRow(row, "start"))
+        errors, valid = list(row.errors), None
+        if not errors and row.key and first_rows[row.key] != row.number:
+            errors = [_("key: row %(row)s has the same key.") % {"row": first_rows[row.key]}]
+        if not errors and row.key in started:
+            if started[row.key] in seen_ids:
+                planned.append(PlannedRow(row, "known", started[row.key]))
+                continue
+            errors = [_("key: it belongs to a job that you may not see.")]
+        if not errors:
+            errors, valid = validate_row(row, schema)
+        if not errors and not is_allowed(actor, START_VERB, build_candidate(found, row.key, actor)):
+            errors = [_("The policy of this project refuses it.")]
+        outcome: Outcome = "refused" if errors else "start"
+        planned.append(PlannedRow(row, outcome, errors=tuple(errors[:ERRORS_KEPT]), valid=valid))
     return planned
 
 
@@ -208,17 +209,20 @@ def _find_started(workflow: Workflow, keys: Iterable[str]) -> dict[str | None, i
     return dict(Job.objects.filter(workflow=workflow, key__in=usable).order_by().values_list("key", "pk"))
 
 
-def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
-    errors = []
+def validate_row(row: StartRow, schema: type[BaseModel] | None) -> tuple[list[str], ValidInput | None]:
+    """Return what is wrong with a row, and its input if it is valid."""
+    errors: list[str] = []
     if row.key is not None and not (0 < len(row.key) <= MAX_KEY_LENGTH and is_storable(row.key)):
         errors.append(
             _("key: use a text of 1 to %(longest)s characters, without NUL or lone surrogates.")
             % {"longest": MAX_KEY_LENGTH}
         )
+    valid = None
     if schema is None:
-        return errors
+        return errors, valid
     try:
-        encode_input(schema, row.values, _("the input"))
+        valid = validate_input(schema, row.values, _("the input"))
+        encode_input(schema, valid, _("the input"))
     except ValidationError as error:
         errors += _describe(error)
     except NotEncodable as error:
@@ -232,7 +236,7 @@ def _find_errors(row: StartRow, schema: type[BaseModel] | None) -> list[str]:
                 "error": cover_quoted(say_briefly(error.__cause__ or error), schema, row.values),
             }
         )
-    return errors
+    return errors, valid
 
 
 def _describe(error: ValidationError) -> list[str]:
@@ -249,7 +253,7 @@ def _start(
     workflow: Workflow, planned: PlannedRow, asking: type[Step] | None, *, actor: Any, source: str
 ) -> PlannedRow:
     row = planned.row
-    first_input = row.values if asking is not None else NOT_GIVEN
+    first_input = (planned.valid or row.values) if asking is not None else NOT_GIVEN
     try:
         started = start_job(workflow, key=row.key, first_input=first_input, actor=actor, source=source)
     except ValidationError as error:  # what fitted a moment ago need not fit now: a validator may look at the world
