@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from tests.support.running.fast_flush import install_fast_flush
 from tests.support.running.servers import (
     DEFAULT_RABBITMQ_PORT,
     DEFAULT_REDIS_PORT,
@@ -28,6 +29,7 @@ _EMBEDDED_DATABASE = pytest.StashKey[tuple[object, tempfile.TemporaryDirectory[s
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the embedded PostgreSQL in the controller of the run, where no server answers."""
+    install_fast_flush()
     if hasattr(config, "workerinput") or config.option.collectonly or is_database_configured():
         return
     from django_wfe.demo.servers.postgres_and_valkey import PostgresServer
