@@ -16,7 +16,12 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-CURE = "For a default write Field(default_factory=...), which is called for each input; for a bound write a validator."
+from django_wfe.definition.sentences import Finding
+from django_wfe.definition.sentences import mark as _
+
+CURE = _(
+    "For a default write Field(default_factory=...), which is called for each input; for a bound write a validator."
+)
 
 _CHANGING_MODULES = frozenset({"random", "secrets", "time"})
 _CHANGING_FUNCTIONS = frozenset(
@@ -55,7 +60,7 @@ def list_models(schema: type[BaseModel]) -> list[type[BaseModel]]:
     return list(found)
 
 
-def find_changing_defaults(schema: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
+def find_changing_defaults(schema: type[BaseModel]) -> Iterator[Finding]:
     """Yield a code, a message and a cure for each default that is computed when the module is imported."""
     for model in list_models(schema):
         for base in model.__mro__:
@@ -64,14 +69,14 @@ def find_changing_defaults(schema: type[BaseModel]) -> Iterator[tuple[str, str, 
             for name, value in _list_defaults(base):
                 call = _find_changing_call(value, base)
                 if call is not None and name in model.model_fields:
-                    message = (
-                        f"{model.__name__}.{name} is worked out by {ast.unparse(call)} when the module is imported, "
-                        "so each process has another value, and with it another definition."
-                    )
+                    message = _(
+                        "%(model)s.%(field)s is worked out by %(call)s when the module is imported, so each "
+                        "process has another value, and with it another definition."
+                    ) % {"model": model.__name__, "field": name, "call": ast.unparse(call)}
                     yield "changing", message, CURE
 
 
-def find_context_readers(schema: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
+def find_context_readers(schema: type[BaseModel]) -> Iterator[Finding]:
     """Yield a code, a message and a cure for each validator that reads ``info.context`` as if there were always one."""
     for model in list_models(schema):
         decorators = model.__pydantic_decorators__
@@ -80,8 +85,9 @@ def find_context_readers(schema: type[BaseModel]) -> Iterator[tuple[str, str, st
                 if _needs_context(decorator.func):
                     yield (
                         "context",
-                        f"the validator {model.__name__}.{name}() reads info.context, which is always None here.",
-                        "Look up what it needs inside the validator, or check it in execute().",
+                        _("the validator %(model)s.%(field)s() reads info.context, which is always None here.")
+                        % {"model": model.__name__, "field": name},
+                        _("Look up what it needs inside the validator, or check it in execute()."),
                     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from django_wfe.definition.problems import Problem
+from django_wfe.definition.sentences import mark as _
 from django_wfe.steps import Decision, Step, __start__, dotted_path
 
 _STEP_SYNONYMS = {
@@ -52,9 +53,9 @@ _WORKFLOW_SYNONYMS = {
 """Names under which other libraries know an option, in small letters and without underscores."""
 
 _CURES = {
-    "retry": "Write retry = Retry(max_attempts=3).",
-    "UserInputSchema": "Name the pydantic model UserInputSchema.",
-    "input_within": "Write input_within = timedelta(days=2), or a number of seconds.",
+    "retry": _("Write retry = Retry(max_attempts=3)."),
+    "UserInputSchema": _("Name the pydantic model UserInputSchema."),
+    "input_within": _("Write input_within = timedelta(days=2), or a number of seconds."),
 }
 
 _LONG = 10
@@ -76,8 +77,12 @@ def find_near_misses(workflow: Any) -> Iterator[Problem]:
                     "near_miss",
                     dotted_path(workflow),
                     "" if place is workflow else dotted_path(place),
-                    f"it has {name!r}, which nothing reads. Did you mean {option!r}?",
-                    _CURES.get(option, f"Rename it to {option}, or give it a name that looks less like it."),
+                    _("it has %(name)s, which nothing reads. Did you mean %(option)s?")
+                    % {"name": repr(name), "option": repr(option)},
+                    _CURES.get(
+                        option,
+                        _("Rename it to %(option)s, or give it a name that looks less like it.") % {"option": option},
+                    ),
                 )
 
 

@@ -10,6 +10,8 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from django_wfe.definition.schema_problems import find_schema_problems
+from django_wfe.definition.sentences import Finding
+from django_wfe.definition.sentences import mark as _
 from django_wfe.definition.texts import describe_value, name_value
 from django_wfe.retry import Retry
 from django_wfe.steps import Decision, Step, StepContext, __start__, plan_execute, plan_transition, read_signature
@@ -23,66 +25,83 @@ NO_EXECUTE, PLAIN_TRANSITION, NO_TRANSITION = Step.execute, Step.transition, Dec
 _GIVEN_BY_NAME = frozenset({"_input", "result", "external_input", "logfile"})
 
 
-def find_node_problems(node: type[Step], edges: int) -> Iterator[tuple[str, str, str]]:
+def find_node_problems(node: type[Step], edges: int) -> Iterator[Finding]:
     """Yield a code, a message and a cure for each problem of a node with so many outgoing edges."""
     if "<locals>" in node.__qualname__:
-        yield "local", "it is defined inside a function.", "Move the class to the top of a module."
+        yield "local", _("it is defined inside a function."), _("Move the class to the top of a module.")
     if node is __start__:
         return
     yield from find_schema_problems(node.UserInputSchema)
     yield from _find_creation_problems(node)
     if node.execute is NO_EXECUTE:
-        yield "execute", "it has no execute().", "Define execute(self, _input=None, ...)."
+        yield "execute", _("it has no execute()."), _("Define execute(self, _input=None, ...).")
     for name, plan in (("execute", plan_execute), ("transition", plan_transition)):
         # Seen through the class, a staticmethod looks like a method.
         is_static = isinstance(inspect.getattr_static(node, name), staticmethod)
-        message = "is a staticmethod; write a plain method" if is_static else plan(node).problem
+        message = _("is a staticmethod; write a plain method") if is_static else plan(node).problem
         if message:
-            yield "signature", f"{name}() {message}.", "Change its signature."
+            yield (
+                "signature",
+                _("%(name)s() %(message)s.") % {"name": name, "message": message},
+                _("Change its signature."),
+            )
         elif (first := _name_first_parameter(node, name)) in _GIVEN_BY_NAME:
             yield (
                 "signature",
-                f"the first parameter of {name}() is {first}, and would get the step itself.",
-                f"Write {name}(self, {first}).",
+                _("the first parameter of %(name)s() is %(first)s, and would get the step itself.")
+                % {"name": name, "first": first},
+                _("Write %(name)s(self, %(first)s).") % {"name": name, "first": first},
             )
     if not _can_be_called(node.on_cancel, None):
-        yield "signature", f"on_cancel is {describe_value(node.on_cancel)}.", "Define on_cancel(self)."
+        yield (
+            "signature",
+            _("on_cancel is %(value)s.") % {"value": describe_value(node.on_cancel)},
+            _("Define on_cancel(self)."),
+        )
     elif inspect.iscoroutinefunction(node.on_cancel):
-        yield "signature", "on_cancel() is declared with 'async'.", "Write a plain method."
+        yield "signature", _("on_cancel() is declared with 'async'."), _("Write a plain method.")
     yield from _find_wrong_options(node)
     if edges > 1 and node.transition is PLAIN_TRANSITION:
         yield (
             "transition",
-            f"it is a plain Step with {edges} outgoing edges, and would always take the first.",
-            "Make it a Decision, or define transition().",
+            _("it is a plain Step with %(edges)s outgoing edges, and would always take the first.") % {"edges": edges},
+            _("Make it a Decision, or define transition()."),
         )
     if issubclass(node, Decision):
         if edges == 0:
-            yield "decision", "it is a Decision without an outgoing edge.", "Give it edges, or make it a Step."
+            yield "decision", _("it is a Decision without an outgoing edge."), _("Give it edges, or make it a Step.")
         if node.transition is NO_TRANSITION:
-            yield "transition", "it is a Decision without transition().", "Return the index of an edge from it."
+            yield "transition", _("it is a Decision without transition()."), _("Return the index of an edge from it.")
         labels = cast(Any, node.labels)
         if not isinstance(labels, (list, tuple)):
-            yield "labels", f"its labels are {describe_value(labels)}, not a list.", "Give one label for each edge."
+            yield (
+                "labels",
+                _("its labels are %(value)s, not a list.") % {"value": describe_value(labels)},
+                _("Give one label for each edge."),
+            )
         elif node.labels and len(node.labels) != edges:
             yield (
                 "labels",
-                f"it has {len(node.labels)} labels for {edges} edges.",
-                "Give one label for each edge, or none.",
+                _("it has %(number)s labels for %(edges)s edges.") % {"number": len(node.labels), "edges": edges},
+                _("Give one label for each edge, or none."),
             )
 
 
-def _find_wrong_options(node: type[Step]) -> Iterator[tuple[str, str, str]]:
+def _find_wrong_options(node: type[Step]) -> Iterator[Finding]:
     retry, timeout, atomic = cast(Any, node.retry), cast(Any, node.timeout), cast(Any, node.atomic)
     if retry is not None and not isinstance(retry, Retry):
-        yield "retry", f"its retry is {describe_value(retry)}, not a Retry.", "Write retry = Retry(max_attempts=3)."
+        yield (
+            "retry",
+            _("its retry is %(value)s, not a Retry.") % {"value": describe_value(retry)},
+            _("Write retry = Retry(max_attempts=3)."),
+        )
     for name, value in (("timeout", timeout), ("input_within", cast(Any, node.input_within))):
         seconds = value.total_seconds() if isinstance(value, timedelta) else value
         if value is not None and not _is_time_above_zero(seconds):
             yield (
                 name,
-                f"its {name} is {describe_value(value)}, not a time above 0.",
-                "Give seconds, a timedelta, or None.",
+                _("its %(name)s is %(value)s, not a time above 0.") % {"name": name, "value": describe_value(value)},
+                _("Give seconds, a timedelta, or None."),
             )
     longest: list[tuple[str, Any]] = [
         ("input_within", node.input_within),
@@ -91,12 +110,24 @@ def _find_wrong_options(node: type[Step]) -> Iterator[tuple[str, str, str]]:
     for name, value in longest:
         wait: Any = value.total_seconds() if isinstance(value, timedelta) else value
         if _is_time_above_zero(wait) and wait > LONGEST_WAIT_SECONDS:
-            yield "wait", f"its {name} is {describe_value(value)}, over a hundred years.", "Give less, in seconds."
+            yield (
+                "wait",
+                _("its %(name)s is %(value)s, over a hundred years.") % {"name": name, "value": describe_value(value)},
+                _("Give less, in seconds."),
+            )
     label = cast(Any, node.label)
     if is_wrong_label(label):
-        yield "label", f"its label is {describe_value(label)}, not a text.", 'Write label = "...", or take it out.'
+        yield (
+            "label",
+            _("its label is %(value)s, not a text.") % {"value": describe_value(label)},
+            _('Write label = "...", or take it out.'),
+        )
     if not isinstance(atomic, bool):
-        yield "atomic", f"its atomic is {describe_value(atomic)}, not a bool.", "Write atomic = True, or take it out."
+        yield (
+            "atomic",
+            _("its atomic is %(value)s, not a bool.") % {"value": describe_value(atomic)},
+            _("Write atomic = True, or take it out."),
+        )
 
 
 def is_wrong_label(label: Any) -> bool:
@@ -104,24 +135,32 @@ def is_wrong_label(label: Any) -> bool:
     return label is not None and isinstance(label, (bytes, int, float, list, tuple, dict, set, type, property))
 
 
-def _find_creation_problems(node: type[Step]) -> Iterator[tuple[str, str, str]]:
+def _find_creation_problems(node: type[Step]) -> Iterator[Finding]:
     """Yield why the engine cannot make an instance with ``node(context)``."""
     if inspect.isabstract(node):
         names = ", ".join(sorted(cast(Any, node).__abstractmethods__))
-        yield "abstract", f"it is abstract: it lacks {names}.", f"Define {names}, or name a class that does."
+        yield (
+            "abstract",
+            _("it is abstract: it lacks %(names)s.") % {"names": names},
+            _("Define %(names)s, or name a class that does.") % {"names": names},
+        )
     maker = next(base for base in node.__mro__ if "__init__" in vars(base))
     if issubclass(node, BaseModel):
         yield (
             "init",
-            "it is a pydantic model too, whose instances take no context.",
-            "Take BaseModel off its bases; a UserInputSchema inside the step is the place for a model.",
+            _("it is a pydantic model too, whose instances take no context."),
+            _("Take BaseModel off its bases; a UserInputSchema inside the step is the place for a model."),
         )
     elif getattr(vars(maker).get("__dataclass_params__"), "init", False) or "__attrs_attrs__" in vars(maker):
         inherited = "" if maker is node else f" by {name_value(maker)}"
         yield (
             "init",
-            f"it is a dataclass{inherited}: its __init__ takes fields, and the engine makes it with the context alone.",
-            "Take the decorator off: what a step needs comes from _input, its input or class attributes.",
+            _(
+                "it is a dataclass%(inherited)s: its __init__ takes fields, and the engine makes it with "
+                "the context alone."
+            )
+            % {"inherited": inherited},
+            _("Take the decorator off: what a step needs comes from _input, its input or class attributes."),
         )
     elif not all(
         _can_be_called(function, arguments)
@@ -130,14 +169,14 @@ def _find_creation_problems(node: type[Step]) -> Iterator[tuple[str, str, str]]:
     ):
         yield (
             "init",
-            "its __init__ does not take the context, the only argument that the engine makes it with.",
-            "Write def __init__(self, context=None) and call super().__init__(context) in it, or take it out.",
+            _("its __init__ does not take the context, the only argument that the engine makes it with."),
+            _("Write def __init__(self, context=None) and call super().__init__(context) in it, or take it out."),
         )
     elif type(node).__call__ is not type.__call__ and not _can_be_called(type(node).__call__, (node, _CONTEXT)):
         yield (
             "init",
-            f"__call__() of its metaclass {name_value(type(node))} takes no context.",
-            "Let it take *args and pass them on.",
+            _("__call__() of its metaclass %(node)s takes no context.") % {"node": name_value(type(node))},
+            _("Let it take *args and pass them on."),
         )
 
 

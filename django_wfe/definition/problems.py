@@ -8,6 +8,8 @@ from typing import Any
 
 from django_wfe.definition.graph import iterate_nodes, list_targets
 from django_wfe.definition.node_problems import find_node_problems, is_wrong_label
+from django_wfe.definition.sentences import Finding, Sentence
+from django_wfe.definition.sentences import mark as _
 from django_wfe.definition.texts import describe_value, name_value
 from django_wfe.steps import Decision, Step, __start__, dotted_path
 
@@ -19,26 +21,43 @@ class Problem:
     code: str
     workflow: str
     node: str
-    message: str
-    cure: str
+    message: Sentence
+    cure: Sentence
 
     def __str__(self) -> str:
-        place = f"{self.workflow}, node {self.node}" if self.node else self.workflow
-        return f"{place}: {self.message} {self.cure}"
+        return str(self.say())
+
+    def say(self) -> Sentence:
+        """Return the problem and its cure as a sentence, with where it is."""
+        values = {"workflow": self.workflow, "node": self.node, "message": self.message, "cure": self.cure}
+        if self.node:
+            return _("%(workflow)s, node %(node)s: %(message)s %(cure)s") % values
+        return _("%(workflow)s: %(message)s %(cure)s") % values
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON; ``from_json`` reads it."""
+        texts = {"code": self.code, "workflow": self.workflow, "node": self.node}
+        return {**texts, "message": self.message.to_json(), "cure": self.cure.to_json()}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Problem:
+        """Return the problem that ``to_json`` described."""
+        message, cure = Sentence.from_json(data["message"]), Sentence.from_json(data["cure"])
+        return Problem(data["code"], data["workflow"], data["node"], message, cure)
 
 
 def find_problems(workflow: str, digraph: Any) -> Iterator[Problem]:
     """Yield every problem of a declaration, so that a developer can mend all in one go."""
 
-    def problem(code: str, node: Any, message: str, cure: str) -> Problem:
+    def problem(code: str, node: Any, message: Sentence, cure: Sentence) -> Problem:
         return Problem(code, workflow, name_value(node) if node is not None else "", message, cure)
 
     if not isinstance(digraph, Mapping):
         yield problem(
             "digraph",
             None,
-            f"DIGRAPH is {describe_value(digraph)}, not a dict.",
-            "Write DIGRAPH = {steps.__start__: [FirstStep], ...}.",
+            _("DIGRAPH is %(value)s, not a dict.") % {"value": describe_value(digraph)},
+            _("Write DIGRAPH = {steps.__start__: [FirstStep], ...}."),
         )
         return
     for source, targets in digraph.items():
@@ -46,20 +65,24 @@ def find_problems(workflow: str, digraph: Any) -> Iterator[Problem]:
             yield problem(
                 "edges",
                 source,
-                f"its edges are {describe_value(targets)}, not a list.",
-                "Write a list of nodes after it.",
+                _("its edges are %(value)s, not a list.") % {"value": describe_value(targets)},
+                _("Write a list of nodes after it."),
             )
     for node in iterate_nodes(digraph):
         if not _is_node(node):
             yield problem(
                 "node",
                 node,
-                f"{name_value(node)} is no node: it is {describe_value(node)}.",
-                "Name a class that inherits from Step or Decision.",
+                _("%(node)s is not a node: it is %(value)s.")
+                % {"node": name_value(node), "value": describe_value(node)},
+                _("Name a class that inherits from Step or Decision."),
             )
         elif not _is_hashable(node):
             yield problem(
-                "node", node, "its metaclass makes it unhashable.", "Let the metaclass define __hash__ beside __eq__."
+                "node",
+                node,
+                _("its metaclass makes it unhashable."),
+                _("Let the metaclass define __hash__ beside __eq__."),
             )
     nodes = [node for node in iterate_nodes(digraph) if _is_node(node) and _is_hashable(node)]
     for node in nodes:
@@ -69,47 +92,50 @@ def find_problems(workflow: str, digraph: Any) -> Iterator[Problem]:
     for node in nodes:
         if paths.setdefault(dotted_path(node), node) is not node:
             yield problem(
-                "path", node, "two different classes have this path.", "Give one of them another name, or import one."
+                "path",
+                node,
+                _("two different classes have this path."),
+                _("Give one of them another name, or import one."),
             )
     if __start__ not in digraph:
-        yield problem("start", None, "DIGRAPH has no steps.__start__.", "Add steps.__start__: [FirstStep].")
+        yield problem("start", None, _("DIGRAPH has no steps.__start__."), _("Add steps.__start__: [FirstStep]."))
         return
     count = len(list_targets(digraph, __start__))
     if count != 1:
         yield problem(
             "start",
             __start__,
-            f"it has {count} outgoing edges.",
-            "Give it exactly one; a Decision after it can choose between several.",
+            _("it has %(count)s outgoing edges.") % {"count": count},
+            _("Give it exactly one; a Decision after it can choose between several."),
         )
     if any(target is __start__ for node in nodes for target in list_targets(digraph, node)):
-        yield problem("start", __start__, "an edge leads back to it.", "Lead the edge to the first step.")
+        yield problem("start", __start__, _("an edge leads back to it."), _("Lead the edge to the first step."))
     reached = _reach(digraph)
     for node in nodes:
         if node is not __start__ and node not in reached:
             yield problem(
-                "unreachable", node, "no way leads to it from the start.", "Add an edge to it, or take it out."
+                "unreachable", node, _("no way leads to it from the start."), _("Add an edge to it, or take it out.")
             )
 
 
 def find_workflow_problems(path: str, workflow: Any) -> Iterator[Problem]:
     """Yield what is wrong with a Workflow class beside its DIGRAPH."""
     if is_wrong_label(workflow.label):
-        message = f"its label is {describe_value(workflow.label)}, not a text."
-        yield Problem("label", path, "", message, 'Write label = "...", or take it out.')
+        message = _("its label is %(value)s, not a text.") % {"value": describe_value(workflow.label)}
+        yield Problem("label", path, "", message, _('Write label = "...", or take it out.'))
     groups = workflow.groups
     if not isinstance(groups, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in groups):
-        message = f"its groups are {describe_value(groups)}, not a list of names."
-        yield Problem("groups", path, "", message, 'Write groups = ["accounting"], the names of user groups.')
+        message = _("its groups are %(value)s, not a list of names.") % {"value": describe_value(groups)}
+        yield Problem("groups", path, "", message, _('Write groups = ["accounting"], the names of user groups.'))
 
 
-def _examine(node: type[Step], digraph: Mapping[Any, Any]) -> list[tuple[str, str, str]]:
+def _examine(node: type[Step], digraph: Mapping[Any, Any]) -> list[Finding]:
     try:
         return list(find_node_problems(node, len(list_targets(digraph, node))))
     except Exception as error:
         # A metaclass, a descriptor or a schema's hook may raise anything; that is the node's problem, not the check's.
-        reason = f"looking at it raised {type(error).__name__}: {error}."
-        return [("describe", reason, "Look at its metaclass, its descriptors and the hooks of its schema.")]
+        reason = _("looking at it raised %(type)s: %(error)s.") % {"type": type(error).__name__, "error": error}
+        return [("describe", reason, _("Look at its metaclass, its descriptors and the hooks of its schema."))]
 
 
 def _reach(digraph: Mapping[Any, Any]) -> set[Any]:

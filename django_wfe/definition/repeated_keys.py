@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django_wfe.definition.problems import Problem
+from django_wfe.definition.sentences import mark as _
 from django_wfe.steps import dotted_path
 
 
@@ -34,8 +35,9 @@ def find_repeated_keys(workflow: type) -> Iterator[Problem]:
                 "repeated",
                 dotted_path(workflow),
                 "",
-                f"{name} stands {len(repeated)} times as a key of DIGRAPH, with {lists}; Python keeps only the last.",
-                "Write it once, with all its edges in one list.",
+                _("%(name)s stands %(number)s times as a key of DIGRAPH, with %(lists)s; Python keeps only the last.")
+                % {"name": name, "number": len(repeated), "lists": lists},
+                _("Write it once, with all its edges in one list."),
             )
 
 

@@ -14,10 +14,9 @@ from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from django_wfe.definition.changing_defaults import find_changing_defaults, find_context_readers, list_models
 from django_wfe.definition.graph import describe_schema
 from django_wfe.definition.secret_places import find_secret_places
+from django_wfe.definition.sentences import Finding, Sentence
+from django_wfe.definition.sentences import mark as _
 from django_wfe.definition.texts import describe_value, find_unstorable, name_value
-
-Finding = tuple[str, str, str]
-"""A code, a message and a cure."""
 
 _NOT_FROM_JSON = {"is-instance": "an instance of", "is-subclass": "a subclass of", "callable": "a callable"}
 
@@ -27,7 +26,11 @@ def find_schema_problems(schema: Any) -> Iterator[Finding]:
     if schema is None:
         return
     if not _is_model_or_empty(schema):
-        yield "schema", f"UserInputSchema is {describe_value(schema)}, not a pydantic model.", _say_how_to_name(schema)
+        yield (
+            "schema",
+            _("UserInputSchema is %(value)s, not a pydantic model.") % {"value": describe_value(schema)},
+            _say_how_to_name(schema),
+        )
         return
     if not getattr(schema, "model_fields", None):
         return
@@ -37,12 +40,17 @@ def find_schema_problems(schema: Any) -> Iterator[Finding]:
         name = error.name or "a type"
         yield (
             "undefined",
-            f"UserInputSchema uses {name}{_say_where(schema, name)}, which nothing defines at run time.",
-            f'Import {name} outside of "if TYPE_CHECKING:", at the top of the module.',
+            _("UserInputSchema uses %(name)s%(where)s, which nothing defines at run time.")
+            % {"name": name, "where": _say_where(schema, name)},
+            _('Import %(name)s outside of "if TYPE_CHECKING:", at the top of the module.') % {"name": name},
         )
         return
     except (PydanticUserError, TypeError, NameError) as error:
-        yield "schema", f"pydantic cannot build its UserInputSchema: {_first_line(error)}", "Correct the model."
+        yield (
+            "schema",
+            _("pydantic cannot build its UserInputSchema: %(error)s") % {"error": _first_line(error)},
+            _("Correct the model."),
+        )
         return
     yield from _find_unanswerable(schema)
     yield from _find_infinite_defaults(schema)
@@ -51,12 +59,16 @@ def find_schema_problems(schema: Any) -> Iterator[Finding]:
     if find_spec("cryptography") is None and find_secret_places(schema):
         yield (
             "secret",
-            "its schema holds a secret, which is kept encrypted, and the package cryptography is not installed.",
-            'Install it: pip install "django-wfe[secrets]".',
+            _("its schema holds a secret, which is kept encrypted, and the package cryptography is not installed."),
+            _('Install it: pip install "django-wfe[secrets]".'),
         )
     for place, reason in find_unstorable(describe_schema(schema)):
         if not place.endswith(".default") or reason != "a number that JSON cannot hold":  # those have been told
-            yield "json", f"its schema cannot be stored: {place} holds {reason}.", "Take it out of the schema."
+            yield (
+                "json",
+                _("its schema cannot be stored: %(place)s holds %(reason)s.") % {"place": place, "reason": reason},
+                _("Take it out of the schema."),
+            )
 
 
 def _is_model_or_empty(schema: Any) -> bool:
@@ -67,12 +79,12 @@ def _is_model_or_empty(schema: Any) -> bool:
     return issubclass(schema, BaseModel) or not has_fields
 
 
-def _say_how_to_name(schema: Any) -> str:
+def _say_how_to_name(schema: Any) -> Sentence:
     if isinstance(schema, BaseModel):
-        return f"Name the class: UserInputSchema = {type(schema).__name__}."
+        return _("Name the class: UserInputSchema = %(type)s.") % {"type": type(schema).__name__}
     if isinstance(schema, type) and issubclass(schema, pydantic.v1.BaseModel):
-        return "Let it inherit from pydantic.BaseModel, not from that of pydantic.v1."
-    return "Let it inherit from pydantic.BaseModel."
+        return _("Let it inherit from pydantic.BaseModel, not from that of pydantic.v1.")
+    return _("Let it inherit from pydantic.BaseModel.")
 
 
 def _say_where(schema: type[BaseModel], name: str) -> str:
@@ -95,8 +107,9 @@ def _find_infinite_defaults(schema: type[BaseModel]) -> Iterator[Finding]:
             if _holds_infinite(field.default):
                 yield (
                     "default",
-                    f"the default of {model.__name__}.{name} is {field.default!r}, which JSON cannot hold.",
-                    "Give a finite number, or let the field be optional: None as its default.",
+                    _("the default of %(model)s.%(field)s is %(default)s, which JSON cannot hold.")
+                    % {"model": model.__name__, "field": name, "default": repr(field.default)},
+                    _("Give a finite number, or let the field be optional: None as its default."),
                 )
 
 
@@ -114,7 +127,11 @@ def _find_unanswerable(schema: type[BaseModel]) -> Iterator[Finding]:
     found = _find_impossible(core, definitions, schema.__name__, ())
     if found is not None:
         place, reason = found
-        yield "answer", f"no input can satisfy it: {place} {reason}.", "Give the field a default, or another type."
+        yield (
+            "answer",
+            _("no input can satisfy it: %(place)s %(reason)s.") % {"place": place, "reason": reason},
+            _("Give the field a default, or another type."),
+        )
 
 
 def _find_impossible(
@@ -136,7 +153,9 @@ def _find_impossible(
         return _find_impossible(core["lax_schema"], definitions, place, open_models)
     if kind == "model":
         if core["cls"] in open_models:
-            return place, f"needs another {core['cls'].__name__} in it, and that one another, without end"
+            return place, _("needs another %(name)s in it, and that one another, without end") % {
+                "name": core["cls"].__name__
+            }
         return _find_impossible(core["schema"], definitions, place, (*open_models, core["cls"]))
     if kind == "model-fields":
         for name, field in core["fields"].items():
@@ -153,12 +172,18 @@ def _find_impossible(
 def _find_impossible_value(core: Any, kind: Any, place: str) -> tuple[str, str] | None:
     if kind in _NOT_FROM_JSON:
         named = f" {name_value(core['cls'])}" if core.get("cls") is not None else ""
-        return place, f"must be {_NOT_FROM_JSON[kind]}{named}, which no JSON value is"
+        return place, _("must be %(value)s%(named)s, which no JSON value is") % {
+            "value": _NOT_FROM_JSON[kind],
+            "named": named,
+        }
     least = max((core[name] for name in ("ge", "gt") if core.get(name) is not None), default=None)
     most = min((core[name] for name in ("le", "lt") if core.get(name) is not None), default=None)
     if kind in ("int", "float", "decimal") and least is not None and most is not None and least > most:
-        return place, f"must be at least {least} and at most {most}"
+        return place, _("must be at least %(least)s and at most %(most)s") % {"least": least, "most": most}
     shortest, longest = core.get("min_length"), core.get("max_length")
     if isinstance(shortest, int) and isinstance(longest, int) and shortest > longest:
-        return place, f"must have at least {shortest} and at most {longest} items or characters"
+        return place, _("must have at least %(shortest)s and at most %(longest)s items or characters") % {
+            "shortest": shortest,
+            "longest": longest,
+        }
     return None

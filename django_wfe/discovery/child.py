@@ -20,6 +20,7 @@ import sys
 from typing import Any
 
 import django
+from django.utils import translation
 
 from django_wfe.discovery.files import FreshSourceFinder
 
@@ -67,7 +68,9 @@ def read(name: str) -> dict[str, Any]:
         json.dumps(workflows)
         warnings = modules.list_warnings(module)
     except CodeNotLoaded as error:
-        text, files = modules.explain_failure(name, error), modules.list_failed_files(error)
+        with translation.override(None):  # rows hold no translations
+            text = modules.explain_failure(name, error)
+        files = modules.list_failed_files(error)
     except BaseException as error:  # noqa: BLE001, RUF100  (a definition may raise anything at all)
         workflows, text = [], f"{name} cannot be read: {explain_import_error(error)}"
         files = modules.list_failed_files(error)

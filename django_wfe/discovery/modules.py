@@ -20,6 +20,7 @@ from django_wfe.engine.project_code.module_names import is_missing_module, sugge
 from django_wfe.engine.project_code.source_files import list_sources
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.steps import dotted_path
+from django_wfe.values.sentences import read_error, say
 from django_wfe.workflows import Workflow, is_abstract
 
 
@@ -66,7 +67,8 @@ def explain_failure(name: str, error: CodeNotLoaded) -> str:
     # An import of a relative path is a TypeError.
     is_wrong_name = is_missing_module(name, error) or isinstance(error.__cause__, (TypeError, ValueError))
     suggestion = suggest_module(name) if is_wrong_name else ""
-    return f"{error}. {suggestion}" if suggestion else str(error)
+    text = say(read_error(error))
+    return f"{text}. {suggestion}" if suggestion else text
 
 
 def explain_emptiness(name: str) -> str:

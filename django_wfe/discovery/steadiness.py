@@ -14,6 +14,8 @@ from typing import Any
 from django_wfe.definition.changing_defaults import CURE
 from django_wfe.definition.graph import Graph
 from django_wfe.definition.problems import Problem
+from django_wfe.definition.sentences import Sentence
+from django_wfe.definition.sentences import mark as _
 from django_wfe.definition.texts import name_value
 from django_wfe.discovery.files import look_at
 from django_wfe.discovery.reading import ModuleReading, read_modules
@@ -65,17 +67,16 @@ def confirm_readings(
     ]
 
 
-def find_difference(first: Graph, second: Graph) -> tuple[str, str] | None:
+def find_difference(first: Graph, second: Graph) -> tuple[str, Sentence] | None:
     """Return the node and a sentence on the first thing in which two graphs differ; None if they are equal."""
     if [node.path for node in first.nodes] != [node.path for node in second.nodes]:
-        return "", "its nodes come in another order in each process."
+        return "", _("its nodes come in another order in each process.")
     for one, other in zip(first.to_json()["nodes"], second.to_json()["nodes"], strict=True):
         for place, value, there in _list_differences(one, other, ()):
-            return one[
-                "path"
-            ], f"{_say_place(place)} is {name_value(value)} in one process and {name_value(there)} in the next."
+            values = {"place": _say_place(place), "one": name_value(value), "other": name_value(there)}
+            return one["path"], _("%(place)s is %(one)s in one process and %(other)s in the next.") % values
     if first.edges != second.edges:
-        return "", "its edges come in another order, or with other labels, in each process."
+        return "", _("its edges come in another order, or with other labels, in each process.")
     return None
 
 
@@ -89,7 +90,9 @@ def _compare(workflow: DeclaredWorkflow, again: Graph | None) -> DeclaredWorkflo
     found = find_difference(workflow.graph, again)
     if found is None:
         return workflow
-    problem = Problem("changing", workflow.path, *found, f"Let nothing change between two processes. {CURE}")
+    problem = Problem(
+        "changing", workflow.path, *found, _("Let nothing change between two processes. %(cure)s") % {"cure": CURE}
+    )
     return replace(workflow, graph=None, problems=(*workflow.problems, problem))
 
 

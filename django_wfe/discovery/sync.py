@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from django.db import DataError
 from django.db.models.functions import Now
+from django.utils import translation
 
 from django_wfe.conf import settings
 from django_wfe.definition.texts import make_storable
@@ -158,9 +159,10 @@ def record_readings(readings: Iterable[ModuleReading]) -> SyncReport:
             may_delete = may_delete and reading.module in known
             kept = set(known.get(reading.module, ())) - set(declared)
             exist |= kept
-            Workflow.objects.filter(path__in=kept, deleted=False).update(load_error=error)
+            Workflow.objects.filter(path__in=kept, deleted=False).update(load_error=error, problems=None)
         elif not reading.workflows:
-            error = f"{reading.module} names no Workflow with a DIGRAPH. {explain_emptiness(reading.module)}"
+            with translation.override(None):  # rows hold no translations
+                error = f"{reading.module} names no Workflow with a DIGRAPH. {explain_emptiness(reading.module)}"
         _record_module(reading, error, errors)
         if error:
             errors[reading.module] = error
@@ -184,7 +186,7 @@ def _record(declared: DeclaredWorkflow) -> str:
             return record_workflow(declared).load_error
     except (DataError, ValueError) as error:  # NUL characters, half of a surrogate pair, NaN as a schema's default
         text = _clean(f"{declared.path} cannot be kept in the database: {error}")
-        Workflow.objects.filter(path=_clean(declared.path)).update(load_error=text, deleted=False)
+        Workflow.objects.filter(path=_clean(declared.path)).update(load_error=text, problems=None, deleted=False)
         return text
 
 

@@ -15,6 +15,7 @@ from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.jobs import Job
 from django_wfe.models.moments import MomentField
 from django_wfe.models.workflows import Workflow
+from django_wfe.values.sentences import read
 
 
 class BulkRun(Deed):
@@ -141,6 +142,12 @@ class BulkItem(EngineModel):
     )
     state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.PENDING)
     message = models.TextField(_("message"), blank=True)
+    sentence: Any = models.JSONField(
+        _("sentence"),
+        null=True,
+        blank=True,
+        help_text=_("The message, to be said in the language of whoever reads it."),
+    )
 
     class Meta:
         verbose_name = _("bulk item")
@@ -156,3 +163,8 @@ class BulkItem(EngineModel):
 
     def __str__(self) -> str:
         return f"{self.bulk_run_id}/{self.job_id or self.key}"
+
+    @property
+    def refusal(self) -> str:
+        """Why the verb left it alone, in the reader's language; "" if it did not."""
+        return read(self.sentence, self.message)

@@ -15,6 +15,7 @@ from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.jobs import Job, StepRun
 from django_wfe.models.moments import MomentField
 from django_wfe.models.workflows import Workflow
+from django_wfe.values.sentences import read
 
 
 class JobEvent(Deed):
@@ -90,6 +91,12 @@ class JobEvent(Deed):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.job_id})"
+
+    @property
+    def detail(self) -> str:
+        """Why it happened, as the engine found it, in the reader's language; "" if the engine told nothing."""
+        data = self.data if isinstance(self.data, dict) else {}
+        return read(data.get("sentence"), str(data.get("detail", "")))
 
     def get_kind_display(self) -> str:
         """Return what happened in words; the plain kind if it was written by a verb that there is no longer."""

@@ -10,8 +10,10 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from django_wfe.definition.graph import Graph
+from django_wfe.definition.problems import Problem
 from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.moments import MomentField
+from django_wfe.values.sentences import say
 
 
 class Workflow(EngineModel):
@@ -42,6 +44,12 @@ class Workflow(EngineModel):
         on_delete=models.SET_NULL,
         related_name="+",
     )
+    problems: Any = models.JSONField(
+        _("problems"),
+        null=True,
+        blank=True,
+        help_text=_("What keeps its declaration from running, to be said in the language of whoever reads it."),
+    )
     load_error = models.TextField(
         _("load error"), blank=True, help_text=_("Why its latest declaration could not be taken over.")
     )
@@ -58,6 +66,16 @@ class Workflow(EngineModel):
 
     def __str__(self) -> str:
         return self.label or self.name
+
+    @property
+    def trouble(self) -> str:
+        """Why its latest declaration could not be taken over, in the reader's language; "" if it was."""
+        try:
+            return (
+                "\n".join(say(Problem.from_json(problem).say()) for problem in self.problems or ()) or self.load_error
+            )
+        except (KeyError, TypeError, ValueError):  # written by another version
+            return self.load_error
 
 
 class Definition(EngineModel):

@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import gettext as _
 from pydantic import BaseModel, RootModel, TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
@@ -23,6 +22,7 @@ from django_wfe.conf import settings
 from django_wfe.definition.secret_places import SECRET_TYPES
 from django_wfe.definition.texts import holds_nul, holds_surrogate
 from django_wfe.exceptions import NotEncodable
+from django_wfe.values.sentences import gettext as _
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _KEYS = (str, int, float, Decimal, date, time, UUID, Enum)

@@ -8,9 +8,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from django_wfe.conf import settings
+from django_wfe.values.sentences import gettext as _
 
 DEEPEST = 200
 """Levels of lists and objects; pydantic reads no deeper JSON either."""

@@ -14,11 +14,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings as django_settings
-from django.utils.translation import gettext as _
 
 from django_wfe.conf import settings
 from django_wfe.definition.secret_places import MASK, SecretPlaces
 from django_wfe.exceptions import CodeNotLoaded, UnreadableSecret
+from django_wfe.values.sentences import gettext as _
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet

@@ -12,6 +12,7 @@ from django_wfe.engine.lifecycle import cancel_job
 from django_wfe.engine.recovery.sweeping import sweep
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState, Worker
 from tests import workflows
+from tests.support.running.engine_helpers import read_log
 from tests.support.running.waiting import wait_until
 from tests.support.running.workers import running_workers
 
@@ -172,7 +173,6 @@ def test_canceling_interrupts_a_running_step_which_cleans_up(
 
 @pytest.mark.usefixtures("sweeping")
 def test_the_log_of_a_running_step_can_be_followed(environment: dict[str, str], redis_url: str, gate: Path) -> None:
-    from django_wfe.engine.output.step_logs import read_log
 
     with running_workers(environment, redis_url, WFE_WORKER_TIMEOUT=TIMEOUT):
         job_id, _ = _start_held_job(gate)

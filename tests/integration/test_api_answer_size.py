@@ -8,10 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_wfe.engine.lifecycle import run_workflow
-from django_wfe.engine.output.step_logs import read_log
 from django_wfe.models import Job, JobLog, StepRun
 from tests.declared.api_workflows import PlainFlow
 from tests.support.doors.api_calls import record, sign_in, sign_in_superuser
+from tests.support.running.engine_helpers import read_log
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 

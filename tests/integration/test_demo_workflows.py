@@ -9,10 +9,10 @@ from django.db.models.functions import Now
 from django_wfe import provide_external_input, run_workflow
 from django_wfe.demo.workflows import file_intake, flaky_delivery, monthly_report, purchase_approval, stock_count
 from django_wfe.engine.lifecycle import retry_job
-from django_wfe.engine.output.step_logs import read_log
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, JobState, StepRunState
 from django_wfe.steps import Step, dotted_path
+from tests.support.running.engine_helpers import read_log
 from tests.support.running.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

@@ -20,7 +20,6 @@ from django_wfe import provide_external_input, run_workflow
 from django_wfe.definition.secret_places import MASK
 from django_wfe.engine import lifecycle
 from django_wfe.engine.lifecycle import VERBS
-from django_wfe.engine.output.step_logs import read_log
 from django_wfe.engine.project_code import classes
 from django_wfe.models import Job, JobState, StepRunState
 from django_wfe.retry import Retry
@@ -29,6 +28,7 @@ from django_wfe.values.sealing import seal, unseal
 from django_wfe.workflows import Workflow, list_problems
 from tests.support.documents.distribution import ROOT
 from tests.support.documents.readme_blocks import Block, read_blocks, read_commands
+from tests.support.running.engine_helpers import read_log
 
 pytestmark = pytest.mark.integration
 

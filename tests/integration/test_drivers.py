@@ -14,7 +14,6 @@ from django.db.models.functions import Now
 from django_wfe import order_workflow_execution, provide_external_input, run_workflow, steps
 from django_wfe.engine.bulk.runs import start_bulk, work_on_bulk
 from django_wfe.engine.errors.database_errors import get_sqlstate, is_connection_error
-from django_wfe.engine.output.step_logs import read_log
 from django_wfe.engine.queries.incidents import list_incidents
 from django_wfe.engine.recovery.sweeping import sweep
 from django_wfe.engine.store import statements
@@ -25,7 +24,7 @@ from django_wfe.models import Job, JobState, StepRun, Worker
 from django_wfe.workflows import Workflow
 from tests import workflows
 from tests.support.running.driver import is_psycopg3
-from tests.support.running.engine_helpers import recording_dispatcher
+from tests.support.running.engine_helpers import read_log, recording_dispatcher
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

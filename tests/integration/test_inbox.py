@@ -257,6 +257,7 @@ def test_the_list_is_read_from_the_index_of_what_waits_and_without_payloads(ann:
     assert not any(name in selected for name in ('"result"', '"external_data"', '"draft"', '"traceback"', '"error"'))
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
         cursor.execute(f"EXPLAIN {list_waiting(None)[:50].query}".replace("INPUT_REQUIRED", "'INPUT_REQUIRED'"))
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "wfe_run_waiting" in plan

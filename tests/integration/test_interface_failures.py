@@ -8,12 +8,12 @@ from django.contrib.auth.models import Group
 from django.db import DataError, connection, transaction
 
 from django_wfe import run_workflow
-from django_wfe.engine.output.step_logs import read_log, read_step_run_log
+from django_wfe.engine.output.step_logs import read_step_run_log
 from django_wfe.models import Job, JobState
 from django_wfe.retry import Retry
 from tests import workflows
 from tests.declared import interface_workflows as declared
-from tests.support.running.engine_helpers import get_last_run, list_events, run, run_ready
+from tests.support.running.engine_helpers import get_last_run, list_events, read_log, run, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 

@@ -12,13 +12,12 @@ from hypothesis import settings as hypothesis_settings
 import django_wfe
 from django_wfe import exceptions, order_workflow_execution, provide_external_input, run_workflow
 from django_wfe.definition.graph import START
-from django_wfe.engine.output.step_logs import read_log
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job, JobState
 from django_wfe.values.encoding import encode
 from tests import workflows
 from tests.declared import interface_workflows as declared
-from tests.support.running.engine_helpers import get_job, run_ready, start_asking
+from tests.support.running.engine_helpers import get_job, read_log, run_ready, start_asking
 from tests.unit.test_encoding import JSON_VALUES
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine")]

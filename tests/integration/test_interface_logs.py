@@ -9,11 +9,11 @@ from django.db import connections
 
 from django_wfe import run_workflow
 from django_wfe.engine.output import capture as capturing
-from django_wfe.engine.output.step_logs import capture_output, flush_capture, read_log, read_step_run_log
+from django_wfe.engine.output.step_logs import capture_output, flush_capture, read_step_run_log
 from django_wfe.models import Job, JobState, StepRun
 from tests import workflows
 from tests.declared import interface_workflows as declared
-from tests.support.running.engine_helpers import run
+from tests.support.running.engine_helpers import read_log, run
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 

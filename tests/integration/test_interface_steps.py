@@ -3,10 +3,9 @@
 import pytest
 
 from django_wfe import provide_external_input, run_workflow
-from django_wfe.engine.output.step_logs import read_log
 from django_wfe.models import Job, JobState
 from tests.declared import interface_workflows as declared
-from tests.support.running.engine_helpers import get_last_run, run, run_ready
+from tests.support.running.engine_helpers import get_last_run, read_log, run, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 

@@ -14,12 +14,12 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from django_wfe import order_workflow_execution, provide_external_input, run_workflow, signals
-from django_wfe.engine.output.step_logs import read_log, read_step_run_log
+from django_wfe.engine.output.step_logs import read_step_run_log
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, JobLog, JobState
 from tests import workflows
 from tests.declared import interface_workflows as declared
-from tests.support.running.engine_helpers import get_last_run, run
+from tests.support.running.engine_helpers import get_last_run, read_log, run
 from tests.support.running.waiting import wait_until
 
 pytestmark = [

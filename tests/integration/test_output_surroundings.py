@@ -17,13 +17,13 @@ from django.db import connection, connections
 from django_wfe import run_workflow
 from django_wfe.engine.output import capture as capturing
 from django_wfe.engine.output import step_logs
-from django_wfe.engine.output.step_logs import capture_output, flush_capture, read_log
+from django_wfe.engine.output.step_logs import capture_output, flush_capture
 from django_wfe.engine.project_code import classes
 from django_wfe.exceptions import InvalidWorkflow
 from django_wfe.models import JobState
 from django_wfe.steps import Step
 from tests.declared import interface_workflows as declared
-from tests.support.running.engine_helpers import run
+from tests.support.running.engine_helpers import read_log, run
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db, pytest.mark.usefixtures("fresh_engine", "sent")]
 

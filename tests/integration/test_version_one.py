@@ -19,7 +19,6 @@ from rest_framework.test import APIClient
 from django_wfe import order_workflow_execution
 from django_wfe.discovery import sync_definitions
 from django_wfe.engine.lifecycle import list_verbs, preview_bulk, rerun_job
-from django_wfe.engine.output.step_logs import read_log
 from django_wfe.engine.project_code import classes
 from django_wfe.engine.queries.situation import explain_job
 from django_wfe.exceptions import FinishedWorkflow, WrongState
@@ -27,7 +26,7 @@ from django_wfe.models import Definition, Job, JobEvent, JobState, Step, Workflo
 from django_wfe.models.workflows import load_graph
 from django_wfe.version_one.tables import OWN_TABLES
 from tests.support.doors.console import ADDRESSES, World, read_page
-from tests.support.running.engine_helpers import recording_dispatcher, run_ready
+from tests.support.running.engine_helpers import read_log, recording_dispatcher, run_ready
 from tests.version_one import JOBS, MIGRATIONS, UNTOLD, UUIDS, WORKFLOW, build_reference, build_version_one
 
 pytestmark = pytest.mark.integration

@@ -132,7 +132,7 @@ def test_edges_that_are_no_list(targets):
 )
 def test_a_node_that_is_no_step(wrong):
     problem = find({start: [One], One: [wrong]}, "node")
-    assert "is no node" in problem.message
+    assert "is not a node" in problem.message
     assert "Step or Decision" in problem.cure
 
 

@@ -44,7 +44,7 @@ class _Exportable(ExportMixin):
         return list_formats(mixed_in.export_formats)
 
     def get_export_resource_kwargs(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
-        """Tell the rows for whom they are."""
+        """Return what the resources are made with: for whom the rows are, too."""
         build: Any = super().get_export_resource_kwargs
         return {**build(request, **kwargs), "actor": request.user}
 

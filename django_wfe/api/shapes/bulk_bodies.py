@@ -197,7 +197,7 @@ class BulkResultSerializer(serializers.ModelSerializer[BulkItem]):
     )
     key = serializers.CharField(read_only=True, help_text='The name of an entry that is no job; else "".')
     state = serializers.CharField(read_only=True, help_text="One of: PENDING, DONE, REFUSED.")
-    message = serializers.CharField(read_only=True, help_text="Why it was left alone.")
+    message = serializers.CharField(source="refusal", read_only=True, help_text="Why it was left alone.")
 
     class Meta:
         model = BulkItem

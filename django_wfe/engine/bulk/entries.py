@@ -10,7 +10,6 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.inputs.secret_schemas import find_places_of_options
@@ -18,6 +17,7 @@ from django_wfe.engine.operations.verbs.base import BulkVerb, Verb
 from django_wfe.exceptions import UnknownJob
 from django_wfe.models import BulkItem, BulkRun, Job
 from django_wfe.values.sealing import seal, seal_places
+from django_wfe.values.sentences import gettext as _
 
 BATCH = 1000
 """How many entries are stored with one statement."""

@@ -13,12 +13,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.db.models.functions import Coalesce, Now
-from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.definition.texts import make_storable
-from django_wfe.engine.access import is_whole, list_visible_bulk_runs, name_actor, require_permission
+from django_wfe.engine.access import count_shares, is_whole, list_visible_bulk_runs, name_actor, require_permission
 from django_wfe.engine.bulk.entries import Entry, insert_entries, insert_jobs
 from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS, count_room, find_returned, is_free
 from django_wfe.engine.delivery.dispatcher import Message, send
@@ -32,6 +31,8 @@ from django_wfe.exceptions import PermissionRequired, UnknownBulkRun, WFEExcepti
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, Definition, Job, JobEvent, StepRun, StepRunState, Workflow
 from django_wfe.models.jobs import name_job_state
 from django_wfe.values.sealing import unseal
+from django_wfe.values.sentences import gettext as _
+from django_wfe.values.sentences import keep, read_error, write_english
 
 BATCH = 50
 """How many Jobs are taken on between two looks at the clock and at the state of the bulk run."""
@@ -70,7 +71,7 @@ def preview_bulk(verb: str, jobs: QuerySet[Job], *, expected_state: str | None =
     allowed, left_alone = 0, dict[str, int]()
     for state, has_running, is_history, count in groups:
         if expected_state is not None and state != expected_state:
-            reason = _("It is not “%(expected)s”.") % {"expected": name_job_state(expected_state)}
+            reason: str = _("It is not “%(expected)s”.") % {"expected": name_job_state(expected_state)}
         else:
             found = chosen.refuse(Situation(state=state, has_running=has_running, is_history=is_history))
             reason = chosen.say_refusal(found) if found is not None else ""
@@ -126,8 +127,7 @@ def start_bulk(
         bulk.total = insert_jobs(bulk, jobs) if jobs is not None else 0
         bulk.total += insert_entries(bulk, entries, chosen)
         bulk.options = seal_options(options or {}, bulk, chosen.Options)
-        shares = bulk.items.order_by().values_list(Coalesce("job__workflow", "bulk_run__workflow"))
-        bulk.shares = {str(pk): number for pk, number in shares.annotate(number=Count("pk")) if pk is not None}
+        bulk.shares = count_shares(bulk.items.all(), Coalesce("job__workflow", "bulk_run__workflow"))
         bulk.save(update_fields=["total", "options", "shares"])
         transaction.on_commit(partial(_dispatch, bulk.pk), using=DATABASE)
     return bulk
@@ -217,7 +217,7 @@ def work_on_bulk(bulk_run_id: int) -> None:
 def describe_refusal(error: WFEException | ValidationError) -> str:
     """Explain why a Job was left alone, without the values of its input: they need a permission of their own."""
     if not isinstance(error, ValidationError):
-        return str(error)
+        return read_error(error)
     places = [problem.place for problem in list_problems(error)]
     return _("Its input is not valid: %(places)s.") % {"places": ", ".join(places) or error.title}
 
@@ -248,7 +248,7 @@ def _apply_to_next(bulk_run_id: int, verb: BulkVerb) -> bool:
         bulk = _list_live(bulk_run_id).select_related("actor", "workflow").first() if item is not None else None
         if item is None or bulk is None or _end_without_actor(bulk):
             return False
-        state, message, job_id = BulkItem.State.DONE, "", item.job_id
+        state, refusal, job_id = BulkItem.State.DONE, "", item.job_id
         options = {**bulk.options, **item.options}
         try:
             if not isinstance(verb, Verb):  # a verb for Jobs asks itself, for each Job
@@ -258,8 +258,10 @@ def _apply_to_next(bulk_run_id: int, verb: BulkVerb) -> bool:
                     item, actor=bulk.actor, source=bulk.source, reason=bulk.reason, **unseal(options)
                 )
         except (WFEException, ValidationError) as error:
-            state, message = BulkItem.State.REFUSED, describe_refusal(error)
-        BulkItem.objects.filter(pk=item.pk).update(state=state, message=message, job=job_id)
+            state, refusal = BulkItem.State.REFUSED, describe_refusal(error)
+        BulkItem.objects.filter(pk=item.pk).update(
+            state=state, message=write_english(refusal), sentence=keep(refusal), job=job_id
+        )
     if bulk.stop_on_fingerprint:
         BulkRun.objects.filter(pk=bulk.pk).update(touched_at=Now())
     return True

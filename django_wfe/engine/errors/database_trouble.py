@@ -9,10 +9,10 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, Error, connections
-from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.errors.database_errors import is_connection_error
+from django_wfe.values.sentences import gettext as _
 
 NAMED = 5
 """How many migrations are named."""

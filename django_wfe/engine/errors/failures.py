@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from django_wfe.definition.texts import make_storable
 from django_wfe.engine.errors.tracebacks import (
     find_innermost,
@@ -24,6 +22,7 @@ from django_wfe.engine.errors.tracebacks import (
     name_type,
     say,
 )
+from django_wfe.values.sentences import Sentence, write_english
 
 MAX_ERROR_LENGTH = 10_000
 MAX_TRACEBACK_LENGTH = 60_000
@@ -56,7 +55,7 @@ def describe_failure(error: BaseException, step: str, *, engine_frames: int = 0)
     error_type = make_storable(name_type(type(error), hidden=("builtins", "django_wfe.exceptions")))
     return Failure(
         error_type=error_type[:255],
-        message=shorten(make_storable(say(error)), MAX_ERROR_LENGTH),
+        message=shorten(_say_in_english(error), MAX_ERROR_LENGTH),
         traceback=shorten(make_storable(format_traceback(error, location)), MAX_TRACEBACK_LENGTH),
         fingerprint=compute_fingerprint(step, error_type, _find_place(location)),
     )
@@ -64,18 +63,18 @@ def describe_failure(error: BaseException, step: str, *, engine_frames: int = 0)
 
 def describe_reason(reason: str, step: str, kind: str) -> Failure:
     """Describe a failure that the engine found by itself, as one of the given kind, without a traceback."""
-    return Failure(kind, make_storable(reason), "", compute_fingerprint(step, kind, ""))
+    return Failure(kind, write_english(reason), "", compute_fingerprint(step, kind, ""))
 
 
 def describe_engine_error(error: Exception, step: str) -> Failure:
     """Describe a failure of the engine itself with a step run, together with what the step raised before."""
     described = describe_failure(error, step)
-    message = _("The engine could not record the outcome of this step: %(error)s.") % {"error": described}
+    message = f"The engine could not record the outcome of this step: {described}."
     before = get_cause(error)
     if before is None:
         before = get_context(error)
     if before is not None:
-        message += " " + _("Before that came %(error)s.") % {"error": describe_failure(before, step)}
+        message += f" Before that came {describe_failure(before, step)}."
     return Failure("EngineError", shorten(message, MAX_ERROR_LENGTH), described.traceback, described.fingerprint)
 
 
@@ -101,6 +100,13 @@ def shorten(text: str, length: int) -> str:
         return text
     half = length // 2
     return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters left out ...]\n{text[-half:]}"
+
+
+def _say_in_english(error: BaseException) -> str:
+    """Return what an exception says, in English where the engine raised it: rows hold no translations."""
+    arguments = BaseException.args.__get__(error)  # type: ignore[attr-defined]
+    made_with = arguments[0] if len(arguments) == 1 else None
+    return write_english(made_with) if type(made_with) is Sentence else make_storable(say(error))
 
 
 def _find_place(location: TracebackType | None) -> str:

@@ -20,11 +20,11 @@ from typing import Any
 
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.errors.failures import describe_failure, name_function
 from django_wfe.engine.isolation.interrupts import ActiveRun
+from django_wfe.values.sentences import gettext as _
 
 IDLE, IN_ERROR = 0, 3
 """Of libpq's PQTRANS_...: no transaction; one that is to be rolled back."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
 from django_wfe.definition.graph import Node, describe_schema, get_description, get_input_within, get_label
@@ -22,6 +21,7 @@ from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
 from django_wfe.models.jobs import name_job_state
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step, dotted_path
+from django_wfe.values.sentences import gettext as _
 
 
 @dataclass(frozen=True, slots=True)

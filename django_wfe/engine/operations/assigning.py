@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models.functions import Now
-from django.utils.translation import gettext as _
 
 from django_wfe.engine.access import (
     ANSWER_VERB,
@@ -27,6 +26,7 @@ from django_wfe.engine.store.transactions import atomic
 from django_wfe.exceptions import UnknownJob, WrongState
 from django_wfe.models import Assignment, JobEvent, StepRun, StepRunState
 from django_wfe.values.encoding import encode
+from django_wfe.values.sentences import gettext as _
 
 PAYLOAD = ("external_data", "edited_input", "result", "error", "traceback", "job__error")
 

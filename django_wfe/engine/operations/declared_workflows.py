@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext as _
 
 from django_wfe.conf import settings
 from django_wfe.definition.graph import get_label
@@ -16,6 +15,7 @@ from django_wfe.engine.project_code.classes import import_module
 from django_wfe.engine.rules.start_rules import explain_no_workflows
 from django_wfe.exceptions import CodeNotLoaded, UnknownWorkflow
 from django_wfe.steps import dotted_path
+from django_wfe.values.sentences import gettext as _
 from django_wfe.workflows import Workflow as WorkflowClass
 from django_wfe.workflows import is_abstract
 

@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from django_wfe.conf import DATABASE
 from django_wfe.definition.graph import START, has_input
 from django_wfe.definition.texts import is_storable
@@ -40,6 +38,7 @@ from django_wfe.models import Definition, Job, JobEvent, StepRunState, Workflow
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import dotted_path
 from django_wfe.values.identifiers import make_uuid
+from django_wfe.values.sentences import gettext as _
 from django_wfe.workflows import Workflow as WorkflowClass
 
 MAX_KEY_LENGTH = 255

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models.functions import Now
-from django.utils.translation import gettext as _
 
 from django_wfe.engine.access import PAUSE_WORKFLOW, name_actor, require_permission
 from django_wfe.engine.delivery.dispatcher import dispatch_on_commit
 from django_wfe.engine.store.transactions import atomic
 from django_wfe.exceptions import UnknownWorkflow, WrongState
 from django_wfe.models import JobEvent, StepRun, StepRunState, Workflow, WorkflowEvent
+from django_wfe.values.sentences import gettext as _
 
 FIRST_BATCH = 500
 """How many step runs are dispatched at once when a workflow is resumed; recovery sends the others, oldest first."""

@@ -147,12 +147,6 @@ def read_step_run_log(step_run: StepRun) -> str:
     return "".join(JobLog.objects.filter(step_run=step_run).order_by("sequence").values_list("text", flat=True))
 
 
-def read_log(job: Job) -> str:
-    """Return all that the step runs of a job have put out, in order."""
-    pieces = JobLog.objects.filter(step_run__job=job).order_by("step_run__number", "step_run__attempt", "sequence")
-    return "".join(pieces.values_list("text", flat=True))
-
-
 def read_log_part(job: Job, *, most_bytes: int, after: tuple[int, int] = (-1, 0)) -> LogPart:
     """Return the log of a job from the step run after a place on: as many whole step runs as fit, one at least."""
     number, attempt = after

@@ -13,7 +13,6 @@ from typing import Any, TypeVar, cast
 
 from django.db import connections
 from django.utils import translation
-from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.definition.graph import Graph
@@ -22,6 +21,8 @@ from django_wfe.engine.project_code.code_versions import forget_held, hold
 from django_wfe.engine.project_code.source_files import noting_imports
 from django_wfe.exceptions import CodeNotLoaded, InvalidWorkflow
 from django_wfe.steps import Step, plan_call
+from django_wfe.values.sentences import gettext as _
+from django_wfe.values.sentences import read_error
 from django_wfe.workflows import Workflow, compile_graph, forget_classes
 
 Declared = TypeVar("Declared", bound=type)
@@ -100,7 +101,7 @@ def hold_definition(workflow_path: str, fingerprint: str) -> bool:
         except RestartNeeded as error:
             matches = False
             if _is_current(workflow_path, fingerprint):
-                _refusals[key] = str(error)
+                _refusals[key] = read_error(error)
         except CodeNotLoaded:
             matches = False
         else:

@@ -10,7 +10,8 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 
 from django.apps import apps
-from django.utils.translation import gettext as _
+
+from django_wfe.values.sentences import gettext as _
 
 USUAL_NAME = "workflows"
 """What the module that declares workflows is usually called."""

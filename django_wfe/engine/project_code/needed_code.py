@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef
 from django.utils.formats import number_format
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_wfe.definition.graph import Graph, has_input
@@ -17,6 +16,7 @@ from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.models import Job, StepRun, StepRunState
 from django_wfe.models.jobs import OPEN_JOBS
 from django_wfe.models.workflows import load_graph
+from django_wfe.values.sentences import gettext as _
 
 
 @dataclass(frozen=True, slots=True)

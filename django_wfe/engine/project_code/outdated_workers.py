@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
 
 from django_wfe.models import Definition, Worker, Workflow
 from django_wfe.values.moments import count_seconds
+from django_wfe.values.sentences import gettext as _
 
 NAMED = 5
 """How many workflows a sentence names."""

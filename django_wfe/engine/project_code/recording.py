@@ -13,6 +13,7 @@ from django.utils import translation
 from django_wfe.definition.graph import Graph, Node, get_description, get_label
 from django_wfe.definition.problems import Problem
 from django_wfe.definition.repeated_keys import find_repeated_keys
+from django_wfe.definition.sentences import mark as _
 from django_wfe.definition.texts import find_unstorable, make_storable
 from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.engine.project_code.classes import read_graph
@@ -48,7 +49,7 @@ class DeclaredWorkflow:
             "label": self.label,
             "description": self.description,
             "graph": self.graph.to_json() if self.graph else None,
-            "problems": [asdict(problem) for problem in self.problems],
+            "problems": [problem.to_json() for problem in self.problems],
             "code_hash": self.code_hash,
             "groups": list(self.groups),
         }
@@ -62,7 +63,7 @@ class DeclaredWorkflow:
             label=data["label"],
             description=data["description"],
             graph=Graph.from_json(data["graph"]) if data["graph"] else None,
-            problems=tuple(Problem(**problem) for problem in data["problems"]),
+            problems=tuple(Problem.from_json(problem) for problem in data["problems"]),
             code_hash=data["code_hash"],
             groups=tuple(data["groups"]),
         )
@@ -83,8 +84,8 @@ def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
                     "describe",
                     path,
                     "",
-                    f"describing it raised {say_briefly(error)}.",
-                    "Look at the hooks of its schemas and at its labels.",
+                    _("describing it raised %(error)s.") % {"error": say_briefly(error)},
+                    _("Look at the hooks of its schemas and at its labels."),
                 )
             )
     declared = DeclaredWorkflow(
@@ -116,7 +117,7 @@ def record_workflow(declared: DeclaredWorkflow) -> Workflow:
 
     With problems only the Workflow is written: its ``load_error`` tells them, and the last good definition stays.
     """
-    workflow, _ = Workflow.objects.update_or_create(
+    workflow, _created = Workflow.objects.update_or_create(
         path=declared.path,
         defaults={
             "name": declared.name,
@@ -125,6 +126,7 @@ def record_workflow(declared: DeclaredWorkflow) -> Workflow:
             "deleted": False,
             "groups": list(declared.groups),
             "load_error": "\n".join(str(problem) for problem in declared.problems),
+            "problems": [problem.to_json() for problem in declared.problems] or None,
         },
     )
     if declared.graph is None:
@@ -165,8 +167,8 @@ def _list_problems(workflow: type[WorkflowClass]) -> list[Problem]:
         return [*problems, *_find_storage_problems(workflow, known={problem.node for problem in problems})]
     except Exception as error:
         # A metaclass, a descriptor or a repr() of the declaration may raise anything: that is a problem of its own.
-        reason = f"looking at it raised {say_briefly(error)}."
-        return [Problem("describe", dotted_path(workflow), "", reason, "Look at its metaclass and its attributes.")]
+        reason = _("looking at it raised %(error)s.") % {"error": say_briefly(error)}
+        return [Problem("describe", dotted_path(workflow), "", reason, _("Look at its metaclass and its attributes."))]
 
 
 def _describe_safely(describe: Callable[[Any], str], workflow: type[WorkflowClass]) -> str:
@@ -180,14 +182,26 @@ def _find_unstorable(declared: DeclaredWorkflow) -> Iterator[Problem]:
     """Yield what the database would refuse, such as a NUL character in a label."""
     for what in ("label", "description", "groups"):
         for _place, reason in find_unstorable(getattr(declared, what)):
-            yield Problem("text", declared.path, "", f"its {what} holds {reason}.", "Take it out.")
+            yield Problem(
+                "text",
+                declared.path,
+                "",
+                _("its %(what)s holds %(reason)s.") % {"what": what, "reason": reason},
+                _("Take it out."),
+            )
     for node in declared.graph.nodes if declared.graph is not None else ():
         for place, reason in find_unstorable(asdict(node)):
-            yield Problem("text", declared.path, node.path, f"its {place} holds {reason}.", "Take it out.")
+            yield Problem(
+                "text",
+                declared.path,
+                node.path,
+                _("its %(place)s holds %(reason)s.") % {"place": place, "reason": reason},
+                _("Take it out."),
+            )
     for edge in declared.graph.edges if declared.graph is not None else ():
         for _place, reason in find_unstorable(edge.label):
-            message = f"its label of edge {edge.index} holds {reason}."
-            yield Problem("text", declared.path, edge.source, message, "Take it out.")
+            message = _("its label of edge %(index)s holds %(reason)s.") % {"index": edge.index, "reason": reason}
+            yield Problem("text", declared.path, edge.source, message, _("Take it out."))
 
 
 def _find_storage_problems(workflow: type[WorkflowClass], *, known: set[str]) -> Iterator[Problem]:
@@ -202,16 +216,17 @@ def _find_storage_problems(workflow: type[WorkflowClass], *, known: set[str]) ->
                     "length",
                     path,
                     node,
-                    f"its {what} has {len(text)} characters; {LONGEST_TEXT} can be kept.",
-                    "Give it a shorter one.",
+                    _("its %(what)s has %(number)s characters; %(most)s can be kept.")
+                    % {"what": what, "number": len(text), "most": LONGEST_TEXT},
+                    _("Give it a shorter one."),
                 )
         if node not in known and "<locals>" not in place and not _is_found_by_path(declared):
             yield Problem(
                 "import",
                 path,
                 node,
-                "another class, or none, is found under this path.",
-                "Let a module name the class as the class names itself.",
+                _("another class, or none, is found under this path."),
+                _("Let a module name the class as the class names itself."),
             )
 
 

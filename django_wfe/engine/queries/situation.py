@@ -118,7 +118,8 @@ def _explain_waiting(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
     way_out = _say_who_may_answer(job.workflow)
     if job.error:
         sentence = _("“%(step)s” waits for input again, since the input it had is no longer valid.") % values
-        return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "input_refused")
+        reason = _read_reason(job, run)
+        return Explanation(_add_reason(sentence, reason, with_data=with_data), way_out, "input_refused")
     assignment: Assignment | None = getattr(run, "assignment", None)
     if assignment is not None and assignment.user is not None:
         values |= {"name": str(assignment.user)}
@@ -179,9 +180,10 @@ def _explain_parked(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
     """A worker has claimed the run and given it back, because it could not import the node."""
     values = {"step": run.step, "at": _say_time(run.due_at), "fingerprint": load_graph(job.definition_id).fingerprint}
     values["fingerprint"] = values["fingerprint"][:12]
+    reason = _read_reason(job, run)
     if run.is_gone:  # type: ignore[attr-defined]
         sentence = _("“%(step)s” no longer exists in the code.") % values
-        return Explanation(_add_reason(sentence, job.error, with_data=with_data), say_way_out_of_gone(), "node_gone")
+        return Explanation(_add_reason(sentence, reason, with_data=with_data), say_way_out_of_gone(), "node_gone")
     lacking = list(list_live_workers().filter(lacks__has_key=run.step)[: WORKERS_NAMED + 1])
     named = ", ".join(str(worker) for worker in lacking[:WORKERS_NAMED]) + ("…" if len(lacking) > WORKERS_NAMED else "")
     if lacking:
@@ -192,7 +194,7 @@ def _explain_parked(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
         sentence = _("A worker lacked “%(step)s” of definition %(fingerprint)s; tried again at %(at)s.")
     way_out = _("Deploy the code to every worker and restart those that do not have it.")
     sentence = sentence % {**values, "workers": named}
-    return Explanation(_add_reason(sentence, job.error, with_data=with_data), way_out, "code_lacking")
+    return Explanation(_add_reason(sentence, reason, with_data=with_data), way_out, "code_lacking")
 
 
 def _explain_retry(job: Job, run: StepRun, *, with_data: bool) -> Explanation:
@@ -290,6 +292,13 @@ def _say_workflow_paused(workflow: Workflow) -> str:
 
 def _say_actor(event: JobEvent) -> str:
     return event.actor_name or _("someone unnamed (%(source)s)") % {"source": event.get_source_display()}
+
+
+def _read_reason(job: Job, run: StepRun) -> str:
+    """Return why a worker gave the run back, in the reader's language: the last time, which the Job's error tells."""
+    kinds = (JobEvent.Kind.PARKED, JobEvent.Kind.INPUT_REFUSED)
+    event = job.events.filter(step_run=run, kind__in=kinds).order_by("-id").first()
+    return event.detail if event is not None and event.detail else job.error
 
 
 def _add_given_reason(sentence: str, event: JobEvent) -> str:

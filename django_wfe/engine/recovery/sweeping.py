@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
-from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.delivery.dispatcher import Message, send
@@ -18,6 +17,7 @@ from django_wfe.engine.recovery.liveness import IN_SERVICE, IS_SILENT
 from django_wfe.engine.runs.committing import settle_lost
 from django_wfe.engine.store.claims import RUNNABLE, Claim
 from django_wfe.engine.store.transactions import atomic
+from django_wfe.values.sentences import gettext as _
 
 BATCH = 500
 """How many step runs one transaction of a sweep takes on."""

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from django.db.models import CharField, F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
-from django.utils.translation import gettext as _
 
 from django_wfe.definition.graph import START, Graph, guess_label
 from django_wfe.definition.texts import flatten_text
 from django_wfe.models import Step
 from django_wfe.models.workflows import load_graph
+from django_wfe.values.sentences import gettext as _
 
 
 def name_node(graph: Graph, path: str) -> str:

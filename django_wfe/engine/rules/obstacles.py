@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.utils.translation import gettext as _
-
 from django_wfe.definition.graph import has_input
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.explanations import Explanation
 from django_wfe.engine.rules.node_names import name_node_by_id
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.models import Step, StepRun
+from django_wfe.values.sentences import gettext as _
 
 
 def find_obstacle(definition_id: int, step: str, *, is_gone: bool | None = None) -> Explanation | None:

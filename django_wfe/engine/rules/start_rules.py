@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext as _
-
 from django_wfe.conf import settings
 from django_wfe.exceptions import InvalidWorkflow, WFEException, WorkflowDeleted
 from django_wfe.models import DefinitionModule, Workflow
+from django_wfe.values.sentences import gettext as _
 
 
 def explain_no_start(workflow: Workflow) -> WFEException | None:
@@ -26,7 +25,7 @@ def explain_no_start(workflow: Workflow) -> WFEException | None:
                 "The workflow %(workflow)s cannot start: its latest declaration has problems. Fix "
                 "them, and let the watchdog read it: %(reason)s"
             )
-            % {"workflow": workflow.path, "reason": workflow.load_error}
+            % {"workflow": workflow.path, "reason": workflow.trouble}
         )
     if workflow.current_definition_id is None:
         return InvalidWorkflow(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
-from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.clock import read_clock
@@ -23,6 +22,8 @@ from django_wfe.engine.store import statements
 from django_wfe.engine.store.claims import Claim
 from django_wfe.engine.store.prepared import fetch_row
 from django_wfe.models import JobEvent, JobState, StepRunState
+from django_wfe.values.sentences import gettext as _
+from django_wfe.values.sentences import keep, write_english
 
 PARK_SECONDS = 10
 """How long a step run whose code is missing waits for another worker, or for the code."""
@@ -130,9 +131,15 @@ def settle_lost(claim: Claim, reason: str, capture: Capture | None = None) -> Se
         "job_error": "",
         "wait_seconds": 0,
         "event_kind": JobEvent.Kind.STEP_LOST.value,
-        "event_data": json.dumps({"step": claim.step, "attempt": claim.attempt, "detail": reason}),
+        "event_data": json.dumps({"step": claim.step, "attempt": claim.attempt, **describe_detail(reason)}),
     }
     return _open_next_attempt(parameters)
+
+
+def describe_detail(reason: str) -> dict[str, Any]:
+    """Return what a history entry keeps of a reason: in English, and as what is said again to each reader."""
+    kept = keep(reason)
+    return {"detail": write_english(reason), **({"sentence": kept} if kept else {})}
 
 
 def fail_job(claim: Claim, failure: Failure, capture: Capture | None, *, state: StepRunState) -> Settled:
@@ -201,8 +208,7 @@ def _settle_retry(claim: Claim, failure: Failure, wait_seconds: float, capture: 
     parameters = {
         **_end_parameters(claim, StepRunState.FAILED, capture, failure),
         "next_job_state": JobState.WAITING.value,
-        "job_error": _("%(step)s, attempt %(attempt)s: %(failure)s")
-        % {"step": claim.step, "attempt": claim.attempt, "failure": failure},
+        "job_error": f"{claim.step}: {failure}",
         "wait_seconds": wait_seconds,
         "event_kind": JobEvent.Kind.RETRY_SCHEDULED.value,
         "event_data": json.dumps(event),
@@ -230,9 +236,9 @@ def _give_back(
         "state": state.value,
         "wait_seconds": wait_seconds,
         "next_job_state": job_state.value,
-        "job_error": reason,
+        "job_error": write_english(reason),
         "event_kind": kind.value,
-        "event_data": json.dumps({"step": claim.step, "detail": reason, **event}),
+        "event_data": json.dumps({"step": claim.step, **describe_detail(reason), **event}),
     }
     row = fetch_row(statements.GIVE_BACK, parameters)
     if row is None:

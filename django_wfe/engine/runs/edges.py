@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from django_wfe.definition.graph import Edge, Graph, Node
+from django_wfe.definition.texts import name_value
 from django_wfe.exceptions import InvalidTransition
+from django_wfe.values.sentences import gettext as _
 
 
 def choose_edge(node: str, transition: Any, outgoing: tuple[Edge, ...]) -> Edge:
@@ -20,8 +20,8 @@ def choose_edge(node: str, transition: Any, outgoing: tuple[Edge, ...]) -> Edge:
         return outgoing[transition]
     edges = ", ".join(f"{edge.index}: {edge.target}" for edge in outgoing)
     raise InvalidTransition(
-        _("transition() of %(step)s returned %(transition)r, which is not the index of one of its edges (%(edges)s).")
-        % {"step": node, "transition": transition, "edges": edges}
+        _("transition() of %(step)s returned %(transition)s, which is not the index of one of its edges (%(edges)s).")
+        % {"step": node, "transition": name_value(transition), "edges": edges}
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.store.transactions import atomic
@@ -14,6 +13,7 @@ from django_wfe.exceptions import UnknownJob, WrongState
 from django_wfe.models import Job, StepRun
 from django_wfe.models.jobs import name_job_state
 from django_wfe.states import LIVE_STEP_RUN_STATES
+from django_wfe.values.sentences import gettext as _
 
 Given = TypeVar("Given")
 ATTEMPTS = 100

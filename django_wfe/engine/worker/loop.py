@@ -24,6 +24,7 @@ from django_wfe.exceptions import Interrupt
 from django_wfe.models import StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step
+from django_wfe.values.sentences import write_english
 
 SUSPECT_SECONDS = 1.0
 """How long a suspect waits for a worker that runs no other one."""
@@ -80,7 +81,7 @@ def _run_and_commit(claim: Claim, worker: WorkerProcess, capture: Capture, until
     found = find_step_class(claim)
     if not isinstance(found, type):
         if isinstance(found, Parked):
-            worker.note_lack(claim.step, found.reason)
+            worker.note_lack(claim.step, write_english(found.reason))
         return _commit(claim, found, capture, worker, until)
     worker.note_found(claim.step)
     if found.atomic:

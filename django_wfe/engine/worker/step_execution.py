@@ -6,12 +6,10 @@ import json
 import sys
 from datetime import timedelta
 
-from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
 from django_wfe.conf import settings
 from django_wfe.definition.graph import has_input
-from django_wfe.definition.texts import make_storable
 from django_wfe.engine.errors.database_errors import is_connection_broken, is_connection_error
 from django_wfe.engine.errors.failures import describe_failure, describe_reason
 from django_wfe.engine.errors.tracebacks import list_members, say
@@ -32,6 +30,8 @@ from django_wfe.models import Job
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step, StepContext, plan_execute, plan_transition
 from django_wfe.values.encoding import encode
+from django_wfe.values.sentences import gettext as _
+from django_wfe.values.sentences import read_error
 
 CUT_OFF = (KeyboardInterrupt, GeneratorExit, Death)
 """What ends the process, or stands for its end: no failure of the step."""
@@ -143,10 +143,10 @@ def _refuse_input(claim: Claim, error: BaseException) -> Outcome | None:
     elif issubclass(type(error), UnreadableSecret):
         detail = _("The input given to %(step)s cannot be decrypted; it is asked for again. %(error)s") % values
     elif issubclass(type(error), CodeNotLoaded):
-        return Parked(reason=make_storable(say(error)))
+        return Parked(reason=read_error(error))
     else:
         return None
-    return InputRefused(reason=make_storable(detail), external_data=claim.external_data)
+    return InputRefused(reason=detail, external_data=claim.external_data)
 
 
 def _holds(error: BaseException, interrupt: Interrupt) -> bool:
@@ -186,11 +186,11 @@ def find_step_class(claim: Claim) -> type[Step] | Outcome:
     if has_refusals():
         refusal = find_refusal(claim.workflow_path, load_graph(claim.definition_id).fingerprint)
         if refusal:
-            return Parked(reason=make_storable(refusal))
+            return Parked(reason=refusal)
     try:
         return load_node(claim.step)
     except CodeNotLoaded as error:
-        return Parked(reason=make_storable(str(error)))
+        return Parked(reason=read_error(error))
 
 
 def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -> Outcome:

@@ -17,6 +17,7 @@ from django_wfe.engine.project_code.recording import DeclaredWorkflow
 from django_wfe.management.base import EngineCommand
 from django_wfe.management.health import examine_database, examine_migrations
 from django_wfe.models import Workflow
+from django_wfe.values.sentences import say
 
 
 class Command(EngineCommand):
@@ -85,8 +86,8 @@ class Command(EngineCommand):
             self.stdout.write(self.style.ERROR(problem.workflow))
             if problem.node:
                 self.stdout.write(_("  node:    %(node)s") % {"node": problem.node})
-            self.stdout.write(_("  problem: %(message)s") % {"message": problem.message})
-            self.stdout.write(_("  cure:    %(cure)s") % {"cure": problem.cure})
+            self.stdout.write(_("  problem: %(message)s") % {"message": say(problem.message)})
+            self.stdout.write(_("  cure:    %(cure)s") % {"cure": say(problem.cure)})
         return len(workflow.problems)
 
     def _print_differences(self, declared: dict[str, DeclaredWorkflow]) -> int:

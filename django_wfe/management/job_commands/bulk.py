@@ -118,7 +118,9 @@ def _conclude(output: Output, user: Any, bulk_run_id: int, *, limit: int) -> Non
 
 def _print(output: Output, user: Any, run: BulkRun, *, limit: int) -> None:
     items = list_visible_bulk_items(user, run).exclude(state=BulkItem.State.PENDING).order_by("id")
-    rows = list(items.values("job", "key", "state", "message")[:limit])
+    rows = [
+        {"job": item.job_id, "key": item.key, "state": item.state, "message": item.refusal} for item in items[:limit]
+    ]
     progress = count_progress(run, user)
     output.give({**_describe(run, progress), "results": rows})
     output.say(

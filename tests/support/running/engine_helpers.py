@@ -14,7 +14,7 @@ from django_wfe.engine.bulk.stages import LOOK_AGAIN_SECONDS
 from django_wfe.engine.delivery.dispatcher import Dispatcher, Message, install_dispatcher
 from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.engine.worker.loop import run_step_run
-from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobState, StepRun, StepRunState
+from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, JobLog, JobState, StepRun, StepRunState
 from tests.workflows import Asking
 
 
@@ -113,6 +113,12 @@ def get_last_run(job_id: int) -> StepRun:
 
 def get_last_event(job_id: int) -> JobEvent:
     return JobEvent.objects.filter(job_id=job_id).order_by("-id")[0]
+
+
+def read_log(job: Job) -> str:
+    """Give all that the step runs of a job have put out, in order."""
+    pieces = JobLog.objects.filter(step_run__job=job).order_by("step_run__number", "step_run__attempt", "sequence")
+    return "".join(pieces.values_list("text", flat=True))
 
 
 def list_events(job_id: int) -> list[str]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import Error
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import BaseModel, ValidationError
 
@@ -21,6 +20,8 @@ from django_wfe.engine.rules.verb_rules import FINAL, Situation, judge
 from django_wfe.engine.store.locking import change_job, check_expected_state
 from django_wfe.exceptions import FinishedWorkflow, VerbFailed, WFEException, WrongState
 from django_wfe.models import BulkItem, Job, JobEvent, StepRun, StepRunState
+from django_wfe.values.sentences import gettext as _
+from django_wfe.values.sentences import remember
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -261,7 +262,7 @@ class Verb(BulkVerb):
 
     def say_refusal(self, found: Finding) -> str:
         """Explain why it cannot be used."""
-        return str(self.refusals[found.code]) % found.values
+        return remember(self.refusals[found.code]) % found.values
 
     def say_effect(self, foreseen: Finding) -> str:
         """Describe what it would do."""

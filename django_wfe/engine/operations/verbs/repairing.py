@@ -7,7 +7,6 @@ from typing import Any
 
 from django.db.models import Max
 from django.db.models.functions import Now
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import BaseModel, Field, ValidationError
 
@@ -20,6 +19,7 @@ from django_wfe.engine.runs.reopening import advance_past, open_attempt, open_re
 from django_wfe.exceptions import CodeNotLoaded, InvalidTransition, NotEncodable, WrongState
 from django_wfe.models import JobEvent, JobState, StepRun, StepRunState
 from django_wfe.values.encoding import encode
+from django_wfe.values.sentences import gettext as _
 
 UNCHANGED: Any = object()
 """Stands for "as it was" where None is a value like others."""

@@ -1,0 +1,32 @@
+"""Keep why a declaration or a verb was refused as what can be said in each reader's language."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("django_wfe", "0014_step_kind"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="bulkitem",
+            name="sentence",
+            field=models.JSONField(
+                blank=True,
+                help_text="The message, to be said in the language of whoever reads it.",
+                null=True,
+                verbose_name="sentence",
+            ),
+        ),
+        migrations.AddField(
+            model_name="workflow",
+            name="problems",
+            field=models.JSONField(
+                blank=True,
+                help_text="What keeps its declaration from running, to be said in the language of whoever reads it.",
+                null=True,
+                verbose_name="problems",
+            ),
+        ),
+    ]
