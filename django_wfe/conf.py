@@ -168,7 +168,7 @@ class Settings:
         for place, key in enumerate(keys, start=1):
             if not _is_secret_key(key):
                 raise ImproperlyConfigured(
-                    f"WFE_SECRET_KEYS: number {place} is no key. Give 32 bytes as URL-safe base64, as "
+                    f"WFE_SECRET_KEYS: number {place} is not a key. Give 32 bytes as URL-safe base64, as "
                     '"from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())" prints them.'
                 )
         return tuple(keys)

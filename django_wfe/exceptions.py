@@ -116,7 +116,7 @@ class GreenThreads(WFEException):
 class Interrupt(BaseException):
     """Raised inside a running step from outside.
 
-    It is no Exception, so that a step's own ``except Exception`` does not swallow it. Let it pass through.
+    It is not an Exception, so that a step's own ``except Exception`` does not swallow it. Let it pass through.
     """
 
 

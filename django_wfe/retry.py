@@ -27,7 +27,7 @@ class Retry:
 
     Raises:
         ValueError: if a number is out of its range.
-        TypeError: if ``on`` or ``give_up_on`` names something that is no exception class.
+        TypeError: if ``on`` or ``give_up_on`` names something that is not an exception class.
     """
 
     max_attempts: int = 3
@@ -51,7 +51,7 @@ class Retry:
             classes = getattr(self, name)
             for exception in classes if isinstance(classes, tuple) else (classes,):
                 if not (isinstance(exception, type) and issubclass(exception, BaseException)):
-                    raise TypeError(f"Retry({name}=...): {exception!r} is no exception class.")
+                    raise TypeError(f"Retry({name}=...): {exception!r} is not an exception class.")
 
     def allows(self, error: BaseException, attempt: int) -> bool:
         """Return whether another attempt may follow attempt number ``attempt`` (from 1) that raised ``error``."""

@@ -240,7 +240,7 @@ def _find_wrong_kind(function: Callable[..., Any]) -> str:
         return "uses 'yield'; return the result instead"
     # A partial has no self to bind; since Python 3.13 it has a __get__ all the same.
     if not (callable(function) and hasattr(function, "__get__")) or isinstance(function, partial):
-        return "is no function; write a plain method"
+        return "is not a function; write a plain method"
     if inspect.ismethod(function):
         return "is a classmethod; write a plain method"
     return ""

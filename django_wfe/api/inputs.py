@@ -70,7 +70,7 @@ class JobInputView(WFEView):
         "Give the input that a job waits for",
         answers={
             200: Answer("Taken; the job goes on.", JobStateSerializer),
-            400: Answer("The body is no JSON.", ProblemSerializer),
+            400: Answer("The body is not JSON.", ProblemSerializer),
             403: FORBIDDEN,
             404: NO_JOB,
             409: NOTHING_ASKED,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _route(path: str, view: type[WFEView], name: str) -> URLPattern:
-    """Serve a path whose ``<name>`` parts are ids; what is no id gets the API's own 404."""
+    """Serve a path whose ``<name>`` parts are ids; what is not an id gets the API's own 404."""
     pattern = path.replace("<", "(?P<").replace(">", ">[^/]+)")
     return re_path(rf"^{pattern}/?\Z", view.as_view(), name=name)
 

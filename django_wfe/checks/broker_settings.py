@@ -94,7 +94,7 @@ def _import(path: Any, place: str) -> Any:
         try:
             return import_string(path)
         except ImportError:
-            return f'{place} names {path}, which dramatiq 2 has moved. Write "{_MOVED[path]}", or take it out.'
+            return f'{place} names {path}, which dramatiq 2 has moved. Write "{_MOVED[path]}", or remove it.'
     try:
         return import_string(path)
     except ModuleNotFoundError as error:

@@ -117,7 +117,7 @@ def check_broker(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
         messages.append(
             Warning(
                 f"DRAMATIQ_BROKER names {_MOVED_MIDDLEWARE}, which dramatiq 2 has moved.",
-                hint='Write "dramatiq.middleware.prometheus.Prometheus", or take it out.',
+                hint='Write "dramatiq.middleware.prometheus.Prometheus", or remove it.',
                 id="wfe.W002",
             )
         )

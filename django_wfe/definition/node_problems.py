@@ -113,25 +113,25 @@ def _find_wrong_options(node: type[Step]) -> Iterator[Finding]:
             yield (
                 "wait",
                 _("its %(name)s is %(value)s, over a hundred years.") % {"name": name, "value": describe_value(value)},
-                _("Give less, in seconds."),
+                _("Use fewer seconds."),
             )
     label = cast(Any, node.label)
     if is_wrong_label(label):
         yield (
             "label",
             _("its label is %(value)s, not a text.") % {"value": describe_value(label)},
-            _('Write label = "...", or take it out.'),
+            _('Write label = "...", or remove it.'),
         )
     if not isinstance(atomic, bool):
         yield (
             "atomic",
             _("its atomic is %(value)s, not a bool.") % {"value": describe_value(atomic)},
-            _("Write atomic = True, or take it out."),
+            _("Write atomic = True, or remove it."),
         )
 
 
 def is_wrong_label(label: Any) -> bool:
-    """Return whether a label is no text. A text that is to be translated is of a class of its own, and is one."""
+    """Return whether a label is not a text. A text that is to be translated is of a class of its own, and is one."""
     return label is not None and isinstance(label, (bytes, int, float, list, tuple, dict, set, type, property))
 
 
@@ -148,8 +148,8 @@ def _find_creation_problems(node: type[Step]) -> Iterator[Finding]:
     if issubclass(node, BaseModel):
         yield (
             "init",
-            _("it is a pydantic model too, whose instances take no context."),
-            _("Take BaseModel off its bases; a UserInputSchema inside the step is the place for a model."),
+            _("it is also a pydantic model, and such instances take no context."),
+            _("Remove BaseModel from its bases; a UserInputSchema inside the step is the place for a model."),
         )
     elif getattr(vars(maker).get("__dataclass_params__"), "init", False) or "__attrs_attrs__" in vars(maker):
         inherited = "" if maker is node else f" by {name_value(maker)}"
@@ -160,7 +160,7 @@ def _find_creation_problems(node: type[Step]) -> Iterator[Finding]:
                 "the context alone."
             )
             % {"inherited": inherited},
-            _("Take the decorator off: what a step needs comes from _input, its input or class attributes."),
+            _("Remove the decorator: what a step needs comes from _input, its input or class attributes."),
         )
     elif not all(
         _can_be_called(function, arguments)
@@ -170,7 +170,7 @@ def _find_creation_problems(node: type[Step]) -> Iterator[Finding]:
         yield (
             "init",
             _("its __init__ does not take the context, the only argument that the engine makes it with."),
-            _("Write def __init__(self, context=None) and call super().__init__(context) in it, or take it out."),
+            _("Write def __init__(self, context=None) and call super().__init__(context) in it, or remove it."),
         )
     elif type(node).__call__ is not type.__call__ and not _can_be_called(type(node).__call__, (node, _CONTEXT)):
         yield (

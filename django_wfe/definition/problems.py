@@ -82,7 +82,7 @@ def find_problems(workflow: str, digraph: Any) -> Iterator[Problem]:
                 "node",
                 node,
                 _("its metaclass makes it unhashable."),
-                _("Let the metaclass define __hash__ beside __eq__."),
+                _("Define __hash__ beside __eq__ in the metaclass."),
             )
     nodes = [node for node in iterate_nodes(digraph) if _is_node(node) and _is_hashable(node)]
     for node in nodes:
@@ -109,12 +109,12 @@ def find_problems(workflow: str, digraph: Any) -> Iterator[Problem]:
             _("Give it exactly one; a Decision after it can choose between several."),
         )
     if any(target is __start__ for node in nodes for target in list_targets(digraph, node)):
-        yield problem("start", __start__, _("an edge leads back to it."), _("Lead the edge to the first step."))
+        yield problem("start", __start__, _("an edge leads back to it."), _("Point the edge at the first step."))
     reached = _reach(digraph)
     for node in nodes:
         if node is not __start__ and node not in reached:
             yield problem(
-                "unreachable", node, _("no way leads to it from the start."), _("Add an edge to it, or take it out.")
+                "unreachable", node, _("it cannot be reached from the start."), _("Add an edge to it, or remove it.")
             )
 
 
@@ -122,7 +122,7 @@ def find_workflow_problems(path: str, workflow: Any) -> Iterator[Problem]:
     """Yield what is wrong with a Workflow class beside its DIGRAPH."""
     if is_wrong_label(workflow.label):
         message = _("its label is %(value)s, not a text.") % {"value": describe_value(workflow.label)}
-        yield Problem("label", path, "", message, _('Write label = "...", or take it out.'))
+        yield Problem("label", path, "", message, _('Write label = "...", or remove it.'))
     groups = workflow.groups
     if not isinstance(groups, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in groups):
         message = _("its groups are %(value)s, not a list of names.") % {"value": describe_value(groups)}
@@ -134,7 +134,7 @@ def _examine(node: type[Step], digraph: Mapping[Any, Any]) -> list[Finding]:
         return list(find_node_problems(node, len(list_targets(digraph, node))))
     except Exception as error:
         # A metaclass, a descriptor or a schema's hook may raise anything; that is the node's problem, not the check's.
-        reason = _("looking at it raised %(type)s: %(error)s.") % {"type": type(error).__name__, "error": error}
+        reason = _("inspecting it raised %(type)s: %(error)s.") % {"type": type(error).__name__, "error": error}
         return [("describe", reason, _("Look at its metaclass, its descriptors and the hooks of its schema."))]
 
 

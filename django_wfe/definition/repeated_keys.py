@@ -35,7 +35,7 @@ def find_repeated_keys(workflow: type) -> Iterator[Problem]:
                 "repeated",
                 dotted_path(workflow),
                 "",
-                _("%(name)s stands %(number)s times as a key of DIGRAPH, with %(lists)s; Python keeps only the last.")
+                _("%(name)s appears %(number)s times as a key of DIGRAPH, with %(lists)s; Python keeps only the last.")
                 % {"name": name, "number": len(repeated), "lists": lists},
                 _("Write it once, with all its edges in one list."),
             )

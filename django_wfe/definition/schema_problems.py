@@ -40,7 +40,7 @@ def find_schema_problems(schema: Any) -> Iterator[Finding]:
         name = error.name or "a type"
         yield (
             "undefined",
-            _("UserInputSchema uses %(name)s%(where)s, which nothing defines at run time.")
+            _("UserInputSchema uses %(name)s%(where)s, which is not defined at run time.")
             % {"name": name, "where": _say_where(schema, name)},
             _('Import %(name)s outside of "if TYPE_CHECKING:", at the top of the module.') % {"name": name},
         )
@@ -67,7 +67,7 @@ def find_schema_problems(schema: Any) -> Iterator[Finding]:
             yield (
                 "json",
                 _("its schema cannot be stored: %(place)s holds %(reason)s.") % {"place": place, "reason": reason},
-                _("Take it out of the schema."),
+                _("Remove it from the schema."),
             )
 
 

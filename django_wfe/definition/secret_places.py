@@ -58,7 +58,7 @@ class SecretPlaces:
         return SecretPlaces(below)
 
     def change(self, data: Any, change: Change) -> Any:
-        """Return JSON data with each secret in it changed; None is no secret. ``data`` itself stays as it is."""
+        """Return JSON data with each secret in it changed; None is not a secret. ``data`` itself stays as it is."""
         return _change(data, self._roots, change) if self._exist else data
 
     def cover(self, data: Any) -> Any:
@@ -80,7 +80,7 @@ class SecretMarkingJsonSchema(GenerateJsonSchema):
         """Leave out a default that has not even a text: pydantic puts it into a warning."""
         try:
             return super().default_schema(schema)
-        except Exception:  # the project's code may raise anything; what is no JSON Schema is so without it too
+        except Exception:  # the project's code may raise anything; what is not a JSON Schema is so without it too
             return self.generate_inner(schema["schema"])
 
     def generate_inner(self, schema: Any) -> JsonSchemaValue:

@@ -91,7 +91,10 @@ def _compare(workflow: DeclaredWorkflow, again: Graph | None) -> DeclaredWorkflo
     if found is None:
         return workflow
     problem = Problem(
-        "changing", workflow.path, *found, _("Let nothing change between two processes. %(cure)s") % {"cure": CURE}
+        "changing",
+        workflow.path,
+        *found,
+        _("Make sure that nothing differs between two processes. %(cure)s") % {"cure": CURE},
     )
     return replace(workflow, graph=None, problems=(*workflow.problems, problem))
 

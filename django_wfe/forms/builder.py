@@ -52,7 +52,7 @@ class LayoutBuilder:
     """Adds the inputs to `form.fields` as it goes.
 
     `fresh` inputs show their initial value although the form is bound, for items that this request added. `blank`
-    inputs are those of a template for JavaScript to copy: they are drawn, but are no fields of the form.
+    inputs are those of a template for JavaScript to copy: they are drawn, but are not fields of the form.
     """
 
     def __init__(self, form: FormOfInputs) -> None:

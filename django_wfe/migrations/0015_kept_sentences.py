@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             name="sentence",
             field=models.JSONField(
                 blank=True,
-                help_text="The message, to be said in the language of whoever reads it.",
+                help_text="The message in translatable form.",
                 null=True,
                 verbose_name="sentence",
             ),
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
             name="problems",
             field=models.JSONField(
                 blank=True,
-                help_text="What keeps its declaration from running, to be said in the language of whoever reads it.",
+                help_text="The problems of its declaration in translatable form.",
                 null=True,
                 verbose_name="problems",
             ),

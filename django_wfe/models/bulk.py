@@ -146,7 +146,7 @@ class BulkItem(EngineModel):
         _("sentence"),
         null=True,
         blank=True,
-        help_text=_("The message, to be said in the language of whoever reads it."),
+        help_text=_("The message in translatable form."),
     )
 
     class Meta:

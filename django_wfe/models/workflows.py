@@ -48,7 +48,7 @@ class Workflow(EngineModel):
         _("problems"),
         null=True,
         blank=True,
-        help_text=_("What keeps its declaration from running, to be said in the language of whoever reads it."),
+        help_text=_("The problems of its declaration in translatable form."),
     )
     load_error = models.TextField(
         _("load error"), blank=True, help_text=_("Why its latest declaration could not be taken over.")

@@ -157,7 +157,7 @@ def _read(reader: TextReader, cell: Cell) -> Any:
 
 def _take_text(cell: Cell) -> str:
     if cell.shown is None:
-        raise ValidationError(_("a text is asked for, and the cell is none; format it as text and type it anew"))
+        raise ValidationError(_("text is expected, but the cell is not text; format it as text and enter it again"))
     return cell.shown
 
 

@@ -25,7 +25,7 @@ def read_csv(content: bytes) -> Table:
     """Return the rows of a CSV file.
 
     Raises:
-        UnreadableFile: it is no CSV in UTF-8, or too much of it.
+        UnreadableFile: it is not CSV in UTF-8, or too much of it.
     """
     text = _decode(content)
     with _long_cells():

@@ -17,7 +17,7 @@ def read_json(content: bytes) -> list[Mapping[str, Any]]:
     """Return the objects of a JSON file.
 
     Raises:
-        UnreadableFile: it is no list of objects, or too much of it.
+        UnreadableFile: it is not a list of objects, or too much of it.
     """
     try:
         # Names are not counted there; those of the file's rows are, below.

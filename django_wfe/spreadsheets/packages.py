@@ -66,7 +66,7 @@ class Package:
         """Yield the tags of a part as they come; nothing for one that is not there.
 
         Raises:
-            UnreadableFile: it is no XML, or more than is read.
+            UnreadableFile: it is not XML, or more than is read.
         """
         try:
             entry = self._archive.getinfo(part)

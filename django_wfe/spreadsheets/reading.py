@@ -46,7 +46,7 @@ def read_file(upload: UploadedFile[Any], columns: Columns) -> ReadFile:
     ending = PurePath(name).suffix.lower()
     if ending not in list_formats():
         raise UnreadableFile(
-            _("“%(name)s” is none of the files that can be read: %(formats)s.")
+            _("“%(name)s” cannot be read. Supported formats: %(formats)s.")
             % {"name": name, "formats": ", ".join(list_formats())}
         )
     if size > MAX_BYTES:

@@ -32,7 +32,7 @@ def read_xlsx(content: bytes) -> Table:
     """Return the rows of the active sheet, or of the first visible one where that is hidden.
 
     Raises:
-        UnreadableFile: it is no workbook, or too much of it.
+        UnreadableFile: it is not a workbook, or too much of it.
     """
     package = Package(content)
     book = next((part for kind, part in package.find_related("").values() if kind == "officeDocument"), "")
@@ -98,7 +98,7 @@ def _read_strings(package: Package, part: str) -> Iterator[str]:
     for event, tag, _attributes, text in package.read(part):
         if tag == "si" and event == OPENED:
             pieces = []
-        elif tag == "rPh":  # how a Japanese word is read, which is no part of it
+        elif tag == "rPh":  # how a Japanese word is read, which is not part of it
             is_phonetic = event == OPENED
         elif tag == "t" and event == CLOSED and not is_phonetic:
             pieces.append(text)

@@ -128,7 +128,7 @@ def _run_on(job: Job, answers: Answers, worker: SimulatedWorker, max_steps: int)
         if steps >= max_steps:
             raise AssertionError(
                 f"Job {job.pk} of {job.workflow.path} has taken {steps} step runs in this call and is at "
-                f"{run.step}. If that is no endless loop, raise max_steps=."
+                f"{run.step}. If that is not an endless loop, raise max_steps=."
             )
         steps += 1
         skip_wait(run)

@@ -48,7 +48,7 @@ def encode(value: Any, what: str | Callable[[], str]) -> str:
 
     Raises:
         NotEncodable: for a value that JSON cannot hold, NaN and Infinity, NUL characters and lone surrogates in text,
-            mapping keys that are no text, number, date or the like, two keys that are one as text, secrets that would
+            mapping keys that are not text, number, date or the like, two keys that are one as text, secrets that would
             be kept as asterisks, iterators held by a model or dataclass, and more than ``WFE_MAX_RESULT_BYTES``.
     """
     if value is None:

@@ -22,7 +22,7 @@ _MARKS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{\]},]', re.DOTALL)
 
 
 class UnreadableJson(ValueError):
-    """A text is no JSON, or more than is read; the message is a sentence for who sent it."""
+    """A text is not JSON, or more than is read; the message is a sentence for who sent it."""
 
 
 def read_json(text: str | bytes, *, most_values: int | None = None) -> Any:

@@ -2,7 +2,7 @@
 
 1.x kept neither times nor definitions. What it did keep is taken over as it is: the ids, so that links and references
 stay right, the path that each Job took with its results and inputs, its state and the path of its log file. A Job that
-was not finished becomes CANCELED: the definition that is drawn up from the paths of old Jobs is no graph to go on by.
+was not finished becomes CANCELED: it cannot go on by a definition that is drawn up from the paths of old Jobs.
 
 All of it is done by the database, in a few statements, however many Jobs there are.
 """

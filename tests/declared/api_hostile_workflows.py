@@ -49,7 +49,7 @@ class ValidatorRaises(steps.Step):
         @field_validator("number")
         @classmethod
         def divide(cls, number: int) -> int:
-            """Raise what is no ValueError."""
+            """Raise what is not a ValueError."""
             return fail_to_choose() // number
 
     def execute(self, _input: Any = None, external_input: Any = None) -> Any:

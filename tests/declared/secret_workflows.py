@@ -43,7 +43,7 @@ class SignIn(steps.Step):
         GIVEN.append(self.external_input_model)
         self.log.info("signing in with %s", external_input["password"])
         if BROKEN:
-            # What was answered is no number, and pydantic's text quotes it.
+            # What was answered is not a number, and pydantic's text quotes it.
             _Answer.model_validate({"nothing": external_input["password"].get_secret_value()})
         return {"user": external_input["user"]}
 

@@ -185,7 +185,7 @@ def send_junk(call: Call, names: dict[str, int], number: int) -> None:
                 taken += 1
             # What is right by chance is undone, so that the next finds the job as it was.
             transaction.set_rollback(True)
-    assert taken < number, "Nothing was refused: this is no junk."
+    assert taken < number, "Nothing was refused: this is not junk."
 
 
 def send(client: APIClient, call: Call, names: dict[str, int], body: bytes, content_type: str) -> Any:

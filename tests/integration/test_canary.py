@@ -100,7 +100,7 @@ def test_a_secret_reaches_the_step_and_is_found_nowhere(
         "login": {"user": "ada", "password": MASK},
         "logins": [{"user": "bob", "password": MASK}],
         "codes": {"a": MASK},
-    }, "what is no secret is shown, and searched for"
+    }, "what is not a secret is shown, and searched for"
     look_everywhere(watch, job_id, caplog, capfd)
     assert watch.find_leaks() == []
     pages = "".join(text for what, text in watch.shown if what.startswith(("/admin/", "/wfe/")))

@@ -54,8 +54,8 @@ def test_each_problem_is_printed_with_workflow_node_and_cure(project, read_here)
     assert output == (
         f"{project.flows}.Flow\n"
         f"  node:    {project.flows}.Lonely\n"
-        "  problem: no way leads to it from the start.\n"
-        "  cure:    Add an edge to it, or take it out.\n"
+        "  problem: it cannot be reached from the start.\n"
+        "  cure:    Add an edge to it, or remove it.\n"
     )
     assert error == "1 problem."
 

@@ -86,7 +86,7 @@ def test_other_code_for_the_same_graph_is_noted_at_its_definition(project):
 def test_a_workflow_that_was_never_good_has_its_problems_and_no_definition(project):
     workflow = record_workflow(describe(project, UNREACHABLE))
     assert workflow.current_definition is None
-    assert "Lonely: no way leads to it from the start. Add an edge to it, or take it out." in workflow.load_error
+    assert "Lonely: it cannot be reached from the start. Add an edge to it, or remove it." in workflow.load_error
     assert not Step.objects.exists()
 
 

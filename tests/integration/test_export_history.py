@@ -43,7 +43,7 @@ def test_an_export_leaves_a_line(address: str, resource: str, kind: str, rows: A
     client = sign_in("view_job", "view_steprun", "view_job_data")
     user = User.objects.latest("pk")
     page = read_page(client.get(address))
-    assert not Export.objects.exists(), "the page of the form is no export"
+    assert not Export.objects.exists(), "the page of the form is not an export"
     [form] = [form for form in page.forms if form.identifier == "export-form"]
     choice = next(value for value, text in form.get("format").options.items() if text == file_format)
     response = client.post(address, {"format": choice, "resource": resource})

@@ -203,7 +203,7 @@ def test_near_misses_and_a_repeated_node_are_told_by_both_checks(edited: Shop) -
         assert code == 1
         assert "it has 'retries', which nothing reads. Did you mean 'retry'?" in said
         assert "Write retry = Retry(max_attempts=3)." in said
-        assert "FindOrder stands 2 times as a key of DIGRAPH, with [ChooseWay] and [AskAmount]" in said
+        assert "FindOrder appears 2 times as a key of DIGRAPH, with [ChooseWay] and [AskAmount]" in said
 
 
 def test_workflows_that_are_not_set_stop_the_watchdog_before_it_marks_them_as_deleted(migrated: Shop) -> None:

@@ -105,7 +105,7 @@ def test_a_draft_claims_and_the_last_one_counts(ann: User, bob: User) -> None:
     draft = load_draft(run.pk, ann)
     assert draft is not None
     assert draft.data == {"anything": [1, None, "é"]}
-    assert list_events(run.job_id) == ["started", "claimed"]  # drafts are no events
+    assert list_events(run.job_id) == ["started", "claimed"]  # drafts are not events
 
 
 def test_anothers_draft_is_data_of_the_job(ann: User, bob: User) -> None:

@@ -106,7 +106,7 @@ def test_what_was_flushed_while_a_step_ran_is_in_its_log_once_even_if_its_transa
 
 def test_a_step_logger_formats_a_wrong_record_without_harm(monkeypatch, capsys):
     def execute(self, _input=None):
-        logging.getLogger("shop").warning("%d is no number", "one")
+        logging.getLogger("shop").warning("%d is not a number", "one")
         return "on"
 
     monkeypatch.setattr(logging, "raiseExceptions", False)

@@ -87,7 +87,7 @@ def test_one_leads_and_another_takes_over_when_it_is_killed(project: Project) ->
             "SELECT lock.pid FROM pg_locks AS lock JOIN pg_database AS base ON base.oid = lock.database "
             "WHERE lock.locktype = 'advisory' AND base.datname = current_database()",
         )
-        assert held == [], "a lock of a session that others use as well is no lock"
+        assert held == [], "a lock of a session that others use as well is not a lock"
         leader.process.send_signal(signal.SIGKILL)
         wait_until(lambda: find_leader(project) == other.process.pid, timeout=LEASE_SECONDS * 6)
         told = project.manage("wfe_doctor", status=1)  # there is no worker

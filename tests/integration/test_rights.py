@@ -203,7 +203,7 @@ def test_either_of_two_permissions_starts_jobs_wherever_they_start(right: str) -
     rest.force_login(starter)
     assert f'href="{one}"' in console.get(page).content.decode()
     assert console.get(one).status_code == console.get(many).status_code == 200
-    assert console.post(one, {"key": "page"})["Location"] == page, "a job that they may not see is no place to go"
+    assert console.post(one, {"key": "page"})["Location"] == page, "a job that they may not see is not a place to go"
     preview = console.post(many, {"file": ContentFile(b"key\nfile\n", "a.csv")})
     console.post(many, {"confirmed": preview.context["confirmed"]})
     assert rest.post("/wfe/jobs/", {"workflow_id": workflow.pk, "key": "rest"}, format="json").status_code == 201

@@ -219,7 +219,7 @@ def test_a_policy_hides_jobs_from_superusers_at_every_door(hushed: World, doors:
 def test_a_policy_forbids_superusers_what_they_may_otherwise(hushed: World, doors: str, settings) -> None:
     settings.WFE_POLICY = f"{__name__}.ForbiddingPolicy"
     user, found = User.objects.create_superuser("root"), []
-    # A Workflow is no Job; a bulk run is started, and asks for each Job when its turn comes.
+    # A Workflow is not a Job; a bulk run is started, and asks for each Job when its turn comes.
     about_many = r"workflow.*(pause|resume)|(pause|resume)-workflow|bulk|repair|action .* all|--stop"
     for door in list_doors():
         if re.search(doors, str(door)) and not re.search(about_many, str(door)):

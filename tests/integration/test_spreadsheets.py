@@ -1,4 +1,4 @@
-"""Files of rows: what each cell becomes, and what is no file that can be read."""
+"""Files of rows: what each cell becomes, and what is not a file that can be read."""
 
 import json
 from typing import Any

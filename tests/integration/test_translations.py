@@ -105,7 +105,7 @@ def test_translations_begin_and_end_as_their_messages(german: list[Message]) -> 
         for translated in message.translations
         if message.text[0].isspace() != translated[0].isspace()
         or message.text[-1].isspace() != translated[-1].isspace()
-        # "No." is no sentence.
+        # "No." is not a sentence.
         or (message.text[-1] in ".:…" and translated[-1] != message.text[-1])
     ]
     assert wrong == []

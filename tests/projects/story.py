@@ -114,7 +114,7 @@ class Visitor:
         return pages[0]
 
     def open_all(self, addresses: list[tuple[str, bool]]) -> None:
-        """Open every page, each of which must be there, and fetch what is no page."""
+        """Open every page, each of which must be there, and fetch what is not a page."""
         for path, is_page in addresses:
             if is_page:
                 self.browser.get(path)

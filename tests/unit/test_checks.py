@@ -254,8 +254,8 @@ def test_a_problem_of_a_graph_names_workflow_node_and_cure(project):
     project.write("flows", UNREACHABLE)
     message = only(project_checks.check_workflows(None))
     assert message.id == "wfe.E008"
-    assert message.msg == f"{project.flows}.Flow, node {project.flows}.Lonely: no way leads to it from the start."
-    assert message.hint == "Add an edge to it, or take it out."
+    assert message.msg == f"{project.flows}.Flow, node {project.flows}.Lonely: it cannot be reached from the start."
+    assert message.hint == "Add an edge to it, or remove it."
 
 
 def test_a_workflow_that_two_modules_name_is_told_once(project, settings):

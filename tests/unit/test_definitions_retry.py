@@ -42,7 +42,7 @@ def test_a_number_out_of_bounds_is_refused_by_name(name, value):
 @pytest.mark.parametrize("name", ["on", "give_up_on"])
 @pytest.mark.parametrize("value", [5, "ValueError", ValueError("x"), (ValueError, int), [ValueError]])
 def test_what_is_no_exception_class_is_refused(name, value):
-    with pytest.raises(TypeError, match=rf"Retry\({name}=...\): .* is no exception class"):
+    with pytest.raises(TypeError, match=rf"Retry\({name}=...\): .* is not an exception class"):
         Retry(**{name: value})
 
 

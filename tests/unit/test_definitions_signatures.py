@@ -239,9 +239,9 @@ class _Callable:
         (_asks_for_more, "asks for session, tenant, which nothing gives; it can take _input and external_input"),
         (classmethod(lambda cls: 1), "is a classmethod; write a plain method"),
         (lambda: 1, "does not take self; write a plain method"),
-        (_Callable(), "is no function; write a plain method"),
-        (5, "is no function; write a plain method"),
-        (property(lambda self: 5), "is no function; write a plain method"),
+        (_Callable(), "is not a function; write a plain method"),
+        (5, "is not a function; write a plain method"),
+        (property(lambda self: 5), "is not a function; write a plain method"),
     ],
 )
 def test_what_cannot_be_called_is_a_problem_that_names_the_cure(execute, problem):

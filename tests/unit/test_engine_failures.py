@@ -120,7 +120,7 @@ HOSTILE = {
     "a SyntaxError whose text is a number": lambda: SyntaxError("unexpected end", ("mail.txt", 3, 1, 42)),
     "a SyntaxError of odd parts": lambda: SyntaxError("odd", (object(), "three", "one", b"text", None, "x")),
     "a SyntaxError whose message is a number": lambda: SyntaxError(42),
-    "notes that are no list": lambda: with_notes(5),
+    "notes that are not a list": lambda: with_notes(5),
     "notes that raise": lambda: with_notes([5, Nasty(SystemExit(3))]),
     "a list of notes that raises": lambda: with_notes(Notes(["a"])),
     "notes that are None": lambda: with_notes(None),
@@ -134,7 +134,7 @@ HOSTILE = {
     "each property raises": lambda: NastyProperties("x"),
     "its type raises": lambda: NastyType("x"),
     "its text is of another type of text": TellingNastyText,
-    "its text is no text": TellingNoText,
+    "its text is not a text": TellingNoText,
     "its module is None": lambda: Nowhere("x"),
     "a group of them": lambda: ExceptionGroup(
         "several", [Nasty(SystemExit(3)), SyntaxError("x", ("a", 1, 1, 42)), NastyProperties()]

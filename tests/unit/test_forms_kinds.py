@@ -11,7 +11,7 @@ from tests.support.forms.forms_browser import read_form, submit
 
 pytestmark = pytest.mark.unit
 
-# Wrong data that nobody can type: what is no text for a text, no list for a list, a text that is no text of JSON.
+# Wrong data that nobody can type: what is not a text for a text, no list for a list, a text that is not a text of JSON.
 UNTYPEABLE = {
     *("text of other line ends", "empty text", "empty bytes", "list of empty texts"),
     *("text", "long text", "text or none", "upper text", "bytes", "path", "secret text", "secret bytes"),

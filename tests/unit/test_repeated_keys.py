@@ -41,7 +41,7 @@ def test_a_node_that_is_written_twice_is_named_with_both_lists(tmp_path: Path) -
     body = "steps.__start__: [A], A: [B], A: [C]"
     for name in ("Flow", "Heir"):
         assert find(tmp_path, body, name) == [
-            "A stands 2 times as a key of DIGRAPH, with [B] and [C]; Python keeps only the last."
+            "A appears 2 times as a key of DIGRAPH, with [B] and [C]; Python keeps only the last."
         ]
 
 

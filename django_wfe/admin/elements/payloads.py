@@ -59,7 +59,7 @@ class Preview:
 
     Attributes:
         size: the whole text's length in characters; where there is no text, in compressed bytes.
-        order: of JSON, the order of its keys for a reader. None: this is no JSON.
+        order: of JSON, the order of its keys for a reader. None: this is not JSON.
         column: of JSON, the column that it is in.
     """
 
@@ -70,7 +70,7 @@ class Preview:
 
     @property
     def readable(self) -> SafeString | str:
-        """Return the value as a person reads it; "" for what is no JSON, is cut, or is too long for that."""
+        """Return the value as a person reads it; "" for what is not JSON, is cut, or is too long for that."""
         if self.order is None or self.is_cut or self.size > PREVIEW_CHARACTERS:
             return ""
         return draw_json(self.text, self.order)

@@ -17,7 +17,7 @@ def filter_jobs(jobs: QuerySet[Job], parameters: QueryDict) -> QuerySet[Job]:
     ``state`` and ``workflow`` (an id) may each come several times, and hold several values with commas between.
 
     Raises:
-        ValidationError: for a state that is none, or a workflow that is no id.
+        ValidationError: for a state that is none, or a workflow that is not an id.
     """
     errors: dict[str, list[str]] = {}
     states = _list_values(parameters, "state")

@@ -1,4 +1,4 @@
-"""Responses that are no JSON."""
+"""Responses that are not JSON."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class OperatorBody(Body):
     )
 
     def validate_expected_state(self, value: str) -> str:
-        """Refuse what is no state."""
+        """Refuse what is not a state."""
         if value not in set(JobState):
             known = ", ".join(JobState)
             raise serializers.ValidationError(

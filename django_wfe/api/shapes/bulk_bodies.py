@@ -39,7 +39,7 @@ class BulkFilterBody(Body):
     incident = serializers.CharField(required=False, max_length=64, help_text="Jobs that failed in this way.")
 
     def validate_state(self, value: list[str]) -> list[str]:
-        """Refuse what is no state."""
+        """Refuse what is not a state."""
         for state in value:
             if state not in set(JobState):
                 known = ", ".join(JobState)
@@ -80,7 +80,7 @@ class BulkBody(Body):
     )
 
     def validate_verb(self, value: str) -> str:
-        """Refuse what is no verb."""
+        """Refuse what is not a verb."""
         if value not in VERBS:
             raise serializers.ValidationError(
                 _("%(value)r is not a verb. Use one of %(known)s.") % {"value": value, "known": ", ".join(VERBS)}
@@ -195,7 +195,7 @@ class BulkResultSerializer(serializers.ModelSerializer[BulkItem]):
     job = serializers.IntegerField(
         source="job_id", read_only=True, allow_null=True, help_text="The job's id; null if the entry has no job."
     )
-    key = serializers.CharField(read_only=True, help_text='The name of an entry that is no job; else "".')
+    key = serializers.CharField(read_only=True, help_text='The name of an entry that is not a job; else "".')
     state = serializers.CharField(read_only=True, help_text="One of: PENDING, DONE, REFUSED.")
     message = serializers.CharField(source="refusal", read_only=True, help_text="Why it was left alone.")
 

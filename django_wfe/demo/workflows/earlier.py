@@ -1,7 +1,7 @@
 """The purchase approval as it was declared before: large purchases went to the board, and a change meant to ask anew.
 
 A new demo records it before today's, as discovery would have when it was released: so the console has two definitions
-to compare. It is no sample to run, and no Job has it.
+to compare. It is not a sample to run, and no Job has it.
 """
 
 from __future__ import annotations

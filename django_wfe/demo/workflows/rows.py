@@ -74,7 +74,7 @@ def read_json(text: str) -> tuple[Layout, Iterator[Row]]:
     """Return the entries of a JSON list, or of the first list in a JSON object, as rows.
 
     Raises:
-        ValueError: if the text is no JSON or holds no list.
+        ValueError: if the text is not JSON or holds no list.
     """
     entries = _find_json_entries(text)
     if entries is None:

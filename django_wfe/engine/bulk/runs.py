@@ -62,7 +62,7 @@ def preview_bulk(verb: str, jobs: QuerySet[Job], *, expected_state: str | None =
         ValueError: there is no such verb for Jobs.
     """
     if verb not in VERBS:
-        raise ValueError(f"{verb!r} is no verb for jobs. Give one of {', '.join(VERBS)}.")
+        raise ValueError(f"{verb!r} is not a verb for jobs. Give one of {', '.join(VERBS)}.")
     chosen = VERBS[verb]
     running = StepRun.objects.filter(job=OuterRef("pk"), state=StepRunState.RUNNING)
     history = Definition.objects.filter(pk=OuterRef("definition"), graph__has_key="is_history")

@@ -105,7 +105,7 @@ def build_dispatcher() -> Dispatcher:
 def send(message: Message) -> bool:
     """Send a message; return whether it was taken. Never raises: what it stands for is committed."""
     try:
-        # What brokers log is no output of the step that this comes after.
+        # What brokers log is not output of the step that this comes after.
         with Hearing(None):
             return get_dispatcher().send(message) is not False
     except Exception as error:

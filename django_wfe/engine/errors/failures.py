@@ -1,7 +1,7 @@
 """What is kept of an exception that a step raised: never the values of its local variables, which hold secrets.
 
 The exception is the step's code, and may be as broken as the rest of it: each look at it may raise anything, or give
-something that is no text. So nothing here relies on it, and nothing here raises.
+something that is not a text. So nothing here relies on it, and nothing here raises.
 """
 
 from __future__ import annotations

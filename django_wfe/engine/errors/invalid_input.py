@@ -111,7 +111,7 @@ def rebuild(details: ErrorDetails, *, message: str, value: Any, context: dict[st
     is_own = details["type"] in PYDANTICS_OWN
     if is_own and (message == details["msg"] or isinstance(context.get("error"), Exception)):
         return {"type": details["type"], "loc": details["loc"], "input": value, "ctx": context}
-    build: Any = PydanticCustomError  # its type is no literal here
+    build: Any = PydanticCustomError  # its type is not a literal here
     return {"type": build(details["type"], message), "loc": details["loc"], "input": value}
 
 

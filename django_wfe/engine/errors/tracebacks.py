@@ -61,7 +61,7 @@ def get_context(error: BaseException) -> BaseException | None:
 
 
 def list_members(error: BaseException) -> tuple[BaseException, ...]:
-    """Return the exceptions that a group holds; none where it is no group."""
+    """Return the exceptions that a group holds; none where it is not a group."""
     if not issubclass(type(error), BaseExceptionGroup):
         return ()
     members: tuple[BaseException, ...] = BaseExceptionGroup.__dict__["exceptions"].__get__(error)

@@ -190,7 +190,7 @@ class _Walk:
             try:
                 return date.fromisoformat(value.strip()).isoformat()
             except ValueError:
-                pass  # eight digits that are no date are a number
+                pass  # eight digits that are not a date are a number
         return self._refuse_number(core, value, place, state)
 
     def _refuse_number(self, core: Any, value: Any, place: Place, state: dict[str, Any]) -> Any:

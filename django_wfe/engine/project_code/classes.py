@@ -85,7 +85,7 @@ def read_graph(workflow: type[Workflow]) -> Graph:
 def hold_definition(workflow_path: str, fingerprint: str) -> bool:
     """Return whether this process's code of a workflow is the definition of this fingerprint; reload once to get there.
 
-    False is no error: a Job of an older definition goes on with the current code of its nodes.
+    False is not an error: a Job of an older definition goes on with the current code of its nodes.
     """
     key = (workflow_path, fingerprint)
     seen = _mismatches.get(key)

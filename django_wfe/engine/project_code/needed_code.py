@@ -80,8 +80,8 @@ def say_needed_code(lack: NeededCode) -> str:
         "reason": lack.reason or _("it no longer asks for the input that they wait for, or will."),
     }
     sentence = ngettext(
-        "%(jobs)s open job needs it (at it: %(standing)s, may come to it: %(coming)s): %(reason)s",
-        "%(jobs)s open jobs need it (at it: %(standing)s, may come to it: %(coming)s): %(reason)s",
+        "%(jobs)s open job needs it (there now: %(standing)s, may reach it: %(coming)s): %(reason)s",
+        "%(jobs)s open jobs need it (there now: %(standing)s, may reach it: %(coming)s): %(reason)s",
         lack.jobs,
     )
     return sentence % values

@@ -167,7 +167,7 @@ def _list_problems(workflow: type[WorkflowClass]) -> list[Problem]:
         return [*problems, *_find_storage_problems(workflow, known={problem.node for problem in problems})]
     except Exception as error:
         # A metaclass, a descriptor or a repr() of the declaration may raise anything: that is a problem of its own.
-        reason = _("looking at it raised %(error)s.") % {"error": say_briefly(error)}
+        reason = _("inspecting it raised %(error)s.") % {"error": say_briefly(error)}
         return [Problem("describe", dotted_path(workflow), "", reason, _("Look at its metaclass and its attributes."))]
 
 
@@ -225,8 +225,8 @@ def _find_storage_problems(workflow: type[WorkflowClass], *, known: set[str]) ->
                 "import",
                 path,
                 node,
-                _("another class, or none, is found under this path."),
-                _("Let a module name the class as the class names itself."),
+                _("this path does not lead to this class."),
+                _("Make the class available in its module under its own name."),
             )
 
 

@@ -103,7 +103,7 @@ def list_sources(names: Iterable[str]) -> dict[str, Source]:
 
 
 def find_source(name: str) -> Source | None:
-    """Find the file of a module without importing it; None if it has none, or is no Python source."""
+    """Find the file of a module without importing it; None if it has none, or is not Python source."""
     module = sys.modules.get(name)
     if module is not None:
         file = getattr(module, "__file__", None)

@@ -41,7 +41,7 @@ def explain_adopted_job(job: Job) -> Explanation:
         else:
             sentence = _("It was at “%(step)s” under django-wfe 1.x. It is kept as history and cannot go on.")
         sentence %= values
-        way_out = _("Start the workflow anew, with what is still to be done.")
+        way_out = _("Start the workflow again for the remaining work.")
     if logfile:
         sentence += " " + _("Its log is the file %(logfile)s.") % {"logfile": logfile}
     return Explanation(sentence, way_out, "adopted")

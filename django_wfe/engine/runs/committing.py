@@ -75,7 +75,7 @@ def _settle_other(claim: Claim, outcome: Outcome, capture: Capture | None) -> Se
             event = {"external_data": data}
             kind = JobEvent.Kind.INPUT_REFUSED
             return _give_back(claim, StepRunState.INPUT_REQUIRED, JobState.INPUT_REQUIRED, reason, kind, event)
-    raise TypeError(f"{outcome!r} is no outcome of a step run.")
+    raise TypeError(f"{outcome!r} is not an outcome of a step run.")
 
 
 def settle_surely(

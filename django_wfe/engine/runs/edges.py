@@ -14,7 +14,7 @@ def choose_edge(node: str, transition: Any, outgoing: tuple[Edge, ...]) -> Edge:
     """Return the edge that a value from ``transition`` names.
 
     Raises:
-        InvalidTransition: for anything but an int from 0 to the number of edges minus 1. A bool is no index.
+        InvalidTransition: for anything but an int from 0 to the number of edges minus 1. A bool is not an index.
     """
     if isinstance(transition, int) and not isinstance(transition, bool) and 0 <= transition < len(outgoing):
         return outgoing[transition]

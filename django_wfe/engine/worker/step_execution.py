@@ -168,7 +168,7 @@ def describe_error(claim: Claim, step_class: type[Step], error: BaseException, *
     """Return the failure that an exception stands for, with the wait before the next attempt where one may follow."""
     failure = describe_failure(error, claim.step, engine_frames=engine_frames)
     wait = None
-    # What a worker's death cut off was no try of the step's.
+    # What a worker's death cut off was not a try of the step's.
     tries = claim.attempt - claim.lost_before
     if step_class.retry is not None and step_class.retry.allows(error, tries):
         wait = step_class.retry.seconds_before(tries + 1)

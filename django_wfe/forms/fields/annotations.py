@@ -16,7 +16,7 @@ from django_wfe.definition.secret_places import SecretMarkingJsonSchema, cover_d
 # A validator of these kinds may accept what the bare type does not, so the browser must not check the bare type.
 LENIENT_VALIDATORS = frozenset({"BeforeValidator", "WrapValidator", "PlainValidator"})
 
-JSON_TEXT: Any = Json  # to a type checker it is no class
+JSON_TEXT: Any = Json  # to a type checker it is not a class
 
 
 @dataclass(frozen=True, kw_only=True)

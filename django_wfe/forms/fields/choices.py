@@ -100,7 +100,7 @@ def three_way_choices() -> list[Choice]:
 
 
 class ChoiceField(InputField):
-    """A select. What is posted but is no choice goes to pydantic as it is, which then names the choices."""
+    """A select. What is posted but is not a choice goes to pydantic as it is, which then names the choices."""
 
     def __init__(self, *, choices: Sequence[Choice], with_no_choice: bool, **options: Any) -> None:
         shown = [(choice.key, choice.label) for choice in choices]

@@ -122,7 +122,7 @@ class UploadField(InputField):
         if "\0" in text:
             params = {"name": name, "position": content.index(0) + 1}
             raise ValidationError(self.error_messages["nul"], code="nul", params=params)
-        # The byte order mark says how the file is encoded; it is no part of its text.
+        # The byte order mark says how the file is encoded; it is not part of its text.
         return text.removeprefix("\ufeff")
 
     def prepare_value(self, value: Any) -> None:

@@ -1,7 +1,7 @@
 """Django form fields whose cleaned value is the JSON value that pydantic gets.
 
 A field does not judge: what it cannot turn into the JSON of its type it hands on as typed, and pydantic says what is
-wrong. Only what pydantic cannot say (a NUL character, a file that is no text) is refused here.
+wrong. Only what pydantic cannot say (a NUL character, a file that is not a text) is refused here.
 """
 
 import json
@@ -182,7 +182,7 @@ class NumberField(InputField):
         return self.parse_number(typed)
 
     def parse_number(self, typed: str) -> Any:
-        """The JSON value of a text without blanks around it; the text itself if it is no number of this kind."""
+        """The JSON value of a text without blanks around it; the text itself if it is not a number of this kind."""
         return typed
 
 

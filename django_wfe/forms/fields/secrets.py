@@ -24,7 +24,7 @@ class CoveredTextarea(widgets.Textarea):
 class SecretField(InputField):
     """A secret, or data that holds one. Left empty it stays what the initial data or the schema's default says.
 
-    `inner` reads what is typed, as it would if it were no secret. `initial_is_default` tells that the initial value is
+    `inner` reads what is typed, as it would if it were not secret. `initial_is_default` tells that the initial value is
     the schema's default, which is then left to the schema.
     """
 

@@ -82,7 +82,7 @@ class DateTimeInput(ClockInput):
 
 
 class StrangeChoices(forms.widgets.ChoiceWidget):
-    """Shows a value that is no choice (any more), instead of silently showing another one."""
+    """Shows a value that is not a choice (any more), instead of silently showing another one."""
 
     def optgroups(self, name: str, value: list[str], attrs: dict[str, Any] | None = None) -> list[Any]:
         groups = super().optgroups(name, value, attrs)

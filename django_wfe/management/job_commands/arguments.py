@@ -79,7 +79,7 @@ def read_json(text: str, option: str, *, stdin: Any = None) -> Any:
         raise reject(
             _("%(option)s is not valid JSON: %(error)s") % {"option": option, "error": error.__cause__}
         ) from error
-    except ValueError as error:  # the file is no UTF-8, or its name none
+    except ValueError as error:  # the file is not UTF-8, or its name none
         raise reject(_("%(option)s is not valid JSON: %(error)s") % {"option": option, "error": error}) from error
 
 

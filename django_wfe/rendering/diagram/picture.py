@@ -41,7 +41,7 @@ def render_workflow_diagram(
 ) -> SafeString | None:
     """Draw a definition, with a badge of ``counts`` on each node; both mappings go by the node's path.
 
-    ``node_urls`` are addresses of this site (``reverse()``); a node without one is no link. The page includes
+    ``node_urls`` are addresses of this site (``reverse()``); a node without one is not a link. The page includes
     ``django_wfe/diagram.css``. Gives None if there is no ``dot`` (see ``is_dot_available``) or it failed.
     """
     layout = get_layout(definition)

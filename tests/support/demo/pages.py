@@ -11,7 +11,7 @@ _TYPED = {"input", "button"}
 # White space between words is one space to a browser, save in preformatted text.
 _SPACE = re.compile(r"\s+")
 
-# Elements whose text is not shown, or is no part of the page yet.
+# Elements whose text is not shown, or is not part of the page yet.
 _SILENT = {"script", "style", "template"}
 _BLOCKS = {"p", "div", "li", "tr", "td", "th", "h1", "h2", "h3", "h4", "br", "label", "option", "dt", "dd", "section"}
 _RESOURCES = {"script": "src", "img": "src", "link": "href"}

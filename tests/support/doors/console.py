@@ -211,7 +211,7 @@ class World:
     ids: dict[str, Any]
 
     def get(self, name: str) -> Any:
-        """Give the id of this name; what is no name stands for itself, such as a verb."""
+        """Give the id of this name; what is not a name stands for itself, such as a verb."""
         return self.ids.get(name, name)
 
     def fill(self, data: dict[str, str], job: str = "") -> dict[str, str]:

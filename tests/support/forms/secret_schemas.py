@@ -87,7 +87,7 @@ KINDS: dict[str, tuple[Any, Any, Any]] = {
         {"login": {"password": "canary"}, "below": [{"login": {"password": "canary"}, "below": []}]},
         {"login": {"password": "M"}, "below": [{"login": {"password": "M"}, "below": []}]},
     ),
-    "what is no model in its place": (Login, "ada:canary", "M"),
+    "what is not a model in its place": (Login, "ada:canary", "M"),
     "a model or text": (Login | str, "ada:canary", "M"),
 }
 """By name: a type, JSON for it, and what is shown of that, with "M" for the mask."""

@@ -98,7 +98,7 @@ def get_bulk_verb(name: str) -> BulkVerb:
     """
     verb = find_verb(name)
     if verb is None:
-        raise ValueError(f"{name!r} is no verb. Give one of {', '.join(list_names())}.")
+        raise ValueError(f"{name!r} is not a verb. Give one of {', '.join(list_names())}.")
     return verb
 
 
