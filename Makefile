@@ -22,6 +22,9 @@ MINUTES ?= 5
 MARKS ?= not chaos and not survey and not projects
 ARGS ?=
 
+# Compiled files are worth it: the tests start a hundred processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 RUN = $(VENV)/bin/python
 PIP = $(RUN) -m pip install -qq --disable-pip-version-check
 PACKAGE_FILES = setup.cfg pyproject.toml

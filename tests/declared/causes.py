@@ -322,7 +322,7 @@ CAUSES = [
         _adopt,
         "It failed at “Ask” under django-wfe 1.x. It is kept as history and cannot go on. "
         "Its log is the file /var/log/old.log.",
-        "Start the workflow anew",
+        "Start the workflow again",
     ),
     Cause("paused", _pause, "by Clerk Kent. stocktaking", "Resume the job."),
     Cause("workflow_paused", _pause_workflow, "by Clerk Kent. the warehouse is down", "Resume the workflow."),

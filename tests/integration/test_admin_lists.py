@@ -63,7 +63,7 @@ def test_no_address_sorts_a_list_by_a_column_that_has_no_index(address: Any) -> 
         return response.context["cl"].queryset.query.order_by
 
     order = read_order("")
-    for position in range(12):
+    for position in range(1 + len(client.get(path).context["cl"].list_display)):
         for query in (f"o={position}", f"o=-{position}", f"o=0.{position}", f"o={position}.x", f"o=9{position:04}"):
             assert read_order(query) == order, query
 
@@ -192,17 +192,7 @@ def test_jobs_are_filtered_by_age_incident_and_node_and_the_address_keeps_it() -
         read_page(client.get(f"{LIST}?{junk}", follow=True))
 
 
-@pytest.mark.parametrize(
-    ("query", "index"),
-    [
-        ("state=CANCELED", "wfe_job_canceled"),
-        ("state=open", "wfe_job_open"),
-        ("state=open&workflow={workflow}", "wfe_job_open"),
-        ("state=FAILED", "wfe_job_open"),
-        ("current_step=tests.workflows.Fail", "wfe_job_open"),
-    ],
-)
-def test_what_is_rare_among_many_jobs_has_an_index(query: str, index: str) -> None:
+def test_what_is_rare_among_many_jobs_has_an_index() -> None:
     workflow = record(Linear)
     run_workflow(Linear)
     job = Job.objects.get()
@@ -213,7 +203,13 @@ def test_what_is_rare_among_many_jobs_has_an_index(query: str, index: str) -> No
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE django_wfe_job")
     client = sign_in_superuser()
-    rows = client.get(f"{LIST}?{query.format(workflow=workflow.pk)}").context["cl"].queryset
-    plan = rows[:50].explain()
-    assert index in plan
-    assert "Seq Scan on django_wfe_job" not in plan
+    for query, index in (
+        ("state=CANCELED", "wfe_job_canceled"),
+        ("state=open", "wfe_job_open"),
+        (f"state=open&workflow={workflow.pk}", "wfe_job_open"),
+        ("state=FAILED", "wfe_job_open"),
+        ("current_step=tests.workflows.Fail", "wfe_job_open"),
+    ):
+        plan = client.get(f"{LIST}?{query}").context["cl"].queryset[:50].explain()
+        assert index in plan, query
+        assert "Seq Scan on django_wfe_job" not in plan, query

@@ -174,7 +174,7 @@ def test_a_workflow_that_asks_nothing_at_first_starts_from_keys(ann: Client) -> 
     ("name", "content", "reason"),
     [
         ("a.csv", b"\xff\xfe", "ot a UTF-8"),
-        ("a.exe", b"MZ", "none of the files"),
+        ("a.exe", b"MZ", "cannot be read"),
         ("a.xlsx", b"PK\x03\x04 junk", "workbook cannot be read"),
         ("a.json", b'{"a": 1}', "not a list of objects"),
         ("a.csv", b"", "The submitted file is empty."),

@@ -98,7 +98,7 @@ def test_jobs_at_steps_that_are_gone_from_the_code_are_not_forgotten(redefined: 
     Job.objects.filter(pk=job_id).update(workflow=redefined, current_step=step.path)
     Step.objects.filter(pk=step.pk).update(label="Put it away")
     page = read_page(sign_in_superuser().get(build("django_wfe_workflow_change", redefined.pk)))
-    assert "stand at steps that the current one does not have" in page.text
+    assert "are also at steps that the current definition does not have" in page.text
     assert "Put it away tests.workflows.Store: 1 failed" in page.text
     listed = read_page(sign_in_superuser().get(page.find_link("1 failed")))
     assert f"#{job_id}" in {link.text for link in listed.links}

@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.admindocs.views import simplify_regex
+from django.db import transaction
 from django.test import override_settings
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.test import APIClient
@@ -33,9 +35,16 @@ SLASHES = pytest.mark.parametrize("slash", ["", "/"], ids=["without slash", "wit
 EACH_CALL = pytest.mark.parametrize("call", CALLS, ids=str)
 
 
-@pytest.fixture
-def names() -> dict[str, int]:
-    """The ids that the calls' addresses name: a job that waits, one paused, one failed, and the like."""
+@pytest.fixture(scope="module")
+def names(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, int]]:
+    """The ids that the calls' addresses name, the same for all tests of the file: each works in a savepoint."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield build_names()
+        transaction.set_rollback(True)
+
+
+def build_names() -> dict[str, int]:
+    """Start a job that waits, one paused, one failed, and the like."""
     workflow = record(AskingFlow)
     paused = run_workflow(workflow_id=workflow.pk)
     pause_job(paused)

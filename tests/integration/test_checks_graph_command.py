@@ -99,7 +99,7 @@ def test_a_name_of_several_workflows_asks_for_a_path(project, settings):
 
 def test_a_workflow_with_problems_is_refused_with_them(project):
     project.write("flows", UNREACHABLE)
-    with pytest.raises(CommandError, match="no way leads to it"):
+    with pytest.raises(CommandError, match="it cannot be reached"):
         draw("Flow")
 
 

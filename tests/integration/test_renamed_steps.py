@@ -196,9 +196,9 @@ def test_an_alias_serves_a_job_that_is_on_its_way_paused_or_failed(project) -> N
     output, error = compare()
     assert error == "exit code 1: 2 problems."
     assert f"node:    {project.flows}.Ask\n" in output
-    assert "2 open jobs need it (at it: 1, may come to it: 1)" in output
+    assert "2 open jobs need it (there now: 1, may reach it: 1)" in output
     assert f"node:    {project.flows}.Store\n" in output
-    assert "3 open jobs need it (at it: 1, may come to it: 2)" in output
+    assert "3 open jobs need it (there now: 1, may reach it: 2)" in output
     deploy(project, renamed + "\nAsk = AskAmount\nStore = Keep\n")
     assert compare() == ("1 workflow, no problems.\n", "")
     retry_job(waiting.pk, value=7)
@@ -231,7 +231,7 @@ def test_compare_counts_the_open_jobs_by_workflow_and_node_and_fails(project) ->
     assert output == (
         f"{project.flows}.Flow\n"
         f"  node:    {project.flows}.Ask\n"
-        "  problem: 4 open jobs need it (at it: 3, may come to it: 1): "
+        "  problem: 4 open jobs need it (there now: 3, may reach it: 1): "
         f"{project.flows}.Ask cannot be loaded: {project.flows} has no Ask.\n"
         "  cure:    If it was renamed, write “Ask = NewName” in its module. "
         "If it is gone, keep it until they are done.\n"
@@ -249,11 +249,11 @@ def test_compare_counts_the_open_jobs_whose_input_schema_is_gone(project) -> Non
     output, error = compare()
     assert error == "exit code 1: 1 problem."
     assert (
-        "problem: 2 open jobs need it (at it: 1, may come to it: 1): "
+        "problem: 2 open jobs need it (there now: 1, may reach it: 1): "
         "it no longer asks for the input that they wait for, or will.\n"
     ) in output
     cancel_job(job.pk)
-    assert "1 open job needs it (at it: 0, may come to it: 1)" in compare()[0]
+    assert "1 open job needs it (there now: 0, may reach it: 1)" in compare()[0]
 
 
 def test_compare_before_the_deployment_sees_it_too(project) -> None:
@@ -264,7 +264,7 @@ def test_compare_before_the_deployment_sees_it_too(project) -> None:
     output, error = compare()
     assert error == "exit code 1: 2 problems."
     assert "differs from the database" in output
-    assert "1 open job needs it (at it: 1, may come to it: 0)" in output
+    assert "1 open job needs it (there now: 1, may reach it: 0)" in output
 
 
 def test_a_class_that_is_only_out_of_the_graph_is_no_problem(project) -> None:

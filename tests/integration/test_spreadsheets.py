@@ -77,8 +77,8 @@ def test_json_is_taken_as_it_is_whatever_the_order_of_its_names() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.exe", "x", "none of the files"),
-        ("a", "x", "none of the files"),
+        ("a.exe", "x", "cannot be read"),
+        ("a", "x", "cannot be read"),
         ("a.csv", b"a,b\n1,\xff", "byte 7, in line 2"),
         ("a.csv", b"\xff\xfe\x00a", "ot a UTF-8"),
         ("a.csv", "key\0,a\n1,2", "NUL"),
@@ -123,7 +123,7 @@ def test_without_the_package_for_workbooks_they_are_not_offered(monkeypatch: pyt
     assert list_formats() == [".csv", ".xlsx", ".json"]
     monkeypatch.setattr(reading.importlib.util, "find_spec", lambda name: None)
     assert list_formats() == [".csv", ".json"]
-    with pytest.raises(UnreadableFile, match="none of the files"):
+    with pytest.raises(UnreadableFile, match="cannot be read"):
         read("a.xlsx", write_workbook(["a"], [1]), Order)
 
 

@@ -82,7 +82,7 @@ def project(tmp_path: Path, settings) -> Iterator[Project]:
 def start_worker(project, child_environment, redis_url, settings) -> Callable[[], Any]:
     environment = {**child_environment, "WFE_TEST_WORKFLOWS": project.flows}
     environment["PYTHONPATH"] = f"{environment['PYTHONPATH']}:{project.folder}"
-    return lambda: running_workers(environment, redis_url, threads=2)
+    return lambda: running_workers(environment, redis_url, threads=2, WFE_WORKER_TIMEOUT=4)
 
 
 def finish(name: str) -> list[Any]:

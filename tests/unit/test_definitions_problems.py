@@ -139,7 +139,7 @@ def test_a_node_that_is_no_step(wrong):
 def test_an_unreachable_node():
     unreachable = [p for p in list_all({start: [One], Two: [Three]}) if p.code == "unreachable"]
     assert [p.node for p in unreachable] == [f"{HERE}.Two", f"{HERE}.Three"]
-    assert all("no way leads to it" in p.message and p.cure for p in unreachable)
+    assert all("it cannot be reached" in p.message and p.cure for p in unreachable)
 
 
 def test_a_loop_away_from_the_start_is_unreachable():
@@ -362,7 +362,7 @@ class Narrow(One, metaclass=WithoutArguments):
         (WithFields, "it is a dataclass"),
         (WithoutFields, "it is a dataclass"),
         (UnderADataclass, f"it is a dataclass by {HERE}.WithFields"),
-        (AlsoAModel, "pydantic model too"),
+        (AlsoAModel, "also a pydantic model"),
         (Narrow, f"its metaclass {HERE}.WithoutArguments takes no context"),
     ],
 )

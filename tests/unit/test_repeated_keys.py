@@ -47,9 +47,9 @@ def test_a_node_that_is_written_twice_is_named_with_both_lists(tmp_path: Path) -
 
 def test_two_spellings_of_one_class_are_one_key(tmp_path: Path) -> None:
     (message,) = find(tmp_path, "steps.__start__: [A], __start__: [B], B: [A]")
-    assert "stands 2 times" in message
+    assert "appears 2 times" in message
     (message,) = find(tmp_path, "steps.__start__: [A], A: [B], Other: [C]")
-    assert "A stands 2 times" in message
+    assert "A appears 2 times" in message
 
 
 def test_it_keeps_the_workflow_from_being_taken_over(tmp_path: Path) -> None:
