@@ -67,6 +67,7 @@ bench-console: $(VENV)/.installed-bench ## Measure the pages of the console with
 	$(RUN) -m benchmarks.console --write docs/benchmarks.md $(ARGS)
 
 screenshots: $(VENV)/.installed-test ## Take the pictures in docs/images anew; needs Chromium (CHROMIUM=/usr/bin/chromium)
+	$(PIP) pillow
 	PYTHONPATH=. $(RUN) docs/take_screenshots.py
 
 pictures: ## Draw the pictures of docs/architecture.md anew; needs Graphviz

@@ -19,6 +19,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from django_wfe.demo.servers.installation import Installation
@@ -200,22 +201,24 @@ def sign_in(browser: Browser, base: str, scheme: Scheme) -> Page:
 
 
 def take_all(page: Page, scheme: str, pages: dict[str, str]) -> None:
-    """Write ``<page>-<scheme>.png`` for each page, and the README's picture of a job."""
+    """Write ``<page>-<scheme>.webp`` for each page."""
     prepare: dict[str, Callable[[Page], None]] = {"start-many": preview_file}
-    for name, address in pages.items():
-        page.goto(address)
-        if name in prepare:
-            prepare[name](page)
-        picture = IMAGES / f"{name}-{scheme}.png"
-        if name == "timeline":
-            page.locator("#job-timeline").screenshot(path=picture, animations="disabled")
-        elif name == "admin-index":
-            page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": WIDTH, "height": 330})
-        else:
-            take(page, picture, TALLEST if name in {*TALL, *ENDS} else HEIGHT, end=ENDS.get(name, "#content-main"))
-        if (name, scheme) == ("job-waiting", "light"):
-            shutil.copyfile(picture, IMAGES / "job-page.png")
-        say(f"{picture.name}: {picture.stat().st_size // 1024} KiB")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, address in pages.items():
+            page.goto(address)
+            if name in prepare:
+                prepare[name](page)
+            taken = Path(folder) / f"{name}.png"
+            if name == "timeline":
+                page.locator("#job-timeline").screenshot(path=taken, animations="disabled")
+            elif name == "admin-index":
+                page.screenshot(path=taken, clip={"x": 0, "y": 0, "width": WIDTH, "height": 330})
+            else:
+                take(page, taken, TALLEST if name in {*TALL, *ENDS} else HEIGHT, end=ENDS.get(name, "#content-main"))
+            picture = IMAGES / f"{name}-{scheme}.webp"
+            with Image.open(taken) as image:  # without loss, in half the size
+                image.save(picture, lossless=True, quality=100, method=6)
+            say(f"{picture.name}: {picture.stat().st_size // 1024} KiB")
 
 
 def preview_file(page: Page) -> None:

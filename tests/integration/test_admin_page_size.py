@@ -12,7 +12,7 @@ from django_wfe.models import JobLog, StepRun
 from tests.support.doors.console import read_page, record, sign_in, sign_in_superuser
 from tests.workflows import Linear
 
-pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+pytestmark = [pytest.mark.integration, pytest.mark.versionless, pytest.mark.django_db]
 
 NUMBERS = list(range(150_000))
 """About a megabyte of JSON, which is larger still in the database."""

@@ -15,6 +15,7 @@ from tests.support.doors.api_calls import CALLS, PREFIX, record
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.versionless,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells the peak of a process's memory"),
 ]

@@ -17,7 +17,7 @@ from benchmarks.report import GOALS, ROWS, render_table, write_page
 from benchmarks.sides import Side, UnusableReference
 from tests.support.demo.demo_helpers import ROOT
 
-pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.integration, pytest.mark.versionless, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.mark.skipif(find_spec("psycopg2") is None, reason="the benchmarks compare with statements of psycopg2")

@@ -11,7 +11,7 @@ from tests.support.demo.demo_helpers import ROOT
 from tests.support.demo.demo_runs import make_environment
 from tests.support.demo.scenarios import SCENARIOS
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.versionless]
 
 
 def test_every_sample_workflow_finishes_through_the_console(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from django_wfe.demo.servers.launch import CANNOT_LAUNCH
 from django_wfe.demo.servers.processes import ChildProcess, SignalInbox, is_alive, kill_session, list_descendants
 from tests.support.running.waiting import wait_until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.versionless]
 
 
 def make_child(code: str, log: Path, **options: object) -> ChildProcess:

@@ -20,7 +20,7 @@ from django_wfe.states import JobState
 from tests.support.demo.browser import Browser, UnexpectedPage
 from tests.support.demo.demo_runs import DemoRun, delete_demo_directory, make_demo_directory, wait_until_gone
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.versionless]
 
 
 @dataclass(frozen=True)

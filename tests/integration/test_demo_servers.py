@@ -18,7 +18,7 @@ from django_wfe.demo.servers.processes import is_alive
 from tests.support.demo.demo_helpers import ROOT, count_up, find_python_for, query
 from tests.support.running.driver import connect
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.versionless]
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs servers as somebody else")
 

@@ -9,7 +9,7 @@ import pytest
 
 import django_wfe
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.versionless]
 
 PACKAGE = Path(django_wfe.__file__).parent
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "migrations" not in path.parts)

@@ -12,7 +12,7 @@ from django_wfe.spreadsheets import Columns, UnreadableFile, list_formats, readi
 from tests.declared.inbox_workflows import AskOrder
 from tests.support.forms.spreadsheets import read, write_workbook
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.versionless]
 
 Order = AskOrder.UserInputSchema
 

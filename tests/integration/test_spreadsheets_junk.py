@@ -13,7 +13,7 @@ from django_wfe.spreadsheets import Columns, UnreadableFile
 from tests.declared.inbox_workflows import AskOrder
 from tests.support.forms.spreadsheets import read
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.versionless]
 
 FOLDER = Path(__file__).parent.parent / "files"
 ROUNDS = int(os.environ.get("WFE_JUNK_FILES", "40"))

@@ -21,7 +21,7 @@ from tests.support.forms.field_kinds import FIELD_KINDS, FieldKind
 from tests.support.forms.kind_files import NotSayableError, write_cells, write_csv, write_xlsx
 from tests.support.forms.spreadsheets import read
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.versionless]
 
 SHOWN = [kind for kind in FIELD_KINDS if not kind.holds_secret]
 

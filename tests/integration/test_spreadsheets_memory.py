@@ -15,7 +15,7 @@ import pytest
 from django_wfe.spreadsheets import MAX_BYTES
 from tests.support.forms.spreadsheets import write_package, write_workbook
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.versionless]
 
 MOST = 200_000_000
 SHEET = "xl/worksheets/sheet1.xml"

@@ -16,7 +16,7 @@ from django_wfe.spreadsheets.csv_tables import read_csv
 from django_wfe.spreadsheets.workbooks import read_xlsx
 from tests.support.forms.spreadsheets import read
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.versionless]
 
 FOLDER = Path(__file__).parent.parent / "files"
 PERCENT = "it shows its number in the format “{}”; show it as a plain number"

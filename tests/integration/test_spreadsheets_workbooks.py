@@ -18,7 +18,7 @@ from django_wfe.spreadsheets import UnreadableFile, bounds, packages, workbooks
 from tests.declared.inbox_workflows import AskOrder
 from tests.support.forms.spreadsheets import open_file, read, write_package, write_workbook
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.versionless]
 
 SHEET = "xl/worksheets/sheet1.xml"
 MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
