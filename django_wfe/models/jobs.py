@@ -22,12 +22,13 @@ from django_wfe.models.workflows import Definition, Workflow
 from django_wfe.values.identifiers import make_uuid
 from django_wfe.values.sealing import cover_sealed
 
+# The words of each state, here alone: ``wording.states`` adds the looks.
 JOB_STATE_CHOICES = [
     (states.JobState.PENDING.value, _("pending")),
     (states.JobState.ONGOING.value, _("ongoing")),
-    (states.JobState.INPUT_REQUIRED.value, _("input required")),
+    (states.JobState.INPUT_REQUIRED.value, _("waiting for input")),
     (states.JobState.INPUT_RECEIVED.value, _("input received")),
-    (states.JobState.WAITING.value, _("waiting")),
+    (states.JobState.WAITING.value, _("waiting to try again")),
     (states.JobState.PAUSED.value, _("paused")),
     (states.JobState.FAILED.value, _("failed")),
     (states.JobState.FINISHED.value, _("finished")),
@@ -35,13 +36,13 @@ JOB_STATE_CHOICES = [
 ]
 
 STEP_RUN_STATE_CHOICES = [
-    (states.StepRunState.READY.value, _("ready")),
+    (states.StepRunState.READY.value, _("ready to run")),
     (states.StepRunState.RUNNING.value, _("running")),
-    (states.StepRunState.INPUT_REQUIRED.value, _("input required")),
-    (states.StepRunState.FINISHED.value, _("finished")),
+    (states.StepRunState.INPUT_REQUIRED.value, _("waiting for input")),
+    (states.StepRunState.FINISHED.value, _("done")),
     (states.StepRunState.SKIPPED.value, _("skipped")),
     (states.StepRunState.FAILED.value, _("failed")),
-    (states.StepRunState.LOST.value, _("lost")),
+    (states.StepRunState.LOST.value, _("lost its worker")),
     (states.StepRunState.CANCELED.value, _("canceled")),
 ]
 
