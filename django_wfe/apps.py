@@ -15,7 +15,7 @@ class DjangoWFEConfig(AppConfig):
     """Workflow engine."""
 
     name = "django_wfe"
-    verbose_name = _("Workflows")
+    verbose_name = _("Workflow console")
     default_auto_field = "django.db.models.BigAutoField"
 
     def __init__(self, app_name: str, app_module: ModuleType | None) -> None:

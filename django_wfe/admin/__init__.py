@@ -6,6 +6,7 @@ from django.contrib import admin
 
 from django_wfe.admin.bulk.runs import BulkRunAdmin
 from django_wfe.admin.exports.history import ExportAdmin
+from django_wfe.admin.frame.navigation import install_navigation
 from django_wfe.admin.jobs.events import JobEventAdmin
 from django_wfe.admin.jobs.model_admin import JobAdmin
 from django_wfe.admin.jobs.step_runs import StepRunAdmin
@@ -33,9 +34,9 @@ INDEX_TEMPLATE = "django_wfe/console/admin_index.html"
 def register_console(site: admin.AdminSite) -> None:
     """Put the whole console on an admin site. On the default site that is done already.
 
-    The site's index gets a line that links to the console and tells what waits. It extends the project's own
-    "admin/index.html"; a site that has set an ``index_template`` keeps it, and can include
-    "django_wfe/console/index_block.html" there.
+    The site's index and sidebar name the places of the console first, such as the inbox. The index gets a line that
+    links to the console and tells what waits. It extends the project's own "admin/index.html"; a site that has set an
+    ``index_template`` keeps it, and can include "django_wfe/console/index_block.html" there.
     """
     site.register(Workflow, WorkflowAdmin)
     site.register(Job, JobAdmin)
@@ -46,6 +47,7 @@ def register_console(site: admin.AdminSite) -> None:
     site.register(Worker, WorkerAdmin)
     site.register(Definition, DefinitionAdmin)
     site.register(Step, StepAdmin)
+    install_navigation(site)
     if site.index_template is None:
         site.index_template = INDEX_TEMPLATE
 

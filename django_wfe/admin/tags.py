@@ -9,6 +9,7 @@ from django import template
 from django.utils.safestring import SafeString
 
 from django_wfe.admin.elements import drawing
+from django_wfe.admin.frame.navigation import Navigation, build_navigation
 from django_wfe.admin.frame.trouble import count_safely
 from django_wfe.admin.home.page import Attention, count_attention
 from django_wfe.engine.errors.database_trouble import Trouble
@@ -19,9 +20,11 @@ def register_tags(register: template.Library) -> None:
     """Add the tags to a library."""
     register.simple_tag(drawing.draw_job_state, name="job_state")
     register.simple_tag(drawing.draw_step_run_state, name="step_run_state")
+    register.simple_tag(drawing.draw_job_title, name="job_title")
     register.simple_tag(step_label)
     register.simple_tag(moment, takes_context=True)
     register.simple_tag(console_attention, takes_context=True)
+    register.simple_tag(console_navigation, takes_context=True)
 
 
 def step_label(path: str, annotated: str) -> str:
@@ -42,3 +45,12 @@ def console_attention(context: template.Context) -> Attention | Trouble | None:
     request: Any = context.get("request")
     user = getattr(request, "user", None)
     return count_safely(lambda: count_attention(user)) if user is not None and user.is_active else None
+
+
+def console_navigation(context: template.Context) -> Navigation | None:
+    """Return what is above each page of the console. None before somebody is signed in."""
+    request: Any = context.get("request")
+    user = getattr(request, "user", None)
+    if user is None or not user.is_active:
+        return None
+    return build_navigation(request, context.get("available_apps") or [])

@@ -26,7 +26,7 @@ from django_wfe.engine.queries.incidents import SHOWN, list_incidents
 from django_wfe.engine.recovery.liveness import list_live_workers
 from django_wfe.engine.rules.start_rules import say_how_to_read, was_never_read
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
-from django_wfe.models.moments import MomentField
+from django_wfe.models.columns.moments import MomentField
 from django_wfe.states import RUNNABLE_JOB_STATES
 from django_wfe.values.moments import count_seconds, localize
 from django_wfe.watchdog.leadership import find_leader

@@ -10,10 +10,10 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from django_wfe.models.acting import Deed, Source
+from django_wfe.models.columns.acting import Deed, Source
+from django_wfe.models.columns.moments import MomentField
 from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.jobs import Job, StepRun
-from django_wfe.models.moments import MomentField
 from django_wfe.models.workflows import Workflow
 from django_wfe.values.sentences import read
 

@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from django_wfe.models.acting import Deed
-from django_wfe.models.moments import MomentField
+from django_wfe.models.columns.acting import Deed
+from django_wfe.models.columns.moments import MomentField
 
 
 class Export(Deed):

@@ -8,9 +8,9 @@ from django.conf import settings as django_settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.columns.moments import MomentField
 from django_wfe.models.database import EngineModel, ForeignKey, OneToOneField
 from django_wfe.models.jobs import StepRun
-from django_wfe.models.moments import MomentField
 
 
 class Assignment(EngineModel):

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from django_wfe import states
 from django_wfe.conf import settings
 from django_wfe.definition.graph import START
+from django_wfe.models.columns.keys import KEY_INDEXES
+from django_wfe.models.columns.moments import MomentField
 from django_wfe.models.database import EngineModel, ForeignKey
-from django_wfe.models.moments import MomentField
 from django_wfe.models.workers import Worker
 from django_wfe.models.workflows import Definition, Workflow
 from django_wfe.values.identifiers import make_uuid
@@ -51,6 +52,9 @@ def name_job_state(state: str) -> str:
     """Return the name of a Job's state for people, in the current language."""
     return str(dict(JOB_STATE_CHOICES).get(state, state))
 
+
+KEY_SHOWN = 60
+"""The letters of a key that a title shows at most."""
 
 OPEN_JOBS = Q(state__in=sorted(states.OPEN_JOB_STATES))
 
@@ -132,15 +136,21 @@ class Job(EngineModel):
             models.Index(fields=["-id"], name="wfe_job_canceled", condition=Q(state=states.JobState.CANCELED.value)),
             models.Index(fields=["created_at"], name="wfe_job_created"),
             models.Index(fields=["created_by"], name="wfe_job_created_by", condition=Q(created_by__isnull=False)),
+            *KEY_INDEXES,
         ]
 
     def __str__(self) -> str:
         return f"{self.workflow.name}:{self.pk}"
 
     @property
+    def name(self) -> str:
+        """What the business calls it: "Order fulfilment · order-4711", or the workflow alone if it has no key."""
+        return f"{self.workflow} · {shorten_key(self.key)}" if self.key else str(self.workflow)
+
+    @property
     def title(self) -> str:
-        """Its name for people, on every page: "Purchase approval #4"."""
-        return f"{self.workflow} #{self.pk}"
+        """Its name for people, on every page: "Order fulfilment · order-4711 #4", "Purchase approval #4"."""
+        return f"{self.name} #{self.pk}"
 
     @property
     def storage(self) -> dict[str, list[dict[str, Any]]]:
@@ -167,6 +177,14 @@ class Job(EngineModel):
     def logfile(self) -> str:
         """The path of the job's log file, or "" if ``WFE_LOG_DIR`` is not set."""
         return build_logfile_path(self.workflow.name, self.uuid)
+
+
+def shorten_key(key: str) -> str:
+    """Return a key as a title has room for it: of a long one the beginning and the end."""
+    if len(key) <= KEY_SHOWN:
+        return key
+    kept = (KEY_SHOWN - 1) // 2
+    return f"{key[: KEY_SHOWN - 1 - kept]}…{key[-kept:]}"
 
 
 def build_logfile_path(workflow_name: str, job_uuid: uuid.UUID) -> str:

@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from django_wfe.models.columns.moments import MomentField
 from django_wfe.models.database import EngineModel
-from django_wfe.models.moments import MomentField
 
 
 class DefinitionModule(EngineModel):

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from django_wfe.definition.graph import Graph
 from django_wfe.definition.problems import Problem
+from django_wfe.models.columns.moments import MomentField
 from django_wfe.models.database import EngineModel, ForeignKey
-from django_wfe.models.moments import MomentField
 from django_wfe.values.sentences import say
 
 

@@ -54,7 +54,7 @@ def test_a_job_is_started_asked_answered_wrongly_then_rightly_and_finishes(workf
     assert get_question(job.pk).pk == int(run)
 
     answered = client.post(address, {"input-some_data": "7", "input-day": "2026-01-31", "step_run": run}, follow=True)
-    assert list_messages(answered) == [f"Your input for “Ask” of Asking #{job.pk} was taken."]
+    assert list_messages(answered) == [f"Your input for “Ask” of {job.title} was taken."]
     job = run_ready(job.pk)
     page = read_page(client.get(build("django_wfe_job_change", job.pk)))
     assert page.facts["state"] == "FINISHED"
@@ -91,7 +91,10 @@ def test_a_second_start_with_the_same_key_leads_to_the_first_job(workflow: Workf
     client.post(address, {"key": "order 1"})
     again = client.post(address, {"key": "order 1"}, follow=True)
     job = Job.objects.get()
-    assert list_messages(again)[-1] == f"Asking #{job.pk} was started with this key before; no other was started."
+    assert (
+        list_messages(again)[-1]
+        == f"Asking · order 1 #{job.pk} was started with this key before; no other was started."
+    )
     assert again.request["PATH_INFO"] == build("django_wfe_job_change", job.pk)
 
 

@@ -32,7 +32,6 @@ BESIDE_A_FOUND_ROW = {
 
 NARROWED_AFTERWARDS = {
     "admin/home/page.py": {"find_oldest_ready"},  # job__in=list_visible_jobs(...)
-    "admin/frame/job_lookup.py": {"search_jobs", "_find_by_uuid"},  # ids to look for among the jobs of the list
     "management/job_commands/choosing.py": {"choose_jobs"},  # ids of chosen jobs
 }
 

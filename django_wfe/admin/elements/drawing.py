@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from django_wfe.admin.elements.payloads import write_json
+from django_wfe.models import Job
 from django_wfe.values.moments import add_seconds, count_seconds, localize
 from django_wfe.wording.durations import (
     SECONDS_A_DAY,
@@ -44,6 +45,11 @@ def draw_job_state(state: str) -> SafeString:
 def draw_step_run_state(state: str, *, attempt: int = 1, job_state: str = "") -> SafeString:
     """Draw the state of a step run; one that waits may be held by its Job or be a retry."""
     return draw_look(get_step_run_look(state, attempt=attempt, job_state=job_state))
+
+
+def draw_job_title(job: Job) -> SafeString:
+    """Draw a Job's name, and its number in grey."""
+    return format_html('{} <span class="wfe-id">#{}</span>', job.name, job.pk)
 
 
 def draw_time(moment: datetime | None, now: datetime | None = None) -> SafeString | str:

@@ -31,6 +31,8 @@ class _Exportable(ExportMixin):
     # Our own page: the package's has inline styles and scripts, which a strict CSP forbids.
     export_template_name = "django_wfe/console/export.html"
     export_form_class: Any = ExportForm
+    # The package's template extends this one.
+    change_list_template = "admin/django_wfe/change_list.html"
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may export: who may view, may, unless the project asks for a permission."""

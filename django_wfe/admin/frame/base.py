@@ -32,6 +32,7 @@ from django_wfe.admin.frame.live import (
     vary_on_fragments,
 )
 from django_wfe.admin.frame.paginator import CappedPaginator
+from django_wfe.admin.frame.refusals import show_refusals
 from django_wfe.admin.frame.responses import ConsoleResponse, have_texts_only_show
 from django_wfe.admin.frame.trouble import tell_database_trouble, warn_of_no_workflows
 from django_wfe.definition.texts import is_storable
@@ -115,7 +116,7 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
     def get_urls(self) -> list[URLPattern]:
         patterns: list[URLPattern] = super().get_urls()
         for pattern in patterns:
-            pattern.callback = tell_database_trouble(refuse_lost_sessions(pattern.callback, self.admin_site))
+            pattern.callback = self._guard(pattern.callback)
         return patterns
 
     def get_workflow_of(self, obj: ModelType) -> Any:
@@ -131,7 +132,8 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         return ConsoleList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
+        crumbs = self._build_crumbs(request, [Crumb(self.list_crumb().text)])
+        response = super().changelist_view(request, {**crumbs, **(extra_context or {})})
         shown = getattr(response, "context_data", None) or {}
         if "cl" in shown and not shown["cl"].result_list:
             warn_of_no_workflows(request)
@@ -144,14 +146,17 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        return have_texts_only_show(super().changeform_view(request, object_id, form_url, extra_context))
+        crumbs = self._build_crumbs(request, [self.list_crumb(), Crumb(capfirst(str(self.opts.verbose_name)))])
+        shown = {**crumbs, **(extra_context or {})}
+        return have_texts_only_show(super().changeform_view(request, object_id, form_url, shown))
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         # Without the right no row is found, and Django would lead to the index with "it may have been deleted".
         self.require_view_permission(request)
-        return have_texts_only_show(super().history_view(request, object_id, extra_context))
+        crumbs = self._build_crumbs(request, [self.list_crumb(), Crumb(_("History"))])
+        return have_texts_only_show(super().history_view(request, object_id, {**crumbs, **(extra_context or {})}))
 
     def build_url(self, name: str, *args: Any) -> str:
         """Return the address of a page of the admin site that this admin belongs to."""
@@ -169,7 +174,10 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         """Return a URL of this admin: ``view(model_admin, request, ...)`` behind the site's login."""
         # What is typed here is in no report of an error: it may be a secret.
         guarded = self.admin_site.admin_view(sensitive_post_parameters()(partial(view, self)))
-        return path(route, tell_database_trouble(refuse_lost_sessions(guarded, self.admin_site)), name=name)
+        return path(route, self._guard(guarded), name=name)
+
+    def _guard(self, view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        return tell_database_trouble(refuse_lost_sessions(show_refusals(view, self.admin_site), self.admin_site))
 
     def render(
         self,
@@ -209,20 +217,22 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
         is_root: bool = False,
     ) -> dict[str, Any]:
         """Return what "django_wfe/console/page.html" needs besides the admin's own context."""
+        return {
+            # Not self.media: these pages need none of the scripts of the admin's change forms.
+            "media": forms.Media(css={"all": ["admin/css/forms.css", *STYLESHEETS]}) + (media or forms.Media()),
+            "page_frame": FRAME,
+            **self._build_crumbs(request, crumbs, is_root=is_root),
+        }
+
+    def _build_crumbs(self, request: HttpRequest, crumbs: Sequence[Crumb], *, is_root: bool = False) -> dict[str, Any]:
         if is_root:
             root = []
         elif has_permission(request.user, "django_wfe.view_job"):
             root = [Crumb(_("Workflow console"), self.build_url("django_wfe_console"))]
         else:
             root = [Crumb(str(self.opts.app_config.verbose_name), self.build_url("app_list", self.opts.app_label))]
-        return {
-            # Not self.media: these pages need none of the scripts of the admin's change forms.
-            "media": forms.Media(css={"all": ["admin/css/forms.css", *STYLESHEETS]}) + (media or forms.Media()),
-            "page_frame": FRAME,
-            "crumbs": [*root, *crumbs],
-            # Django 6.1 made the admin's breadcrumbs a list.
-            "crumbs_are_list": django.VERSION >= (6, 1),
-        }
+        # Django 6.1 made the admin's breadcrumbs a list.
+        return {"crumbs": [*root, *crumbs], "crumbs_are_list": django.VERSION >= (6, 1)}
 
     def list_crumb(self) -> Crumb:
         """Return the breadcrumb of this model's list."""

@@ -180,7 +180,7 @@ def find_oldest_ready(jobs: QuerySet[Job]) -> StepRun | None:
             job__workflow__paused=False,
         )
         .select_related("job__workflow")
-        .only("number", "step", "due_at", "job__workflow__name", "job__workflow__label")
+        .only("number", "step", "due_at", "job__key", "job__workflow__name", "job__workflow__label")
         .order_by("due_at")
         .first()
     )

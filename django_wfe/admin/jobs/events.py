@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_wfe.admin.elements.drawing import NOTHING, draw_json, draw_time
+from django_wfe.admin.elements.drawing import NOTHING, draw_job_title, draw_json, draw_time
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.engine.access import may_view_data
 from django_wfe.models import JobEvent, Workflow
@@ -61,7 +61,8 @@ class JobEventAdmin(ConsoleAdmin[JobEvent]):
     @admin.display(description=gettext_lazy("job"))
     def job_link(self, event: JobEvent) -> SafeString:
         """The job that it happened to."""
-        return format_html('<a href="{}">{}</a>', self.build_url("django_wfe_job_change", event.job_id), event.job)
+        url = self.build_url("django_wfe_job_change", event.job_id)
+        return format_html('<a href="{}">{}</a>', url, draw_job_title(event.job))
 
     @admin.display(description=gettext_lazy("who"))
     def actor_drawn(self, event: JobEvent) -> str:

@@ -8,15 +8,16 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.bulk.actions import BulkActions, show_bulk
 from django_wfe.admin.bulk.filters import show_bulk_filter
-from django_wfe.admin.elements.drawing import NOTHING, draw_job_state, draw_time
+from django_wfe.admin.elements.drawing import NOTHING, draw_job_state, draw_job_title, draw_time
 from django_wfe.admin.exports.optional import ExportableJobs
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
-from django_wfe.admin.frame.job_lookup import find_job, search_jobs
+from django_wfe.admin.frame.job_lookup import find_job
 from django_wfe.admin.inbox.answering import show_input
 from django_wfe.admin.inbox.page import show_inbox
 from django_wfe.admin.incidents.page import show_incident, show_incidents
@@ -25,21 +26,26 @@ from django_wfe.admin.jobs.downloads import show_job_graph
 from django_wfe.admin.jobs.filters import AgeFilter, IncidentFilter, MineFilter, NodeFilter, StateFilter, WorkflowFilter
 from django_wfe.admin.jobs.log_tail import show_tail
 from django_wfe.admin.jobs.page import build_job_page
+from django_wfe.admin.jobs.search import show_search
 from django_wfe.admin.verbs import addresses  # noqa: F401  (its parts of addresses)
 from django_wfe.admin.verbs.job_verbs import show_verb
+from django_wfe.engine.queries.job_search import search_jobs
 from django_wfe.engine.rules.node_names import annotate_node_name, read_node_name
 from django_wfe.models import Job, Workflow
+from django_wfe.models.jobs import shorten_key
 
 
 class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
     """The executions. Nothing is edited here: everything goes through the verbs of ``engine/lifecycle.py``."""
 
-    list_display = ("name", "state_drawn", "workflow_label", "step_label", "created", "started", "finished")
-    list_display_links = ("name",)
+    list_display = ("name", "key_drawn", "state_drawn", "step_label", "created", "started", "finished")
+    list_display_links = ("name", "key_drawn")
     list_filter = (StateFilter, WorkflowFilter, NodeFilter, IncidentFilter, AgeFilter, MineFilter)
     list_select_related = ("workflow",)
     search_fields = ("=id",)
-    search_help_text = gettext_lazy("Finds a job by its exact id, UUID or key, or by the idempotency key of a step.")
+    search_help_text = gettext_lazy(
+        "Finds jobs by key, the beginning of a key, a number in it, id or UUID, or by the idempotency key of a step."
+    )
     sortable_by = ()
     ordering = ("-id",)
 
@@ -50,7 +56,9 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
     ) -> tuple[QuerySet[Job], bool]:
-        return search_jobs(queryset, search_term), False
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(pk__in=search_jobs(request.user, search_term).ids), False
 
     def get_workflow_of(self, obj: Job) -> Workflow:
         return obj.workflow
@@ -67,6 +75,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
             ),
             self.route("<int:job_id>/graph.svg", show_job_graph, "django_wfe_job_graph"),
             self.route("<int:job_id>/log/<int:step_run_id>/", show_tail, "django_wfe_job_log"),
+            self.route("find/", show_search, "django_wfe_job_search"),
             self.route("inbox/", show_inbox, "django_wfe_inbox"),
             self.route("<int:job_id>/input/", show_input, "django_wfe_job_input"),
             self.route("bulk/<wfe_verb:verb>/", show_bulk, "django_wfe_job_bulk"),
@@ -81,19 +90,23 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
         return re_path(pattern, plain.callback, name=name)
 
     @admin.display(description=gettext_lazy("job"))
-    def name(self, job: Job) -> str:
-        """The job's number; its workflow stands beside it."""
-        return f"#{job.pk}"
+    def name(self, job: Job) -> SafeString:
+        """The job's workflow and number; its key stands beside it."""
+        return format_html('{} <span class="wfe-id">#{}</span>', job.workflow, job.pk)
+
+    @admin.display(description=gettext_lazy("key"))
+    def key_drawn(self, job: Job) -> SafeString | str:
+        """What the business calls it."""
+        return (
+            format_html('<span class="wfe-key" title="{}">{}</span>', job.key, shorten_key(job.key))
+            if job.key
+            else NOTHING
+        )
 
     @admin.display(description=gettext_lazy("state"))
     def state_drawn(self, job: Job) -> SafeString:
         """The state as shape, colour and text."""
         return draw_job_state(job.state)
-
-    @admin.display(description=gettext_lazy("workflow"))
-    def workflow_label(self, job: Job) -> str:
-        """The workflow's name for people."""
-        return str(job.workflow)
 
     @admin.display(description=gettext_lazy("current step"))
     def step_label(self, job: Job) -> str:
@@ -132,6 +145,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
             request,
             "django_wfe/console/job.html",
             title=job.title,
+            heading=draw_job_title(job),
             crumbs=[self.list_crumb()],
             original=job,
             **build_job_page(self, request, job),

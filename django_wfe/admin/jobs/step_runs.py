@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe import states
-from django_wfe.admin.elements.drawing import draw_step_run_state, draw_time
+from django_wfe.admin.elements.drawing import draw_job_title, draw_step_run_state, draw_time
 from django_wfe.admin.elements.payloads import JSON_COLUMNS, PAYLOAD_COLUMNS, get_whole_size
 from django_wfe.admin.exports.optional import ExportableStepRuns
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
@@ -118,7 +118,8 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
     @admin.display(description=gettext_lazy("job"))
     def job_link(self, run: StepRun) -> SafeString:
         """The job that it belongs to."""
-        return format_html('<a href="{}">{}</a>', self.build_url("django_wfe_job_change", run.job_id), run.job)
+        url = self.build_url("django_wfe_job_change", run.job_id)
+        return format_html('<a href="{}">{}</a>', url, draw_job_title(run.job))
 
     @admin.display(description=gettext_lazy("state"))
     def state_drawn(self, run: StepRun) -> SafeString:

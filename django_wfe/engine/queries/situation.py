@@ -19,7 +19,7 @@ from django_wfe.engine.rules.node_names import name_node_by_id
 from django_wfe.engine.rules.obstacles import find_obstacle, say_way_out_of_gone
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.models import Assignment, Job, JobEvent, JobState, Step, StepRun, StepRunState, Worker, Workflow
-from django_wfe.models.moments import MomentField
+from django_wfe.models.columns.moments import MomentField
 from django_wfe.models.workflows import load_graph
 from django_wfe.states import LIVE_STEP_RUN_STATES
 from django_wfe.values.moments import add_seconds, count_seconds, localize, read_seconds

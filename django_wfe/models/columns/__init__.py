@@ -1,0 +1,1 @@
+"""Kinds of columns and indexes that several tables use."""
