@@ -30,7 +30,7 @@ class WorkerAdmin(ConsoleAdmin[Worker]):
     search_fields = ("hostname",)
     search_help_text = gettext_lazy("Finds workers by a part of their host's name.")
     sortable_by = ()
-    ordering = ("-started_at",)
+    ordering = ("-id",)
     fields = (
         "hostname",
         "pid",

@@ -52,6 +52,9 @@ FILTERS = [
     "whose",
     "kind__exact",
     "before",
+    "after",
+    "from",
+    "to",
 ]
 OF_DJANGO = ["q", "p", "o", "e", "all", "_popup", "_to_field", "_changelist_filters"]
 OF_PAGES = ["before", "after", "run", "items", "left", "right", "newest", "node", "idle", "definition"]

@@ -89,7 +89,7 @@ class BulkActions(_Base):
     def _preview(self, request: HttpRequest, queryset: QuerySet[Job], verb: str) -> HttpResponseBase | None:
         """Show what the verb would do to these, or to all that the list's filter matches."""
         if request.POST.get("select_across", "0") not in ("", "0", "false"):
-            return preview_filter(self, request, queryset, verb)
+            return preview_filter(self, request, verb)
         pks = list(queryset.order_by("-pk").values_list("pk", flat=True)[: BULK_LIMIT + 1])
         if len(pks) > BULK_LIMIT:
             messages.warning(request, _describe_limit())

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, H
 from django.utils.translation import gettext as _
 
 from django_wfe.admin.bulk.ordering import start_bulk_run
+from django_wfe.admin.frame.lists import AFTER, BEFORE
 from django_wfe.admin.verbs.forms import ManyForm, are_all_valid, build_options_form, read_options
 from django_wfe.engine.access import has_permission
 from django_wfe.engine.lifecycle import VERBS, preview_bulk
@@ -56,11 +57,13 @@ class ChosenFilter:
         return cls(**signing.loads(text, salt=SALT, max_age=GOOD_FOR))
 
 
-def preview_filter(model_admin: Any, request: HttpRequest, jobs: QuerySet[Job], verb: str) -> HttpResponseBase:
+def preview_filter(model_admin: Any, request: HttpRequest, verb: str) -> HttpResponseBase:
     """Count what the verb would do to all that match; nothing is changed, and no job is loaded."""
     query = request.GET.copy()
-    query.pop(PAGE_VAR, None)
-    newest = jobs.order_by("-pk").values_list("pk", flat=True).first() or 0
+    for name in (PAGE_VAR, AFTER, BEFORE):
+        query.pop(name, None)
+    # Of all jobs: the newest that matches would be sought for through all that are younger.
+    newest = Job.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     chosen = ChosenFilter(verb, query.urlencode(), newest)
     form = FilterForm(initial={"filter": chosen.sign()})
     return _render(model_admin, request, chosen, form, build_options_form(VERBS[verb]))

@@ -82,6 +82,11 @@ def describe_moment(moment: datetime) -> str:
     return f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname() or ''}".strip()
 
 
+def name_zone() -> str:
+    """Return the name of the zone that times are shown in: "Europe/Berlin"."""
+    return timezone.get_current_timezone_name()
+
+
 def _cut_to_unit(seconds: float, *, is_ahead: bool) -> float:
     units = (SECONDS_A_DAY, SECONDS_AN_HOUR, SECONDS_A_MINUTE, 1)
     index = next((index for index, unit in enumerate(units) if seconds >= unit), None)

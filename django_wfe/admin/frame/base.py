@@ -105,7 +105,7 @@ class ConsoleAdmin(_ModelAdmin[ModelType]):
                 # PostgreSQL keeps no NUL, and raises an error of its own; the classes below look for themselves.
                 if lookup in (f"{chosen}__exact", f"{chosen}__isnull") and is_storable(str(value)):
                     return True
-            elif lookup == getattr(chosen, "parameter_name", None):
+            elif lookup in getattr(chosen, "parameter_names", (getattr(chosen, "parameter_name", None),)):
                 return True
         return False
 

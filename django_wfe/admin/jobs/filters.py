@@ -115,6 +115,11 @@ class AgeFilter(admin.SimpleListFilter):
 
     HOURS = {"hour": 1, "day": 24, "week": 7 * 24, "month": 30 * 24}
 
+    @property
+    def goes_by_time(self) -> bool:
+        """Return whether the list is to go by the times: their index then ends where the filter does."""
+        return self.value() in self.HOURS
+
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         return [
             ("hour", _("in the last hour")),

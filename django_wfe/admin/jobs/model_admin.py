@@ -17,6 +17,7 @@ from django_wfe.admin.bulk.filters import show_bulk_filter
 from django_wfe.admin.elements.drawing import NOTHING, draw_job_state, draw_job_title, draw_time
 from django_wfe.admin.exports.optional import ExportableJobs
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
+from django_wfe.admin.frame.days import DayFilter
 from django_wfe.admin.frame.job_lookup import find_job
 from django_wfe.admin.inbox.answering import show_input
 from django_wfe.admin.inbox.page import show_inbox
@@ -40,7 +41,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
 
     list_display = ("name", "key_drawn", "state_drawn", "step_label", "created", "started", "finished")
     list_display_links = ("name", "key_drawn")
-    list_filter = (StateFilter, WorkflowFilter, NodeFilter, IncidentFilter, AgeFilter, MineFilter)
+    list_filter = (StateFilter, WorkflowFilter, NodeFilter, IncidentFilter, AgeFilter, DayFilter, MineFilter)
     list_select_related = ("workflow",)
     search_fields = ("=id",)
     search_help_text = gettext_lazy(
