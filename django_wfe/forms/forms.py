@@ -24,6 +24,7 @@ from django_wfe.forms.fields.scalars import InputField
 from django_wfe.forms.fields.values import EMPTY
 from django_wfe.forms.fitting import read_limit
 from django_wfe.forms.layout import Group, ItemList, Leaf, Node, locate
+from django_wfe.forms.refusals import list_refusals
 from django_wfe.forms.structure import StructureChange, read_structure_change
 
 logger = logging.getLogger(__name__)
@@ -158,7 +159,7 @@ class InputForm(forms.Form):
         return {
             "form": self,
             "layout": self.layout,
-            "errors": self.non_field_errors(),
+            "refusals": list_refusals(self.layout) if self.errors else [],
             "defects": self.defects,
             "most_values": read_limit(),
             "structure_name": self.add_prefix(StructureChange.NAME),

@@ -244,7 +244,7 @@ def test_a_verb_that_is_not_possible_stays_visible_with_its_reason() -> None:
 def test_a_verb_that_is_not_permitted_stays_visible_with_its_reason() -> None:
     job_id = start(Asking)
     page = read_page(sign_in("view_job").get(reverse("admin:django_wfe_job_change", args=[job_id])))
-    assert "You need the permission “django_wfe.cancel_job”." in page.text
+    assert "You need the permission “Can cancel a job”." in page.text
     assert not any(link.address.endswith("/cancel/") for link in page.links)
 
 

@@ -120,7 +120,7 @@ def test_a_job_that_its_workflow_holds_back_leads_to_what_lets_it_go_on() -> Non
     page = read_page(sign_in_superuser().get(address))
     assert page.find_link("Resume the workflow") == build("django_wfe_workflow_resume", workflow.pk)
     viewer = read_page(sign_in("view_job").get(address))
-    assert "You need the permission “django_wfe.pause_workflow”." in viewer.text
+    assert "You need the permission “Can pause and resume a workflow”." in viewer.text
     assert not any("/resume/" in link.address for link in viewer.links)
 
 
@@ -138,7 +138,7 @@ def test_pausing_is_for_the_members_of_the_workflows_groups() -> None:
 def test_without_the_permission_the_button_stays_and_says_why() -> None:
     workflow = record(Linear)
     page = read_page(sign_in("view_workflow").get(build("django_wfe_workflow_change", workflow.pk)))
-    assert "You need the permission “django_wfe.pause_workflow”." in page.text
+    assert "You need the permission “Can pause and resume a workflow”." in page.text
     assert not any("/pause/" in link.address for link in page.links)
 
 

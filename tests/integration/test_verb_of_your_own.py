@@ -88,7 +88,7 @@ def test_it_is_a_button_on_the_jobs_page_which_leads_to_a_form(shop: ModuleType,
     assert "Escalate to" in page.text
     state = {"expected_state": "INPUT_REQUIRED"}
     empty = client.post(url, state)
-    assert "Please correct what is marked below." in read_page(empty).text
+    assert "Please correct this." in read_page(empty).text
     assert read_targets(shop) == [""]
     done = client.post(url, {**state, "options-to": "Grace", "reason": "The sum is high."}, follow=True)
     assert list_messages(done) == [f"{Job.objects.get(pk=job_id).title} was escalated."]

@@ -96,7 +96,8 @@ def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpRespo
     leave_out_closed_nodes(user, workers)
     incidents = list_incidents(user)
     attention = count_attention(user)
-    broken, broken_modules = list_broken_workflows(list_visible_workflows(user)), list_broken_modules(user)
+    broken = list_broken_workflows(list_visible_workflows(user))
+    broken_modules = leave_out_told(list_broken_modules(user), broken)
     return model_admin.render(
         request,
         "django_wfe/console/home.html",
@@ -122,7 +123,7 @@ def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpRespo
         broken=broken,
         nothing_read=explain_no_workflows(),
         broken_modules=broken_modules,
-        broken_count=count_broken(broken, broken_modules),
+        broken_count=len(broken) + len(broken_modules),
         now=now,
     )
 
@@ -203,10 +204,10 @@ def list_broken_modules(user: Any) -> list[DefinitionModule]:
     return list(list_visible_modules(user).exclude(error="")[:BROKEN_SHOWN])
 
 
-def count_broken(workflows: list[Workflow], modules: list[DefinitionModule]) -> int:
-    """Count what failed to load. What is wrong with a workflow is told of its module as well, and counts once."""
+def leave_out_told(modules: list[DefinitionModule], workflows: list[Workflow]) -> list[DefinitionModule]:
+    """Leave out the modules whose problems are those of a workflow that is shown: they would be told twice."""
     paths = {workflow.path for workflow in workflows}
-    return len(workflows) + sum(paths.isdisjoint(module.workflows) for module in modules)
+    return [module for module in modules if paths.isdisjoint(module.workflows)]
 
 
 def _count_by_state(jobs: QuerySet[Job]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django_wfe.admin.elements.form_fields import UncutField
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_start
-from django_wfe.engine.access import START_JOBS, describe_permission, has_permission
+from django_wfe.engine.access import START_JOBS, has_permission, name_permission
 from django_wfe.engine.lifecycle import Source, start_job
 from django_wfe.engine.rules import start_rules
 from django_wfe.exceptions import WFEException
@@ -79,8 +79,8 @@ def find_startable(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, wo
 def explain_no_start(workflow: Workflow, user: Any) -> str:
     """Explain why no Job of this Workflow can start now, or "" if one can."""
     if not has_permission(user, START_JOBS, workflow):
-        return _("You need the permission %(permission)s to start jobs of it.") % {
-            "permission": describe_permission(START_JOBS)
+        return _("You need the permission “%(permission)s” to start jobs of it.") % {
+            "permission": name_permission(START_JOBS)
         }
     refusal = start_rules.explain_no_start(workflow)
     return str(refusal) if refusal is not None else ""

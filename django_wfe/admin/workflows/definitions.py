@@ -73,13 +73,13 @@ class DefinitionAdmin(ConsoleAdmin[Definition]):
 class StepAdmin(ConsoleAdmin[Step]):
     """The Steps and Decisions that discovery has found in workflows."""
 
-    list_display = ("label_or_name", "kind", "asks", "path", "deleted")
+    list_display = ("label_or_name", "kind", "asks", "condition", "path")
     list_display_links = ("label_or_name",)
     list_filter = ("kind", "deleted")
     search_fields = ("name", "label", "path")
     sortable_by = ()
     ordering = ("name", "path")
-    fields = ("label", "path", "kind", "description", "schema", "deleted")
+    fields = ("label", "path", "kind", "description", "schema", "condition")
     readonly_fields = fields
 
     @admin.display(description=gettext_lazy("step"))
@@ -91,6 +91,12 @@ class StepAdmin(ConsoleAdmin[Step]):
     def asks(self, step: Step) -> str:
         """Whether it waits for external input."""
         return _("yes") if step.input_schema is not None else _("no")
+
+    @admin.display(description=gettext_lazy("condition"))
+    def condition(self, step: Step) -> SafeString:
+        """Whether a workflow still has it, in a word."""
+        text, css_class = (_("deleted"), "off") if step.deleted else (_("in use"), "good")
+        return format_html('<span class="wfe-condition wfe-condition--{}">{}</span>', css_class, text)
 
     @admin.display(description=gettext_lazy("input schema"))
     def schema(self, step: Step) -> SafeString | str:

@@ -8,6 +8,7 @@ project's policy is asked about single Jobs.
 """
 
 from django_wfe.engine.access.actors import key_actor, name_actor, renew_actor
+from django_wfe.engine.access.permission_names import name_permission
 from django_wfe.engine.access.permissions import (
     PAUSE_WORKFLOW,
     PROVIDE_INPUT,
@@ -95,6 +96,7 @@ __all__ = [
     "may_answer",
     "may_view_data",
     "name_actor",
+    "name_permission",
     "narrow_answerable",
     "narrow_jobs",
     "renew_actor",

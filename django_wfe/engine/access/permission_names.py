@@ -1,0 +1,26 @@
+"""The name of a permission for people: the one that the admin lists, where it is given to users and groups."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.db.models import Model
+
+
+def name_permission(permission: str) -> str:
+    """Return the name of a permission such as ``"django_wfe.cancel_job"``: "Can cancel a job".
+
+    Of one that no model declares, the permission itself. Names are not translated, since the admin lists them so.
+    """
+    app_label, _dot, codename = permission.partition(".")
+    try:
+        models = apps.get_app_config(app_label).get_models()
+    except LookupError:
+        return permission
+    return next((name for model in models if (name := _list_names(model).get(codename))), permission)
+
+
+def _list_names(model: type[Model]) -> dict[str, str]:
+    options = model._meta
+    usual = {f"{action}_{options.model_name}": action for action in options.default_permissions}
+    names = {codename: f"Can {action} {options.verbose_name_raw}" for codename, action in usual.items()}
+    return names | {codename: str(name) for codename, name in options.permissions}
