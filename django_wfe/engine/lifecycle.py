@@ -28,6 +28,7 @@ from django_wfe.engine.operations.assigning import (
     save_draft,
 )
 from django_wfe.engine.operations.declared_workflows import explain_unknown, list_declared_as
+from django_wfe.engine.operations.handing_over import HandedOver, assign_to, hand_over
 from django_wfe.engine.operations.recording_exports import exporting
 from django_wfe.engine.operations.rotating_secrets import Rotation, rotate_secrets
 from django_wfe.engine.operations.starting import NOT_GIVEN, Started, find_workflow, run_job_here, start_job
@@ -48,7 +49,7 @@ from django_wfe.engine.operations.verbs.options import Option, list_options
 from django_wfe.engine.operations.verbs.registry import VERBS, find_verb, list_actions
 from django_wfe.engine.operations.verbs.repairing import UNCHANGED, rerun_job, retry_job, skip_step
 from django_wfe.engine.operations.workflow_verbs import pause_workflow, resume_workflow
-from django_wfe.engine.queries.inbox import find_next, get_due, list_waiting
+from django_wfe.engine.queries.inbox import Holder, find_next, get_due, list_holders, list_waiting
 from django_wfe.engine.queries.situation import explain_job
 from django_wfe.engine.rules.explanations import Explanation
 from django_wfe.models import JobEvent
@@ -62,6 +63,8 @@ __all__ = [
     "Draft",
     "Entry",
     "Explanation",
+    "HandedOver",
+    "Holder",
     "OpenQuestion",
     "Option",
     "PlannedRow",
@@ -72,6 +75,7 @@ __all__ = [
     "Verb",
     "VerbStatus",
     "assign_input",
+    "assign_to",
     "cancel_job",
     "describe_refusal",
     "execute_workflow",
@@ -90,9 +94,11 @@ __all__ = [
     "get_first_schema",
     "get_open_question",
     "get_permission",
+    "hand_over",
     "is_whole_or_own",
     "list_actions",
     "list_declared_as",
+    "list_holders",
     "list_options",
     "list_statuses",
     "list_verbs",

@@ -29,6 +29,7 @@ class JobEvent(Deed):
         ASSIGNED = "claimed", _("assigned")
         RELEASED = "released", _("assignment released")
         TAKEN_OVER = "taken_over", _("assignment taken over")
+        HANDED_OVER = "handed_over", _("assigned to somebody else")
         INPUT_REFUSED = "input_refused", _("stored input no longer valid")
         STEP_FAILED = "step_failed", _("step failed")
         STEP_LOST = "step_lost", _("step lost its worker")

@@ -251,11 +251,17 @@ class StepRun(EngineModel):
     )
     epoch = models.IntegerField(_("epoch"), default=0, help_text=_("How often a worker has claimed this step run."))
     created_at = MomentField(_("created"), db_default=Now())
-    due_at = MomentField(_("due"), db_default=Now())
+    due_at = MomentField(_("ready from"), db_default=Now())
     started_at = MomentField(_("started"), null=True, blank=True)
     finished_at = MomentField(_("finished"), null=True, blank=True)
     lost_before = models.SmallIntegerField(
         _("lost before"), default=0, help_text=_("How many attempts at this node have lost their worker.")
+    )
+    expires_at = MomentField(
+        _("due"),
+        null=True,
+        blank=True,
+        help_text=_("By when its input is expected. Written where it opens; empty if the step names no time."),
     )
     dispatched_at = MomentField(_("last message"), db_default=Now())
     dispatches = models.SmallIntegerField(_("messages sent again"), default=0)
@@ -276,7 +282,15 @@ class StepRun(EngineModel):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["due_at"], name="wfe_run_ready", condition=Q(state="READY")),
             models.Index(fields=["id"], name="wfe_run_running", condition=Q(state="RUNNING")),
-            models.Index(fields=["created_at"], name="wfe_run_waiting", condition=Q(state="INPUT_REQUIRED")),
+            # What waits, the most urgent first; what has no due time comes last, the oldest first.
+            models.Index(
+                fields=["expires_at", "created_at", "id"], name="wfe_run_due", condition=Q(state="INPUT_REQUIRED")
+            ),
+            models.Index(
+                fields=["step", "expires_at", "created_at", "id"],
+                name="wfe_run_due_step",
+                condition=Q(state="INPUT_REQUIRED"),
+            ),
             models.Index(fields=["fingerprint", "-id"], name="wfe_run_incident", condition=Q(state="FAILED")),
             models.Index(fields=["finished_at"], name="wfe_run_failed_at", condition=Q(state="FAILED")),
             models.Index(

@@ -42,7 +42,10 @@ def advance_time(seconds: float, *, job: Job | None = None) -> None:
     with transaction.atomic(using=DATABASE, savepoint=False):
         locked = set(runs.select_for_update().order_by("id").values_list("pk", flat=True))
         StepRun.objects.filter(pk__in=locked).update(
-            due_at=F("due_at") - span, dispatched_at=F("dispatched_at") - span, created_at=F("created_at") - span
+            due_at=F("due_at") - span,
+            expires_at=F("expires_at") - span,
+            dispatched_at=F("dispatched_at") - span,
+            created_at=F("created_at") - span,
         )
         if job is None:
             living = list_in_service()

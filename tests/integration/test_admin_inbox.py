@@ -1,6 +1,5 @@
 """The inbox and the page of a question: assignments, drafts, what comes next."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from django.utils import timezone
 from django_wfe.admin.inbox import page as inbox
 from django_wfe.engine.lifecycle import assign_input, get_assignment, load_draft, run_workflow, save_draft
 from django_wfe.models import Assignment, JobEvent, StepRun, Workflow
+from django_wfe.testing.clock import advance_time
 from tests.declared.inbox_workflows import Guarded, Numbering, Ordering
 from tests.support.doors.console import describe_database, list_messages, read_page, record, sign_in
 from tests.support.running.engine_helpers import create_user
@@ -63,7 +63,7 @@ def post_action(client: Client, run: StepRun, action: str, **more: Any) -> Any:
 
 def test_the_inbox_tells_what_waits_since_when_until_when_and_whose_it_is(ann: Client, bob: User) -> None:
     late, free, taken = make_waiting(Ordering, key="order 7"), make_waiting(), make_waiting(Asking)
-    StepRun.objects.filter(pk=late.pk).update(created_at=timezone.now() - timedelta(hours=5))
+    advance_time(5 * 3600, job=late.job)
     assign_input(taken.pk, bob)
     assign_input(late.pk, get_user(ann))
     save_draft(late.pk, {}, get_user(ann))
@@ -81,7 +81,7 @@ def test_the_inbox_tells_what_waits_since_when_until_when_and_whose_it_is(ann: C
     assert "Assign to me" in rows[free.pk]
     assert "bob" in rows[taken.pk]
     assert "Take over" in rows[taken.pk]
-    assert build_input_url(free) in {link.address for link in page.links}
+    assert f"{INBOX}?open={free.pk}" in {link.address for link in page.links}
 
 
 def test_the_inbox_is_filtered_by_whose_it_is_and_by_workflow(bob: User) -> None:
@@ -117,7 +117,7 @@ def test_long_inboxes_come_a_page_at_a_time(ann: Client, monkeypatch: pytest.Mon
     last = "?" + page.find_link("Later ones").partition("?")[2]
     assert list_shown(ann, last) == pks[4:]
     page = read_page(ann.get(INBOX + last))
-    assert page.find_link("The oldest") == INBOX
+    assert page.find_link("The most urgent") == INBOX
     assert not any("Later ones" in link.text for link in page.links)
 
 

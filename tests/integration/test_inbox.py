@@ -260,7 +260,7 @@ def test_the_list_is_read_from_the_index_of_what_waits_and_without_payloads(ann:
         cursor.execute("SET LOCAL enable_sort = off")
         cursor.execute(f"EXPLAIN {list_waiting(None)[:50].query}".replace("INPUT_REQUIRED", "'INPUT_REQUIRED'"))
         plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "wfe_run_waiting" in plan
+    assert "wfe_run_due" in plan
 
 
 def test_a_step_says_by_when_its_input_is_expected(ann: User) -> None:

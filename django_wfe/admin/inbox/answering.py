@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -17,12 +19,11 @@ from django_wfe.admin.elements.readable import read_key_order
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_action
 from django_wfe.admin.frame.job_lookup import find_job
-from django_wfe.admin.inbox.assigning import change_assignment
-from django_wfe.admin.inbox.drafts import restore_form
+from django_wfe.admin.inbox.assigning import assign_to_person, change_assignment, list_names
+from django_wfe.admin.inbox.drafts import forget_repeated, keep_to_repeat, load_repeated, restore_form
 from django_wfe.engine.access import may_answer, may_view_data
 from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.engine.lifecycle import (
-    Draft,
     OpenQuestion,
     Source,
     find_next,
@@ -42,6 +43,27 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "input"
 ASSIGNMENT_BUTTONS = {"_assign": "assign", "_release": "release", "_take_over": "take_over"}
+MEDIA = forms.Media(css={"all": ["django_wfe/inbox.css"]}, js=["django_wfe/answering.js"])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a question is answered: on a page of its own, or beside the list of the inbox."""
+
+    here: str
+    back: str
+    back_text: str
+    find_following: Callable[[int], str]
+    """Returns the address of what to answer after this Job, or ""."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a page shows of a question."""
+
+    title: str
+    context: dict[str, Any]
+    media: forms.Media
 
 
 def show_input(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> HttpResponseBase:
@@ -50,6 +72,33 @@ def show_input(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int
     if refused is not None:
         return refused
     job = find_job(model_admin, request, job_id)
+    asked = ask(model_admin, request, job, _build_place(model_admin, request, job_id))
+    if asked is None:
+        messages.warning(request, _("%(job)s does not wait for input.") % {"job": job.title})
+        return HttpResponseRedirect(model_admin.build_object_url(job.pk))
+    if isinstance(asked, HttpResponseBase):
+        return asked
+    return model_admin.render(
+        request,
+        "django_wfe/console/input.html",
+        title=asked.title,
+        crumbs=[model_admin.list_crumb(), Crumb(job.title, model_admin.build_object_url(job.pk))],
+        media=asked.media,
+        **asked.context,
+    )
+
+
+def ask(
+    model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, place: Place, *, step_run_id: int | None = None
+) -> HttpResponseBase | Asked | None:
+    """Return what is asked, as a page shows it, or the answer to what was posted.
+
+    Args:
+        step_run_id: the step run that must be the one that waits. Default None: any.
+
+    Returns:
+        None if nothing is asked (any more).
+    """
     if not may_answer(request.user, job):
         raise PermissionDenied
     try:
@@ -57,59 +106,46 @@ def show_input(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int
     except WrongState as error:
         messages.warning(request, str(error))
         return HttpResponseRedirect(model_admin.build_object_url(job.pk))
-    if question is None:
-        messages.warning(request, _("%(job)s does not wait for input.") % {"job": job.title})
-        return HttpResponseRedirect(model_admin.build_object_url(job.pk))
+    if question is None or step_run_id not in (None, question.step_run.pk):
+        return None
     if request.method == "POST" and request.POST.get("step_run") != str(question.step_run.pk):
         messages.warning(
             request, _("%(job)s has moved on since you opened the form; nothing was changed.") % {"job": job.title}
         )
         return HttpResponseRedirect(model_admin.build_object_url(job.pk))
+    if request.method == "POST" and "_assign_to" in request.POST:
+        if assign_to_person(request, question.step_run.pk):
+            return HttpResponseRedirect(place.back)
+        return HttpResponseRedirect(place.here)
     draft = load_draft(question.step_run.pk, request.user) if request.method != "POST" else None
-    form, load_error = build_form(question, request, draft)
+    repeated = load_repeated(request, question.step_run.step) if draft is None else None
+    form, load_error = build_form(question, request, draft.data if draft is not None else repeated)
     if request.method == "POST":
-        answered = _take_post(model_admin, request, job, question, form)
+        answered = _take_post(request, job, question, form, place)
         if answered is not None:
             return answered
-    assignment = get_assignment(question.step_run.pk)
-    now, due = get_now(), get_due(question.step_run)
-    return model_admin.render(
-        request,
-        "django_wfe/console/input.html",
+    return Asked(
         title=question.label,
-        crumbs=[model_admin.list_crumb(), Crumb(job.title, model_admin.build_object_url(job.pk))],
-        media=forms.Media(css={"all": ["django_wfe/inbox.css"]}) + (form.media if form is not None else forms.Media()),
-        job=job,
-        question=question,
-        given=load_given(request.user, job, question.step_run),
-        may_see_data=may_view_data(request.user, job),
-        step_run=question.step_run,
-        form=form,
-        load_error=load_error,
-        json_schema="" if form is not None else write_json(question.json_schema),
-        has_next=find_next(request.user, after_job=job.pk) is not None,
-        assignment=assignment,
-        is_mine=assignment is not None and assignment.user_id == request.user.pk,
-        is_held=_is_held_by_other(assignment, request.user),
-        draft=draft,
-        due=due,
-        is_overdue=due is not None and count_seconds(now, due) < 0,
-        now=now,
+        context=_describe(request, job, question, form, place)
+        | {"draft": draft, "load_error": load_error, "is_repeated": repeated is not None or "_repeat" in request.POST},
+        media=MEDIA + (form.media if form is not None else forms.Media()),
     )
 
 
-def build_form(
-    question: OpenQuestion, request: HttpRequest, draft: Draft | None = None
-) -> tuple[InputForm | None, str]:
-    """Return the form for a question, or None and the reason why there can be none."""
+def build_form(question: OpenQuestion, request: HttpRequest, typed: Any = None) -> tuple[InputForm | None, str]:
+    """Return the form for a question, or None and the reason why there can be none.
+
+    Args:
+        typed: what a draft holds. Default None: nothing.
+    """
     if question.schema is None:
         return None, question.load_error or _("The step's code could not be loaded.")
     try:
         form_class = build_input_form(question.schema)
         if request.method == "POST":
             return form_class(request.POST, request.FILES, prefix=PREFIX), ""
-        if draft is not None:
-            return restore_form(form_class, draft.data, PREFIX), ""
+        if typed is not None:
+            return restore_form(form_class, typed, PREFIX), ""
         return form_class(prefix=PREFIX), ""
     except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
         logger.exception("The form of %s could not be made.", question.step_run.step)
@@ -128,8 +164,46 @@ def load_given(user: Any, job: Job, step_run: StepRun) -> Preview | None:
     return load_json_previews([shown_id], PREVIEW_CHARACTERS, order).get(shown_id, {}).get(column)
 
 
+def _describe(
+    request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm | None, place: Place
+) -> dict[str, Any]:
+    assignment = get_assignment(question.step_run.pk)
+    now, due = get_now(), get_due(question.step_run)
+    return {
+        "job": job,
+        "question": question,
+        "given": load_given(request.user, job, question.step_run),
+        "may_see_data": may_view_data(request.user, job),
+        "step_run": question.step_run,
+        "form": form,
+        "json_schema": "" if form is not None else write_json(question.json_schema),
+        "has_next": bool(place.find_following(job.pk)),
+        "place": place,
+        "people": list_names(),
+        "assignment": assignment,
+        "is_mine": assignment is not None and assignment.user_id == request.user.pk,
+        "is_held": _is_held_by_other(assignment, request.user),
+        "due": due,
+        "is_overdue": due is not None and count_seconds(now, due) < 0,
+        "now": now,
+    }
+
+
+def _build_place(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int) -> Place:
+    def find_following(answered: int) -> str:
+        following = find_next(request.user, after_job=answered)
+        return "" if following is None else model_admin.build_url("django_wfe_job_input", following.job_id)
+
+    return Place(
+        here=model_admin.build_url("django_wfe_job_input", job_id),
+        back=model_admin.build_object_url(job_id),
+        back_text=_("Back to the job"),
+        find_following=find_following,
+    )
+
+
 def _take_post(
-    model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm | None
+    request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm | None, place: Place
 ) -> HttpResponseBase | None:
     """Do what the pressed button says. None: show the form again, with what was typed."""
     if form is not None and form.apply_structure_change():
@@ -142,14 +216,14 @@ def _take_post(
             change_assignment(request, question.step_run.pk, action, request.POST.get("holder", ""))
         elif form is not None and "_draft" in request.POST:
             form.show_as_typed()
-            return _save_draft(model_admin, request, job, question, form)
+            return _save_draft(request, job, question, form, place)
         elif form is not None and _is_held_by_other(get_assignment(question.step_run.pk), request.user):
             form.show_as_typed()
             messages.warning(
                 request, _("This is assigned to someone else. Take it over to submit; what you typed is here.")
             )
         elif form is not None and form.is_valid():
-            return _provide(model_admin, request, job, question, form)
+            return _provide(request, job, question, form, place)
     except PermissionRequired as error:
         raise PermissionDenied from error
     except WFEException as error:
@@ -162,7 +236,7 @@ def _is_held_by_other(assignment: Assignment | None, user: Any) -> bool:
 
 
 def _save_draft(
-    model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm
+    request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm, place: Place
 ) -> HttpResponseBase:
     save_draft(question.step_run.pk, form.read_draft(), request.user, source=Source.ADMIN)
     messages.success(
@@ -170,11 +244,11 @@ def _save_draft(
         _("Your draft for “%(step)s” of %(job)s was saved. Files and secrets are not part of it.")
         % {"step": question.label, "job": job.title},
     )
-    return HttpResponseRedirect(model_admin.build_url("django_wfe_job_input", job.pk))
+    return HttpResponseRedirect(place.here)
 
 
 def _provide(
-    model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm
+    request: HttpRequest, job: Job, question: OpenQuestion, form: InputForm, place: Place
 ) -> HttpResponseBase | None:
     """Hand the answer to the engine. None: show the form again, with what is wrong."""
     try:
@@ -195,7 +269,7 @@ def _provide(
         return None
     except WrongState as error:
         messages.warning(request, _("Nothing was changed: %(reason)s") % {"reason": error})
-        return HttpResponseRedirect(model_admin.build_object_url(job.pk))
+        return HttpResponseRedirect(place.back)
     except WFEException as error:
         form.add_error(None, str(error))
         return None
@@ -203,9 +277,15 @@ def _provide(
     messages.success(
         request, _("Your input for “%(step)s” of %(job)s was taken.") % {"step": question.label, "job": job.title}
     )
-    if "_next" in request.POST:
-        following = find_next(request.user, after_job=job.pk)
-        if following is not None:
-            return HttpResponseRedirect(model_admin.build_url("django_wfe_job_input", following.job_id))
-        messages.info(request, _("No other job waits for your input."))
-    return HttpResponseRedirect(model_admin.build_object_url(job.pk))
+    if "_next" not in request.POST:
+        forget_repeated(request)
+        return HttpResponseRedirect(place.back)
+    if "_repeat" in request.POST:
+        keep_to_repeat(request, question.step_run.step, form.read_draft())
+    else:
+        forget_repeated(request)
+    following = place.find_following(job.pk)
+    if following:
+        return HttpResponseRedirect(following)
+    messages.info(request, _("No other job waits for your input."))
+    return HttpResponseRedirect(place.back)

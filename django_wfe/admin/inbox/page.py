@@ -1,4 +1,4 @@
-"""The inbox: what waits for me? Step runs that wait for input, the oldest first, to assign, release and open."""
+"""The inbox: what waits for me? What waits for input, the most urgent first, with the form of one of it beside."""
 
 from __future__ import annotations
 
@@ -10,56 +10,32 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.elements.counts import count_up_to, write_count
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
+from django_wfe.admin.frame.job_lookup import find_job
 from django_wfe.admin.frame.trouble import warn_of_no_workflows
+from django_wfe.admin.inbox.answering import Asked, Place, ask
 from django_wfe.admin.inbox.assigning import change_assignment
-from django_wfe.engine.access import PROVIDE_INPUT, has_permission, list_visible_step_runs, list_visible_workflows
-from django_wfe.engine.lifecycle import get_due, list_waiting
-from django_wfe.engine.queries.inbox import Assigned
+from django_wfe.admin.inbox.filters import Filters, read_choices
+from django_wfe.engine.access import PROVIDE_INPUT, has_permission, list_visible_step_runs
+from django_wfe.engine.lifecycle import find_next, get_due, list_waiting
+from django_wfe.engine.queries.inbox import Assigned, list_page
 from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.engine.rules.obstacles import find_obstacles
 from django_wfe.exceptions import PermissionRequired, UnknownJob, WFEException
-from django_wfe.models import Assignment, Job, StepRun, Workflow
-from django_wfe.values.identifiers import parse_id
-from django_wfe.values.moments import count_seconds, get_now
+from django_wfe.models import Assignment, Job, StepRun
+from django_wfe.values.moments import count_seconds, get_now, localize
 
 PAGE_SIZE = 50
 COUNTED = 1_000
 """How many of a filter's rows are counted at most."""
 
-WORKFLOWS_SHOWN = 200
-
 TITLES = {"all": gettext_lazy("All"), "mine": gettext_lazy("Mine"), "unassigned": gettext_lazy("Unassigned")}
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What the address says: whose, of which workflow, and after which step run the page begins."""
-
-    assigned: Assigned = "all"
-    workflow: int | None = None
-    after: int | None = None
-
-    @classmethod
-    def read(cls, data: Any) -> Filters:
-        """Read them; what makes no sense is left out."""
-        assigned, workflow, after = (data.get(name, "") for name in ("assigned", "workflow", "after"))
-        return cls(
-            assigned=assigned if assigned in get_args(Assigned) else "all",
-            workflow=parse_id(workflow),
-            after=parse_id(after),
-        )
-
-    def write(self, **changes: Any) -> str:
-        """Return them as the query of an address, with some of them changed."""
-        values = {"assigned": self.assigned, "workflow": self.workflow, "after": self.after, **changes}
-        return urlencode({name: value for name, value in values.items() if value not in (None, "all")})
+SECTIONS = {"overdue": gettext_lazy("Overdue"), "today": gettext_lazy("Today"), "later": gettext_lazy("Later")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +61,21 @@ class Item:
     problem: str
     """Why it cannot be answered now, or ""."""
 
+    @property
+    def has_draft(self) -> bool:
+        """Whether something was typed for it, by whomever."""
+        kept: Assignment | None = getattr(self.step_run, "assignment", None)
+        return kept is not None and kept.drafted_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows that are overdue, due today, or later."""
+
+    code: str
+    title: Any
+    items: list[Item]
+
 
 class ActionForm(forms.Form):
     """What a button of the inbox posts; ``holder`` is whom the page showed as having it."""
@@ -95,22 +86,27 @@ class ActionForm(forms.Form):
 
 
 def show_inbox(model_admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResponseBase:
-    """Show what waits for the user, and assign or release when that is posted."""
+    """Show what waits for the user; take an assignment or, of what is open beside the list, an answer."""
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
     model_admin.require_view_permission(request)
     if not has_permission(request.user, PROVIDE_INPUT):
         raise PermissionDenied
-    filters = Filters.read(request.POST if request.method == "POST" else request.GET)
-    if request.method == "POST":
+    filters = Filters.read(request.GET)
+    if request.method == "POST" and (filters.open is None or "action" in request.POST):
         _act(request)
-        query = filters.write()
-        return HttpResponseRedirect(model_admin.build_url("django_wfe_inbox") + (f"?{query}" if query else ""))
+        return HttpResponseRedirect(_build_url(model_admin, Filters.read(request.POST).write(open=None)))
+    choices, filters = read_choices(request.user, filters)
+    asked = None
+    if filters.open is not None:
+        opened = _open(model_admin, request, filters, filters.open)
+        if isinstance(opened, HttpResponseBase):
+            return opened
+        asked = opened
     now = get_now()
-    waiting = list_waiting(request.user, assigned=filters.assigned, workflow=filters.workflow)
-    shown = list(_cut(waiting, request.user, filters.after)[: PAGE_SIZE + 1])
-    more = len(shown) > PAGE_SIZE
+    waiting = list_waiting(request.user, assigned=filters.assigned, **filters.options)
+    shown = list_page(waiting, _find_last(request.user, filters.after), PAGE_SIZE + 1)
     items = build_items(shown[:PAGE_SIZE], request.user, now)
     if not items:
         warn_of_no_workflows(request)
@@ -118,14 +114,17 @@ def show_inbox(model_admin: ConsoleAdmin[Job], request: HttpRequest) -> HttpResp
         request,
         "django_wfe/console/inbox.html",
         title=_("Inbox"),
-        media=forms.Media(css={"all": ["django_wfe/inbox.css"]}),
-        items=items,
+        media=forms.Media(css={"all": ["django_wfe/inbox.css"]})
+        + (asked.media if asked is not None else forms.Media()),
+        sections=build_sections(items, now),
         filters=filters,
         tabs=build_tabs(request.user, filters),
-        workflows=list_workflows(request.user),
-        first_page=filters.write(after=None) if filters.after else "",
-        next_page=filters.write(after=items[-1].step_run.pk) if more else "",
-        now=now,
+        choices=choices,
+        list_query=filters.write(open=None),
+        hand_over_url=_build_hand_over_url(model_admin, filters),
+        first_page=_build_url(model_admin, filters.write(after=None, open=None)),
+        next_page=filters.write(after=items[-1].step_run.pk, open=None) if len(shown) > PAGE_SIZE else "",
+        **{"now": now, **(asked.context if asked is not None else {})},
     )
 
 
@@ -144,12 +143,26 @@ def build_items(step_runs: list[StepRun], user: Any, now: datetime) -> list[Item
     return items
 
 
+def build_sections(items: list[Item], now: datetime) -> list[Section]:
+    """Return the rows by when they are due, in their order; the day ends in the viewer's time zone."""
+    today = localize(now).date()
+    rows: dict[str, list[Item]] = {code: [] for code in SECTIONS}
+    for item in items:
+        if item.is_overdue:
+            rows["overdue"].append(item)
+        elif item.due is not None and localize(item.due).date() <= today:
+            rows["today"].append(item)
+        else:
+            rows["later"].append(item)
+    return [Section(code, SECTIONS[code], of_section) for code, of_section in rows.items() if of_section]
+
+
 def build_tabs(user: Any, filters: Filters) -> list[Tab]:
     """Return the filters by whose it is, each with its bounded count."""
     tabs = []
     for name in get_args(Assigned):
-        count = count_waiting(user, assigned=name, workflow=filters.workflow)
-        query = filters.write(assigned=name, after=None)
+        count = count_waiting(user, assigned=name, **filters.options)
+        query = filters.write(assigned=name, after=None, open=None)
         tabs.append(Tab(TITLES[name], query, count, name == filters.assigned))
     return tabs
 
@@ -160,19 +173,46 @@ def count_waiting(user: Any, **options: Any) -> str:
     return write_count(count_up_to(list_waiting(user, **options), COUNTED), COUNTED)
 
 
-def list_workflows(user: Any) -> list[Workflow]:
-    """Return the workflows to choose from. Who may not see workflows gets no choice."""
-    return list(list_visible_workflows(user).filter(deleted=False).only("name", "label")[:WORKFLOWS_SHOWN])
+def _open(
+    model_admin: ConsoleAdmin[Job], request: HttpRequest, filters: Filters, step_run_id: int
+) -> HttpResponseBase | Asked:
+    """Return the question that is open beside the list, or where to go if it is none any more."""
+    run = list_visible_step_runs(request.user).filter(pk=step_run_id).only("job_id").first()
+    the_list = _build_url(model_admin, filters.write(open=None))
+
+    def find_following(job_id: int) -> str:
+        following = find_next(request.user, after_job=job_id, assigned=filters.assigned, **filters.options)
+        return "" if following is None else _build_url(model_admin, filters.write(open=following.pk, after=None))
+
+    place = Place(
+        here=_build_url(model_admin, filters.write()),
+        back=the_list,
+        back_text=_("Back to the list"),
+        find_following=find_following,
+    )
+    asked = None
+    if run is not None:
+        asked = ask(model_admin, request, find_job(model_admin, request, run.job_id), place, step_run_id=run.pk)
+    if asked is None:
+        messages.warning(request, _("This no longer waits for input."))
+        return HttpResponseRedirect(the_list)
+    return asked
 
 
-def _cut(waiting: QuerySet[StepRun], user: Any, after: int | None) -> QuerySet[StepRun]:
-    """Begin after a step run, whether or not it still waits."""
+def _build_url(model_admin: ConsoleAdmin[Job], query: str) -> str:
+    return model_admin.build_url("django_wfe_inbox") + (f"?{query}" if query else "")
+
+
+def _build_hand_over_url(model_admin: ConsoleAdmin[Job], filters: Filters) -> str:
+    query = urlencode({"person": filters.person}) if filters.person else ""
+    return model_admin.build_url("django_wfe_hand_over") + (f"?{query}" if query else "")
+
+
+def _find_last(user: Any, after: int | None) -> StepRun | None:
+    """Return the step run after which the page begins, whether or not it still waits."""
     if after is None:
-        return waiting
-    last = list_visible_step_runs(user).filter(pk=after).order_by().values("created_at")
-    if not last.exists():
-        return waiting
-    return waiting.filter(created_at__gte=last).filter(Q(created_at__gt=last) | Q(pk__gt=after))
+        return None
+    return list_visible_step_runs(user).filter(pk=after).only("created_at", "expires_at").first()
 
 
 def _get_held(step_run: StepRun) -> Assignment | None:

@@ -20,6 +20,7 @@ from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.days import DayFilter
 from django_wfe.admin.frame.job_lookup import find_job
 from django_wfe.admin.inbox.answering import show_input
+from django_wfe.admin.inbox.handing_over import show_hand_over
 from django_wfe.admin.inbox.page import show_inbox
 from django_wfe.admin.incidents.page import show_incident, show_incidents
 from django_wfe.admin.incidents.repairs import STAGES, show_repair
@@ -78,6 +79,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
             self.route("<int:job_id>/log/<int:step_run_id>/", show_tail, "django_wfe_job_log"),
             self.route("find/", show_search, "django_wfe_job_search"),
             self.route("inbox/", show_inbox, "django_wfe_inbox"),
+            self.route("inbox/hand-over/", show_hand_over, "django_wfe_hand_over"),
             self.route("<int:job_id>/input/", show_input, "django_wfe_job_input"),
             self.route("bulk/<wfe_verb:verb>/", show_bulk, "django_wfe_job_bulk"),
             self.route("bulk/<wfe_action:verb>/filter/", show_bulk_filter, "django_wfe_job_bulk_filter"),

@@ -8,6 +8,7 @@ project's policy is asked about single Jobs.
 """
 
 from django_wfe.engine.access.actors import key_actor, name_actor, renew_actor
+from django_wfe.engine.access.people import find_person, list_people, may_be_assigned
 from django_wfe.engine.access.permission_names import name_permission
 from django_wfe.engine.access.permissions import (
     PAUSE_WORKFLOW,
@@ -71,6 +72,7 @@ __all__ = [
     "describe_permission",
     "find_jobs_with_data",
     "find_nodes_in_sight",
+    "find_person",
     "has_permission",
     "is_allowed",
     "is_in_sight",
@@ -78,6 +80,7 @@ __all__ = [
     "is_whole",
     "key_actor",
     "list_items_in_sight",
+    "list_people",
     "list_sufficient",
     "list_visible",
     "list_visible_bulk_items",
@@ -94,6 +97,7 @@ __all__ = [
     "list_workflows_in_sight",
     "may",
     "may_answer",
+    "may_be_assigned",
     "may_view_data",
     "name_actor",
     "name_permission",

@@ -62,7 +62,7 @@ def assign_input(
         PermissionRequired: ``actor`` may not give the input.
     """
     with atomic():
-        step_run = _lock_waiting(step_run_id, actor)
+        step_run = lock_waiting(step_run_id, actor)
         _take(step_run, actor, take_over_from, source)
 
 
@@ -77,17 +77,17 @@ def release_input(step_run_id: int, actor: Any, *, source: str = JobEvent.Source
         UnknownJob, PermissionRequired: as of ``assign_input``.
     """
     with atomic():
-        step_run = _lock_waiting(step_run_id, actor)
+        step_run = lock_waiting(step_run_id, actor)
         assignment = get_assignment(step_run.pk)
         if assignment is None:
-            raise WrongState(_("%(step)s is not assigned.") % {"step": _name(step_run)})
+            raise WrongState(_("%(step)s is not assigned.") % {"step": describe_question(step_run)})
         if actor is not None and assignment.user_id != actor.pk:
             raise WrongState(
-                _("%(step)s is assigned to %(user)s.") % {"step": _name(step_run), "user": assignment.user}
+                _("%(step)s is assigned to %(user)s.") % {"step": describe_question(step_run), "user": assignment.user}
             )
         Assignment.objects.filter(pk=assignment.pk).update(user=None, assigned_at=None)
         Assignment.objects.filter(pk=assignment.pk, drafted_at=None).delete()
-        _write_event(step_run, JobEvent.Kind.RELEASED, actor, source, {"from": name_actor(assignment.user)})
+        write_assignment_event(step_run, JobEvent.Kind.RELEASED, actor, source, {"from": name_actor(assignment.user)})
 
 
 def save_draft(step_run_id: int, data: Any, actor: Any, *, source: str = JobEvent.Source.PYTHON) -> None:
@@ -104,7 +104,7 @@ def save_draft(step_run_id: int, data: Any, actor: Any, *, source: str = JobEven
     """
     kept = json.loads(encode(data, "the draft"))
     with atomic():
-        step_run = _lock_waiting(step_run_id, actor)
+        step_run = lock_waiting(step_run_id, actor)
         _take(step_run, actor, None, source)
         Assignment.objects.filter(step_run=step_run).update(draft=kept, drafted_by=actor, drafted_at=Now())
 
@@ -139,7 +139,7 @@ def end_assignments(step_run_ids: list[int]) -> None:
         assignments.exclude(step_run__state=StepRunState.INPUT_REQUIRED).delete()
 
 
-def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
+def lock_waiting(step_run_id: int, actor: Any) -> StepRun:
     """Return a step run, locked so that nobody takes or answers it meanwhile, if it waits and ``actor`` may answer."""
     rows = StepRun.objects.select_for_update(of=("self",), no_key=True).select_related("job__workflow")
     step_run = rows.defer(*PAYLOAD).filter(pk=step_run_id).first()
@@ -147,7 +147,7 @@ def _lock_waiting(step_run_id: int, actor: Any) -> StepRun:
         raise UnknownJob(_("There is no step run %(step_run)s.") % {"step_run": step_run_id})
     require_for_job(actor, ANSWER_VERB, PROVIDE_INPUT, step_run.job)
     if step_run.state != StepRunState.INPUT_REQUIRED:
-        raise WrongState(_("%(step)s no longer waits for input.") % {"step": _name(step_run)})
+        raise WrongState(_("%(step)s no longer waits for input.") % {"step": describe_question(step_run)})
     return step_run
 
 
@@ -158,15 +158,20 @@ def _take(step_run: StepRun, actor: Any, take_over_from: Any, source: str) -> No
     if assignment is not None and assignment.user_id == actor.pk:
         return
     if assignment is not None and (take_over_from is None or str(assignment.user_id) != str(take_over_from)):
-        raise WrongState(_("%(step)s is assigned to %(user)s.") % {"step": _name(step_run), "user": assignment.user})
+        raise WrongState(
+            _("%(step)s is assigned to %(user)s.") % {"step": describe_question(step_run), "user": assignment.user}
+        )
     Assignment.objects.update_or_create(step_run=step_run, defaults={"user": actor, "assigned_at": Now()})
     if assignment is not None:
-        _write_event(step_run, JobEvent.Kind.TAKEN_OVER, actor, source, {"from": name_actor(assignment.user)})
+        write_assignment_event(step_run, JobEvent.Kind.TAKEN_OVER, actor, source, {"from": name_actor(assignment.user)})
     else:
-        _write_event(step_run, JobEvent.Kind.ASSIGNED, actor, source, {})
+        write_assignment_event(step_run, JobEvent.Kind.ASSIGNED, actor, source, {})
 
 
-def _write_event(step_run: StepRun, kind: JobEvent.Kind, actor: Any, source: str, data: dict[str, Any]) -> None:
+def write_assignment_event(
+    step_run: StepRun, kind: JobEvent.Kind, actor: Any, source: str, data: dict[str, Any]
+) -> None:
+    """Write a history entry about who has a step run."""
     JobEvent.objects.create(
         job_id=step_run.job_id,
         step_run=step_run,
@@ -178,6 +183,7 @@ def _write_event(step_run: StepRun, kind: JobEvent.Kind, actor: Any, source: str
     )
 
 
-def _name(step_run: StepRun) -> str:
+def describe_question(step_run: StepRun) -> str:
+    """Name a step run and its Job in a sentence."""
     step = name_node_by_id(step_run.job.definition_id, step_run.step)
     return _("“%(step)s” of job %(job)s") % {"step": step, "job": step_run.job_id}

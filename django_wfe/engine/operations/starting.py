@@ -26,7 +26,7 @@ from django_wfe.engine.operations.declared_workflows import build_unknown, find_
 from django_wfe.engine.project_code.classes import load_node, read_graph
 from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.engine.rules.start_rules import require_startable
-from django_wfe.engine.runs.opening import announce, choose_first_opening
+from django_wfe.engine.runs.opening import announce, choose_first_opening, get_deadline
 from django_wfe.engine.store import statements
 from django_wfe.engine.store.claims import Claim
 from django_wfe.engine.store.prepared import Statement, fetch_row
@@ -141,8 +141,11 @@ def start_job(
     }
     if brings_input:
         inserted = fetch_committed_row(statements.START_ANSWERED, {**parameters, "external_data": encoded})
-    else:
+    elif node.input_within is None:
         inserted = fetch_committed_row(statements.START, parameters)
+    else:
+        parameters["input_within"] = get_deadline(node)
+        inserted = fetch_committed_row(statements.START_WITH_DEADLINE, parameters)
     if inserted is None:
         return _return_known(Job.objects.values_list("pk", flat=True).get(workflow=row, key=key), row, actor)
     job_id, step_run_id = inserted

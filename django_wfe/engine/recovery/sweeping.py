@@ -13,6 +13,7 @@ from django.db import connections
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.delivery.dispatcher import Message, send
+from django_wfe.engine.recovery.deadlines import FILL_SECONDS, fill_deadlines
 from django_wfe.engine.recovery.liveness import IN_SERVICE, IS_SILENT
 from django_wfe.engine.runs.committing import settle_lost
 from django_wfe.engine.store.claims import RUNNABLE, Claim
@@ -118,6 +119,15 @@ class Observer:
     def __init__(self) -> None:
         self._seen: dict[uuid.UUID, tuple[int, float]] = {}
         self._last_look = float("-inf")
+        self._last_fill = float("-inf")
+
+    def is_time_to_fill(self) -> bool:
+        """Return, once in ``FILL_SECONDS``, whether missing due times are to be looked for."""
+        now = time.monotonic()
+        if now - self._last_fill < FILL_SECONDS:
+            return False
+        self._last_fill = now
+        return True
 
     def find_silent(self) -> list[tuple[uuid.UUID, int]]:
         """List the workers that are to be declared dead, each with the heartbeat that was its last, in microseconds."""
@@ -158,6 +168,8 @@ def sweep(observer: Observer | None = None) -> SweepReport:
     _fetch_all(_FORGET_WORKERS, [WORKER_DAYS])
     lost = _repeat(give_back_lost)
     redispatched = _repeat(redispatch_overdue)
+    if observer is None or observer.is_time_to_fill():
+        _repeat(fill_deadlines)
     report = SweepReport(dead_workers=len(dead), lost=lost, redispatched=redispatched)
     if lost or redispatched:
         logger.info("Recovery: %d step runs lost, %d messages sent again.", lost, redispatched)

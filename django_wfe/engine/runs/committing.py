@@ -16,12 +16,14 @@ from django_wfe.engine.delivery import signal_sending
 from django_wfe.engine.errors.database_errors import is_connection_error, may_pass
 from django_wfe.engine.errors.failures import Failure, describe_reason
 from django_wfe.engine.output.capture import Capture
-from django_wfe.engine.runs.opening import announce, choose_opening
+from django_wfe.engine.runs.opening import announce, choose_opening, get_deadline
 from django_wfe.engine.runs.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
 from django_wfe.engine.store import statements
 from django_wfe.engine.store.claims import Claim
+from django_wfe.engine.store.giving_back import GIVE_BACK
 from django_wfe.engine.store.prepared import fetch_row
 from django_wfe.models import JobEvent, JobState, StepRunState
+from django_wfe.models.workflows import load_graph
 from django_wfe.values.sentences import gettext as _
 from django_wfe.values.sentences import keep, write_english
 
@@ -185,7 +187,11 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
         "next_run_state": run_state.value,
         "next_job_state": job_state.value,
     }
-    row = fetch_row(statements.FINISH_AND_ADVANCE_WITH_LOG if log else statements.FINISH_AND_ADVANCE, parameters)
+    if node.input_within is None:
+        row = fetch_row(statements.FINISH_AND_ADVANCE_WITH_LOG if log else statements.FINISH_AND_ADVANCE, parameters)
+    else:
+        parameters["input_within"] = get_deadline(node)
+        row = fetch_row(statements.FINISH_AND_ASK_WITH_LOG if log else statements.FINISH_AND_ASK, parameters)
     if row is None:
         return REFUSED
     next_id, next_state = row[1:]
@@ -229,18 +235,21 @@ def _give_back(
     claim: Claim, state: StepRunState, job_state: JobState, reason: str, kind: JobEvent.Kind, event: dict[str, Any]
 ) -> Settled:
     wait_seconds = PARK_SECONDS if state is StepRunState.READY else 0
+    asks = state is StepRunState.INPUT_REQUIRED
+    node = load_graph(claim.definition_id).get_node(claim.step) if asks else None
     parameters = {
         "id": claim.step_run_id,
         "worker_id": claim.worker_id,
         "epoch": claim.epoch,
         "state": state.value,
         "wait_seconds": wait_seconds,
+        "input_within": get_deadline(node),
         "next_job_state": job_state.value,
         "job_error": write_english(reason),
         "event_kind": kind.value,
         "event_data": json.dumps({"step": claim.step, **describe_detail(reason), **event}),
     }
-    row = fetch_row(statements.GIVE_BACK, parameters)
+    row = fetch_row(GIVE_BACK, parameters)
     if row is None:
         return REFUSED
     announce(claim.step_run_id, state, delay_seconds=wait_seconds)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from django_wfe.definition.graph import Node
+from django_wfe.definition.node_problems import LONGEST_WAIT_SECONDS
 from django_wfe.engine.delivery.dispatcher import dispatch_on_commit
 from django_wfe.engine.delivery.signal_sending import notify_input_required
 from django_wfe.models import JobState, StepRunState
@@ -50,6 +51,13 @@ def choose_first_opening(node: Node, *, is_answered: bool, is_claimed: bool) -> 
         return _CLAIMED if is_claimed else _ANSWERED
     opening = choose_opening(node, is_claimed=is_claimed)
     return _FIRST if opening is _READY else opening
+
+
+def get_deadline(node: Node | None) -> float | None:
+    """Return the seconds after its opening by which a node's input is expected, or None if nothing is said of it."""
+    within = node.input_within if node is not None else None
+    # Declarations of before the bound may name more than a date can hold.
+    return None if within is None or within > LONGEST_WAIT_SECONDS else within
 
 
 def announce(step_run_id: int, run_state: str, *, delay_seconds: float = 0) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import JSONField, Max, TextField, Value
@@ -9,7 +10,7 @@ from django.db.models.functions import Cast, Now
 
 from django_wfe.engine.delivery.signal_sending import notify_job_finished, notify_step_finished
 from django_wfe.engine.runs.edges import choose_edge, find_target
-from django_wfe.engine.runs.opening import Opening, announce, choose_opening
+from django_wfe.engine.runs.opening import Opening, announce, choose_opening, get_deadline
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
 from django_wfe.values.encoding import dump
@@ -45,6 +46,7 @@ def open_rerun(job: Job, chosen: StepRun, number: int) -> int:
         job,
         chosen.step,
         choose_opening(node) if node is not None else Opening(StepRunState.READY, JobState.ONGOING),
+        within=get_deadline(node),
         number=number,
         previous_id=chosen.previous_id,
         edited_input=chosen.edited_input,
@@ -90,12 +92,27 @@ def advance_past(job: Job, run: StepRun, done_id: int, transition: int | None) -
     edge = choose_edge(run.step, transition, outgoing)
     StepRun.objects.filter(pk=done_id).update(transition=edge.index)
     node = find_target(graph, edge)
-    _open_run(job, node.path, choose_opening(node), number=run.number + 1, previous_id=done_id)
+    _open_run(
+        job,
+        node.path,
+        choose_opening(node),
+        within=get_deadline(node),
+        number=run.number + 1,
+        previous_id=done_id,
+    )
 
 
 def _open_run(
-    job: Job, step: str, opening: Opening, *, number: int, previous_id: int | None, edited_input: Any = None
+    job: Job,
+    step: str,
+    opening: Opening,
+    *,
+    within: float | None,
+    number: int,
+    previous_id: int | None,
+    edited_input: Any = None,
 ) -> int:
+    waits = opening.run_state == StepRunState.INPUT_REQUIRED
     run = StepRun.objects.create(
         job=job,
         number=number,
@@ -103,6 +120,7 @@ def _open_run(
         state=opening.run_state,
         previous_id=previous_id,
         edited_input=_keep(edited_input),
+        expires_at=Now() + timedelta(seconds=within) if waits and within is not None else None,
     )
     _let_go_on(job, opening.job_state, step, number)
     announce(run.pk, run.state)

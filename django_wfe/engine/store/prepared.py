@@ -35,6 +35,7 @@ TYPES = {
     "external_data": "jsonb",
     "fingerprint": "text",
     "id": "bigint",
+    "input_within": "double precision",
     "job_error": "text",
     "job_state": "text",
     "key": "text",

@@ -49,7 +49,11 @@ WITH job AS (
 """
 
 
-def _open_first_run(external_data: str = "NULL") -> str:
+# By when the input of a run that opens waiting is expected. A run that asks for none opens without the column.
+_EXPIRES_AT = "%(input_within)s * INTERVAL '1 second'"
+
+
+def _open_first_run(external_data: str = "NULL", **others: str) -> str:
     return open_run(
         "job JOIN start ON start.job_id = job.id",
         job_id="job.id",
@@ -62,21 +66,26 @@ def _open_first_run(external_data: str = "NULL") -> str:
         epoch="%(epoch)s",
         now="created_at",
         started_at="CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END",
+        **others,
     )
 
 
-START = Statement(
-    "start",
-    _INSERT_JOB
-    + f"""), first AS (
-    {_open_first_run()}
+def _start(**others: str) -> str:
+    return (
+        _INSERT_JOB
+        + f"""), first AS (
+    {_open_first_run(**others)}
 ), event AS (
     INSERT INTO django_wfe_jobevent (job_id, kind, actor_id, actor_name, source, data, created_at)
     SELECT id, 'started', %(created_by_id)s, %(actor_name)s, %(source)s, '{{}}', created_at FROM job
 )
 SELECT job.id, first.id FROM job, first
-""",
-)
+"""
+    )
+
+
+START = Statement("start", _start())
+START_WITH_DEADLINE = Statement("start_with_deadline", _start(expires_at=f"created_at + {_EXPIRES_AT}"))
 
 # A start that brings the first step's input along: what START and PROVIDE_INPUT would do, and never a Job that waits.
 START_ANSWERED = Statement(
@@ -169,8 +178,13 @@ _FINISH_WITH_LOG = (
 """
 )
 
-# The Job moves on unless it has ended meanwhile; a paused one stays paused, and so its next run stays READY.
-_ADVANCE = f"""
+
+def _advance(**others: str) -> str:
+    """Return what moves the Job on and opens its next run.
+
+    It does so unless the Job has ended meanwhile; a paused one stays paused, and so its next run stays READY.
+    """
+    return f"""
 , job AS (
     UPDATE django_wfe_job AS job
     SET current_step = %(next_step)s, current_step_number = %(next_number)s, error = '',
@@ -181,22 +195,26 @@ _ADVANCE = f"""
                            THEN 'READY' ELSE %(next_run_state)s END AS run_state
 ), next AS (
     {
-    open_run(
-        "job",
-        job_id="id",
-        number="%(next_number)s",
-        step="%(next_step)s",
-        state="run_state",
-        previous_id="%(id)s",
-        worker_id="CASE WHEN run_state = 'RUNNING' THEN %(worker_id)s::uuid END",
-        epoch="CASE WHEN run_state = 'RUNNING' THEN 1 ELSE 0 END",
-        started_at="CASE WHEN run_state = 'RUNNING' THEN statement_timestamp() END",
-        returning="id, state",
-    )
-}
+        open_run(
+            "job",
+            job_id="id",
+            number="%(next_number)s",
+            step="%(next_step)s",
+            state="run_state",
+            previous_id="%(id)s",
+            worker_id="CASE WHEN run_state = 'RUNNING' THEN %(worker_id)s::uuid END",
+            epoch="CASE WHEN run_state = 'RUNNING' THEN 1 ELSE 0 END",
+            started_at="CASE WHEN run_state = 'RUNNING' THEN statement_timestamp() END",
+            returning="id, state",
+            **others,
+        )
+    }
 )
 SELECT ended.id, next.id, next.state FROM ended LEFT JOIN next ON TRUE
 """
+
+
+_DEADLINE = {"expires_at": f"statement_timestamp() + {_EXPIRES_AT}"}
 
 _FINISH_JOB = """
 , job AS (
@@ -211,8 +229,10 @@ _FINISH_JOB = """
 SELECT ended.id, job.id, NULL FROM ended LEFT JOIN job ON TRUE
 """
 
-FINISH_AND_ADVANCE = Statement("finish_and_advance", _FINISH + _ADVANCE)
-FINISH_AND_ADVANCE_WITH_LOG = Statement("finish_and_advance_with_log", _FINISH_WITH_LOG + _ADVANCE)
+FINISH_AND_ADVANCE = Statement("finish_and_advance", _FINISH + _advance())
+FINISH_AND_ADVANCE_WITH_LOG = Statement("finish_and_advance_with_log", _FINISH_WITH_LOG + _advance())
+FINISH_AND_ASK = Statement("finish_and_ask", _FINISH + _advance(**_DEADLINE))
+FINISH_AND_ASK_WITH_LOG = Statement("finish_and_ask_with_log", _FINISH_WITH_LOG + _advance(**_DEADLINE))
 FINISH_JOB = Statement("finish_job", _FINISH + _FINISH_JOB)
 FINISH_JOB_WITH_LOG = Statement("finish_job_with_log", _FINISH_WITH_LOG + _FINISH_JOB)
 
@@ -270,36 +290,6 @@ SELECT ended.id, next.id, 'READY' FROM ended LEFT JOIN next ON TRUE
 )
 
 CANCEL_RUN = Statement("cancel_run", _END + "SELECT id, NULL, NULL FROM ended")
-
-# A run goes back unharmed: its worker was told to stop, lacks the code, or found its stored input no longer valid.
-GIVE_BACK = Statement(
-    "give_back",
-    """
-WITH ended AS (
-    UPDATE django_wfe_steprun
-    SET state = %(state)s, worker_id = NULL, started_at = NULL, dispatched_at = statement_timestamp(), dispatches = 0,
-        due_at = statement_timestamp() + %(wait_seconds)s * INTERVAL '1 second',
-        external_data = CASE WHEN %(state)s = 'INPUT_REQUIRED' THEN NULL ELSE external_data END
-    WHERE id = %(id)s AND state = 'RUNNING' AND worker_id = %(worker_id)s AND epoch = %(epoch)s
-    RETURNING id, job_id
-), before AS (
-    SELECT job.id, job.error FROM django_wfe_job AS job JOIN ended ON ended.job_id = job.id
-), job AS (
-    UPDATE django_wfe_job AS job
-    SET state = CASE WHEN job.state = 'PAUSED' THEN 'PAUSED' ELSE %(next_job_state)s END, error = %(job_error)s
-    FROM ended
-    WHERE job.id = ended.job_id AND job.state <> ALL('{FINISHED,CANCELED,FAILED}')
-    RETURNING job.id
-), event AS (
-    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_name, source, data, created_at)
-    SELECT job.id, %(id)s, %(event_kind)s, '', 'engine', %(event_data)s::jsonb, statement_timestamp()
-    FROM job JOIN before ON before.id = job.id
-    -- Said once, not at each try.
-    WHERE before.error <> %(job_error)s
-)
-SELECT ended.id, NULL, NULL FROM ended
-""",
-)
 
 FIND_ENDED = Statement(
     "find_ended",
