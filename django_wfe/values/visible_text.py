@@ -20,6 +20,7 @@ _TURNED = re.compile(f"<(/?[a-zA-Z][a-zA-Z0-9]*)([^>]*)>([^<{TURNS}]*[{TURNS}][^
 _TURNED_ATTRIBUTE = re.compile(f' ([a-z-]+)="([^"<>{TURNS}]*[{TURNS}][^"<>]*)"')
 _WITHOUT_ELEMENTS = frozenset({"title", "option", "text", "tspan", "desc"})
 _AS_IT_IS = frozenset({"script", "style"})
+_TERMINAL_LOOKS = re.compile("(?:\x1b\\[|\x9b)[0-9:;]*[mK]")
 _ACTING = re.compile(f"{_CONTROLS.pattern}|[{TURNS}]")
 _TYPED = re.compile(r'(<textarea\b[^>]*>[^<]*|\svalue="[^"]*")')
 
@@ -27,6 +28,14 @@ _TYPED = re.compile(r'(<textarea\b[^>]*>[^<]*|\svalue="[^"]*")')
 def show_controls(text: str) -> str:
     """Return the text with pictures in the place of its control characters; tabs and the ends of lines stay."""
     return _CONTROLS.sub(_draw, text)
+
+
+def strip_terminal_looks(text: str) -> str:
+    """Return the text without the sequences that colour it in a terminal, or clear a line there.
+
+    What moves the cursor stays, and is shown as pictures: it would tell another story than the text that is left.
+    """
+    return _TERMINAL_LOOKS.sub("", text)
 
 
 def show_on_one_line(text: str) -> str:

@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const SMALLEST = 0.05;
+  const SMALLEST = 0.01;
   const LARGEST = 3;
   const STEP = 1.25;
 

@@ -1,5 +1,8 @@
 /* What a reader does with a part of the page outlives its replacement: unfolded details, focus, places scrolled to and
-   what was typed are carried over. A part that is being selected, pressed or typed in is left alone until it is not. */
+   what was typed are carried over. A part that is being selected, pressed or typed in is left alone until it is not.
+
+   <section data-live-part data-version="7">   kept as it is while its version is the same: a log grows inside it
+   <tr data-bar-of="run-1-1">                  only the bar of that row, which moves while the axis grows */
 "use strict";
 
 (() => {
@@ -78,13 +81,29 @@
         return !isHeld(part) && (!part.contains(focused) || Boolean(findCounterpart(focused, part, fresh)));
     }
 
+    // What moves with time inside a row or part that is kept: its times, and its bar on the time axis.
+    function takeTimes(known, fresh) {
+        const times = fresh.querySelectorAll("time");
+        known.querySelectorAll("time").forEach((time, index) => times[index] && time.replaceWith(times[index]));
+        const inside = known.querySelector("[data-live-inside]");
+        const moved = fresh.querySelector("[data-live-inside]");
+        if (inside && moved && inside.outerHTML !== moved.outerHTML && !inside.querySelector(":hover")) {
+            const had = inside.contains(document.activeElement);
+            inside.replaceWith(moved);
+            if (had) {
+                moved.querySelector("[tabindex]").focus({ preventScroll: true });
+            }
+        }
+    }
+
     // Rows are put in place one by one: only those that changed come over.
     function takeRows(body, fresh) {
         for (const row of [...fresh.rows]) {
-            const known = row.id && document.getElementById(row.id);
-            if (known && known.dataset.version === row.dataset.version) {
-                const times = row.querySelectorAll("time");
-                known.querySelectorAll("time").forEach((time, index) => times[index] && time.replaceWith(times[index]));
+            const known = document.getElementById(row.dataset.barOf || row.id);
+            if (row.dataset.barOf || (known && known.dataset.version === row.dataset.version)) {
+                if (known) {
+                    takeTimes(known, row);
+                }
                 continue;
             }
             if (known && !canReplace(known, row)) {
@@ -107,6 +126,9 @@
         if (part.matches("[data-live-rows]")) {
             event.detail.shouldSwap = false;
             takeRows(part, fresh);
+        } else if (part.dataset.version && part.dataset.version === fresh.dataset.version) {
+            event.detail.shouldSwap = false;
+            takeTimes(part, fresh);
         } else if (part.matches("[data-live-part]")) {
             const source = describe(fresh);
             event.detail.shouldSwap = sources.get(part.id) !== source && canReplace(part, fresh);

@@ -52,7 +52,13 @@
         }
     });
 
-    document.querySelectorAll("[data-tail]").forEach((log) => {
-        log.scrollTop = log.scrollHeight;
-    });
+    function showEnds(root) {
+        root.querySelectorAll("[data-tail]").forEach((log) => {
+            log.scrollTop = log.scrollHeight;
+        });
+    }
+
+    // A log that comes with a part of the page begins at its end, too.
+    document.addEventListener("htmx:load", (event) => showEnds(event.target));
+    showEnds(document);
 })();

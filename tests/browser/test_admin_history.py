@@ -123,7 +123,7 @@ def test_a_job_of_ten_thousand_step_runs_is_seen_a_window_at_a_time(open_view: C
     expect(timeline.locator(".wfe-axis__label--now")).to_have_text("now")
     expect(timeline.locator(".wfe-axis__label--break")).to_have_text("2 h")
 
-    row = timeline.locator("tr[data-key='bar-9960-1']")
+    row = timeline.locator("tr#run-9960-1")
     tip = row.locator(".wfe-bar__tip")
     expect(tip).to_be_hidden()
     row.locator(".wfe-bar").hover()

@@ -51,7 +51,7 @@ def test_the_page_of_a_job(open_view: Callable[..., Page]) -> None:
     expect(main).to_have_attribute("data-state", "INPUT_REQUIRED")
 
     tab_to(page, page.locator("#job-graph a[href='#run-1-1']"))
-    tab_to(page, page.locator("#job-timeline a[href='#run-1-1']"))
+    tab_to(page, page.locator("#job-timeline tr#run-1-1 th a"))
     fold = page.locator("tr#run-1-1 details").first
     before = fold.get_attribute("open")
     press(page, fold.locator("summary").first)

@@ -78,7 +78,7 @@ def test_the_graph_and_the_timeline_run_from_left_to_right(
     for drawing in (".wfe-diagram__picture", ".wfe-axis", ".wfe-bar"):
         assert page.locator(drawing).first.evaluate("element => getComputedStyle(element).direction") == "ltr", drawing
     start, failed = (
-        page.locator(f"tr[data-key='bar-{number}-1'] .wfe-bar__segments rect").first.bounding_box() for number in (0, 1)
+        page.locator(f"tr#run-{number}-1 .wfe-bar__segments rect").first.bounding_box() for number in (0, 1)
     )
     assert start is not None
     assert failed is not None

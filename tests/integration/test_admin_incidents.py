@@ -174,7 +174,7 @@ def test_a_repair_takes_no_more_than_its_stage_and_only_jobs_of_the_incident() -
 def test_without_the_permission_the_stages_stay_visible_and_say_why() -> None:
     _jobs, fingerprint = fail(1)
     page = read_page(sign_in("view_job").get(build("django_wfe_incident", fingerprint)))
-    assert "You need the permission “django_wfe.retry_job”." in page.text
+    assert "You need the permission “Can retry a failed step”." in page.text
     assert not any("/retry/" in link.address for link in page.links)
 
 

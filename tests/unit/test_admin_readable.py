@@ -6,13 +6,13 @@ from html import unescape
 
 import pytest
 
-from django_wfe.admin.elements.readable import COLUMNS_SHOWN, DEPTH, VALUES_SHOWN, draw_json
+from django_wfe.admin.elements.readable import COLUMNS_SHOWN, DEPTH, VALUES_SHOWN, KeyOrder, draw_json
 
 pytestmark = pytest.mark.unit
 
 
 def draw(value: object, order: dict[str, int] | None = None) -> str:
-    return str(draw_json(json.dumps(value), order or {}))
+    return str(draw_json(json.dumps(value), KeyOrder(order or {})))
 
 
 def read(html: str) -> str:
@@ -65,7 +65,9 @@ def test_keys_that_are_no_names_stay_as_they_are_and_so_do_those_whose_words_are
 
 def test_numbers_keep_every_digit() -> None:
     huge = "9" * 5000
-    html = str(draw_json(f'{{"a": 0.1000000000000000055511151231257827, "b": 1e400, "c": {huge}, "d": -0}}', {}))
+    html = str(
+        draw_json(f'{{"a": 0.1000000000000000055511151231257827, "b": 1e400, "c": {huge}, "d": -0}}', KeyOrder())
+    )
     assert read(html) == f"A 0.1000000000000000055511151231257827 B 1e400 C {huge} D -0"
 
 
@@ -86,9 +88,9 @@ def test_what_is_deep_ends_as_json() -> None:
     html = draw(value)
     assert html.count("<dl") == DEPTH
     assert '{"down": {"down": "bottom"}}' in unescape(html)
-    assert draw_json("[" * 100_000, {}) == ""
+    assert draw_json("[" * 100_000, KeyOrder()) == ""
 
 
 @pytest.mark.parametrize("text", ["", "{", '"text"', "5", "null", "{}", "[]", '{"a": '])
 def test_what_is_no_more_readable_than_its_json_is_left_as_json(text: str) -> None:
-    assert draw_json(text, {}) == ""
+    assert draw_json(text, KeyOrder()) == ""

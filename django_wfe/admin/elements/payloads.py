@@ -17,10 +17,18 @@ from django_wfe.conf import DATABASE, settings
 from django_wfe.definition.secret_places import MASK
 from django_wfe.models import JobLog, StepRun
 from django_wfe.values.sealing import SEALED_TEXT
+from django_wfe.values.visible_text import strip_terminal_looks
 
 PREVIEW_CHARACTERS = 20_000
 SHORT_PREVIEW_CHARACTERS = 2_000
 RUNS_WITH_LONG_PREVIEWS = 20
+
+READABLE_CHARACTERS = 1_000_000
+"""JSON that is longer is not drawn as labels and values: it would be read whole for the few that are shown."""
+
+LINES_SHOWN = 200
+CHARACTERS_SHOWN = 100_000
+"""Of a text, a page shows no more; the rest is in a file."""
 
 INDENTED_AT_MOST = 100_000
 """Characters of compact JSON: deep in lists and objects, indentation makes megabytes of it."""
@@ -61,17 +69,29 @@ class Preview:
         size: the whole text's length in characters; where there is no text, in compressed bytes.
         order: of JSON, the order of its keys for a reader. None: this is not JSON.
         column: of JSON, the column that it is in.
+        is_end: whether this is the end of the text, as of a log.
     """
 
     text: str
     size: int
     order: KeyOrder | None = None
     column: str = ""
+    is_end: bool = False
+
+    @property
+    def shown(self) -> str:
+        """Return what a page shows of the text: the first lines, or the last; without the colours of a terminal."""
+        return cut_lines(self.text, is_end=self.is_end) if self.order is None else cut_lines(self.text, looks=True)
+
+    @property
+    def has_more(self) -> bool:
+        """Return whether the text is longer than what is shown of it."""
+        return self.is_cut or len(self.text) > CHARACTERS_SHOWN or self.text.count("\n") >= LINES_SHOWN
 
     @property
     def readable(self) -> SafeString | str:
         """Return the value as a person reads it; "" for what is not JSON, is cut, or is too long for that."""
-        if self.order is None or self.is_cut or self.size > PREVIEW_CHARACTERS:
+        if self.order is None or self.is_cut or self.size > READABLE_CHARACTERS:
             return ""
         return draw_json(self.text, self.order)
 
@@ -148,7 +168,24 @@ def load_log_previews(step_run_ids: Iterable[int], characters: int) -> dict[int,
         .values("step_run_id")
         .annotate(preview=Right(whole, characters), size=Length(whole))
     )
-    return {row["step_run_id"]: Preview(row["preview"], row["size"]) for row in rows}
+    return {row["step_run_id"]: Preview(row["preview"], row["size"], is_end=True) for row in rows}
+
+
+def cut_lines(text: str, lines: int = LINES_SHOWN, *, is_end: bool = False, looks: bool = False) -> str:
+    """Return the first lines of a text, or the last ones where ``is_end``; "[…]" stands for what is left out.
+
+    Args:
+        looks: whether what colours the text in a terminal stays. Default False: it is taken out.
+    """
+    ended = text.endswith("\n")
+    parts = text.removesuffix("\n").split("\n")
+    kept = "\n".join(parts[-lines:] if is_end else parts[:lines])
+    kept = kept[-CHARACTERS_SHOWN:] if is_end else kept[:CHARACTERS_SHOWN]
+    is_whole = len(kept) >= len(text) - ended
+    kept = kept if looks else strip_terminal_looks(kept)
+    if is_whole:
+        return f"{kept}\n" if ended else kept
+    return f"[…]\n{kept}" if is_end else f"{kept}\n[…]"
 
 
 def write_json(value: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
@@ -16,10 +17,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_wfe.definition.graph import Graph, split_words
+from django_wfe.definition.texts import flatten_text
 
 VALUES_SHOWN = 200
 DEPTH = 4
 """What is nested deeper is shown as JSON on one line."""
+
+CHARACTERS_SHOWN = 6_000
+"""Of a text that is longer, the beginning is shown."""
+
+BRIEFLY = 80
+"""Characters of a value in a line that only tells what there is."""
 
 COLUMNS_SHOWN = 6
 """A list of records with more columns than this is drawn one record after another."""
@@ -33,8 +41,26 @@ class _Number(str):
     __slots__ = ()
 
 
-KeyOrder = Mapping[str, int]
-"""The place of each key. PostgreSQL's jsonb keeps no order: its own goes by the length of the keys."""
+@dataclass(frozen=True, slots=True)
+class KeyOrder:
+    """What a workflow's input schemas say of the keys.
+
+    Attributes:
+        places: the place of each key. PostgreSQL's jsonb keeps no order: its own goes by the length of the keys.
+        titles: the words that a schema gives to a key, where they are not its own.
+    """
+
+    places: Mapping[str, int] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+    def label(self, key: str) -> str:
+        """Return the words of a key."""
+        return self.titles.get(key) or label_key(key)
+
+    def sort(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return the record with its known keys first, in their order."""
+        known = sorted((key for key in record if key in self.places), key=self.places.__getitem__)
+        return {key: record[key] for key in (*known, *(key for key in record if key not in self.places))}
 
 
 def draw_json(text: str, order: KeyOrder) -> SafeString | str:
@@ -48,18 +74,35 @@ def draw_json(text: str, order: KeyOrder) -> SafeString | str:
     return _Drawing(order).draw(value, DEPTH)
 
 
+def list_briefly(text: str, order: KeyOrder, most: int) -> list[tuple[str, str]]:
+    """Return at most ``most`` labels and short values of the object that this JSON holds; [] for what is none."""
+    try:
+        value = json.loads(text, parse_int=_Number, parse_float=_Number)
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(value, dict):
+        return []
+    chosen = dict(list(order.sort(value).items())[:most])
+    return [(label, _write_briefly(part)) for label, part in _label(chosen, order)]
+
+
 def read_key_order(graph: Graph) -> KeyOrder:
     """Return the order in which people know the keys: that of the fields in the workflow's input schemas.
 
     A schema is kept as jsonb too, so its properties have lost their order; its list of required fields has not.
     """
-    order: dict[str, int] = {}
+    places: dict[str, int] = {}
+    titles: dict[str, set[str]] = {}
     for node in graph.nodes:
         schema = node.input_schema or {}
         for part in (schema, *schema.get("$defs", {}).values()):
-            for key in (*part.get("required", ()), *part.get("properties", {})):
-                order.setdefault(key, len(order))
-    return order
+            properties = part.get("properties", {})
+            for key in (*part.get("required", ()), *properties):
+                places.setdefault(key, len(places))
+            for key, about in properties.items():
+                titles.setdefault(key, set()).add(_read_title(key, about))
+    # A key that two steps call differently keeps its own words.
+    return KeyOrder(places, {key: found.pop() for key, found in titles.items() if len(found) == 1})
 
 
 def label_key(key: str) -> str:
@@ -88,7 +131,8 @@ class _Drawing:
         return self._draw_table(value, columns) if columns else self._draw_list(value, depth)
 
     def _draw_record(self, record: dict[str, Any], depth: int) -> SafeString:
-        entries = [(label, self.draw(value, depth - 1)) for label, value in self._take(_label(self._sort(record)))]
+        labelled = _label(self._order.sort(record), self._order)
+        entries = [(label, self.draw(value, depth - 1)) for label, value in self._take(labelled)]
         drawn = format_html_join("", '<div><dt translate="no">{}</dt><dd>{}</dd></div>', entries)
         return format_html('<dl class="wfe-values">{}</dl>{}', drawn, _tell_rest(len(record) - len(entries)))
 
@@ -127,13 +171,8 @@ class _Drawing:
             keys.update(dict.fromkeys(value))
             if len(keys) > COLUMNS_SHOWN:
                 return []
-        keys = self._sort(keys)
-        return [(key, label) for key, (label, _value) in zip(keys, _label(keys), strict=True)]
-
-    def _sort(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Return the record with its known keys first, in their order."""
-        known = sorted((key for key in record if key in self._order), key=self._order.__getitem__)
-        return {key: record[key] for key in (*known, *(key for key in record if key not in self._order))}
+        keys = self._order.sort(keys)
+        return [(key, label) for key, (label, _value) in zip(keys, _label(keys, self._order), strict=True)]
 
     def _take(self, entries: Iterable[Any]) -> Iterable[Any]:
         for entry in entries:
@@ -150,12 +189,35 @@ def _draw_scalar(value: Any) -> SafeString | str:
         return _("yes") if value else _("no")
     if value == "":
         return format_html('<span class="wfe-quiet">{}</span>', _("empty"))
-    return format_html('<span class="wfe-value" translate="no">{}</span>', str(value))
+    text = str(value)
+    if len(text) > CHARACTERS_SHOWN:
+        text = f"{text[:CHARACTERS_SHOWN]}…"
+    return format_html('<span class="wfe-value" translate="no">{}</span>', text)
 
 
-def _label(record: dict[str, Any]) -> list[tuple[str, Any]]:
+def _write_briefly(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, dict | list):
+        count = len(value)
+        return ngettext("%(count)s entry", "%(count)s entries", count) % {"count": count}
+    if value == "":
+        return _("empty")
+    text = str(value)
+    return flatten_text(text) if len(text) <= BRIEFLY else f"{flatten_text(text[:BRIEFLY])}…"
+
+
+def _read_title(key: str, about: Any) -> str:
+    """Return the title that a schema gives to a key, "" for that which pydantic makes of every key."""
+    title = str(about.get("title") or "") if isinstance(about, dict) else ""
+    return "" if title == key.title().replace("_", " ").strip() else title
+
+
+def _label(record: dict[str, Any], order: KeyOrder) -> list[tuple[str, Any]]:
     """Return labels and values. Keys whose words are the same, such as ``aB`` and ``a_b``, stay as they are."""
-    labels = [label_key(key) for key in record]
+    labels = [order.label(key) for key in record]
     if len(set(labels)) < len(labels):
         labels = list(record)
     return list(zip(labels, record.values(), strict=True))

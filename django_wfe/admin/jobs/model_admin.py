@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, re_path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -26,9 +26,10 @@ from django_wfe.admin.incidents.page import show_incident, show_incidents
 from django_wfe.admin.incidents.repairs import STAGES, show_repair
 from django_wfe.admin.jobs.downloads import show_job_graph
 from django_wfe.admin.jobs.filters import AgeFilter, IncidentFilter, MineFilter, NodeFilter, StateFilter, WorkflowFilter
-from django_wfe.admin.jobs.log_tail import show_tail
 from django_wfe.admin.jobs.page import build_job_page
 from django_wfe.admin.jobs.search import show_search
+from django_wfe.admin.jobs.window import find_place
+from django_wfe.admin.runs.log_tail import show_tail
 from django_wfe.admin.verbs import addresses  # noqa: F401  (its parts of addresses)
 from django_wfe.admin.verbs.job_verbs import show_verb
 from django_wfe.engine.queries.job_search import search_jobs
@@ -144,6 +145,9 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
         refused = refuse_other_methods(request, "GET", "HEAD")
         if refused is not None:
             return refused
+        place = find_place(job, request.GET["number"]) if "number" in request.GET else None
+        if place is not None:
+            return HttpResponseRedirect(self.build_object_url(job.pk) + place)
         return self.render(
             request,
             "django_wfe/console/job.html",

@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 
 from django_wfe import states
-from django_wfe.admin.elements.payloads import (
-    PAYLOAD_COLUMNS,
-    Preview,
-    choose_preview_size,
-    load_json_previews,
-    load_log_previews,
-    load_text_previews,
-)
-from django_wfe.admin.elements.readable import read_key_order
+from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS, choose_preview_size
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.live import Live, is_fragment_request
 from django_wfe.admin.incidents.page import find_incident_of
 from django_wfe.admin.jobs.graph import draw_job_graph
-from django_wfe.admin.jobs.log_tail import LogTail, read_tail
 from django_wfe.admin.jobs.panels import draw_panels
 from django_wfe.admin.jobs.window import Window, load_window
+from django_wfe.admin.runs.present import find_present
+from django_wfe.admin.runs.rows import RunRow, build_rows
 from django_wfe.admin.verbs.pausing import may_pause
-from django_wfe.definition.graph import Graph
 from django_wfe.engine.access import has_permission, may_answer, may_view_data
 from django_wfe.engine.lifecycle import OpenQuestion, VerbStatus, get_open_question, list_verbs
 from django_wfe.engine.queries.situation import explain_job
 from django_wfe.engine.rules.node_names import name_node
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job, JobEvent, StepRun
+from django_wfe.rendering.timeline.parts import Timeline, TimelineRow
 from django_wfe.rendering.timeline.rows import build_timeline
 from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import count_seconds, get_now
@@ -54,46 +44,6 @@ SLOW_PACE = 10
 """Seconds between looks at a Job that stands failed until somebody repairs it, or of which an older part is shown."""
 
 
-@dataclass(slots=True)
-class RunRow:
-    """One step run for the table."""
-
-    run: StepRun
-    label: str
-    edge: str
-    waited: str
-    worked: str
-    payload: dict[str, Preview] = field(default_factory=dict)
-    texts: dict[str, Preview] = field(default_factory=dict)
-    log: Preview | None = None
-    tail: LogTail | None = None
-    is_folded: bool = False
-
-    @property
-    def version(self) -> str:
-        """Change when a page that shows this row has to show it anew; the log of a running step run grows there."""
-        sizes = [preview.size for preview in (*self.payload.values(), *self.texts.values()) if preview is not None]
-        log = self.log.size if self.log is not None and self.tail is None else 0
-        return f"{self.run.state}-{int(self.run.superseded)}-{sum(sizes)}-{log}"
-
-    @property
-    def list_whole(self) -> list[tuple[str, Preview, bool]]:
-        """As ``list_previews``, without the log."""
-        return [entry for entry in self.list_previews if entry[1] is not self.log]
-
-    @property
-    def list_previews(self) -> list[tuple[str, Preview, bool]]:
-        """What there is to show, with its title and whether to fold it: the error's own line is not among it."""
-        named = [
-            (_("External input"), self.payload.get("external_data")),
-            (_("Edited input"), self.payload.get("edited_input")),
-            (_("Result"), self.payload.get("result")),
-            (_("Log"), self.log if self.tail is None else None),
-            (_("Traceback"), self.texts.get("traceback")),
-        ]
-        return [(title, preview, self.is_folded or preview.is_long) for title, preview in named if preview is not None]
-
-
 def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> dict[str, Any]:
     """Gather all that the Job page shows, in a number of queries that does not depend on the Job."""
     user, now = request.user, get_now()
@@ -103,35 +53,48 @@ def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Jo
     explanation = explain_job(job, with_data=may_see_data)
     verbs = list_verbs(job, user)
     events = list_events(job)
+    question = find_question(job)
+    asks = question is not None and job.state == states.JobState.INPUT_REQUIRED
+    # The first of the buttons is another one then.
+    next_verb = None if asks or explanation.code == "workflow_paused" else choose_next_verb(job, verbs)
+    present = find_present(user, job, graph, question, now=now, may_see_data=may_see_data)
+    timeline = build_timeline(
+        window.runs,
+        now=now,
+        graph=graph,
+        job_state=job.state,
+        origin=job.created_at if window.older else None,
+        folds_idle=not window.idle,
+    )
+    bars = {bar.id: bar for bar in timeline.rows}
+    rows = build_rows(
+        list_asked_runs(request, window),
+        graph,
+        now=now,
+        may_see_data=may_see_data,
+        preview_size=choose_preview_size(len(window.runs)),
+        is_folded=len(window.runs) > RUNS_UNFOLDED,
+        has_tail=False,
+        bars=bars,
+    )
     return {
         "job": job,
         "workflow": job.workflow,
         "now": now,
         "explanation": explanation,
         "incident": find_incident_of(user, job),
-        "question": find_question(job),
+        "question": question,
+        "present": present,
+        "present_url": window.link(*present.anchor) if present is not None else "",
         "may_answer": may_answer(user, job),
-        "verbs": verbs,
+        "possible": [status for status in verbs if status.allowed and status is not next_verb],
+        "impossible": [status for status in verbs if not status.allowed],
         "panels": draw_panels(request, job),
-        "next_verb": choose_next_verb(job, verbs),
+        "next_verb": next_verb,
         "diagram": draw_job_graph(job, graph, window),
-        "timeline": build_timeline(
-            window.runs,
-            now=now,
-            graph=graph,
-            urls={run.pk: f"#run-{run.number}-{run.attempt}" for run in window.runs},
-            job_state=job.state,
-            origin=job.created_at if window.older else None,
-            folds_idle=not window.idle,
-        ),
-        "rows": build_rows(
-            list_asked_runs(request, window),
-            graph,
-            now=now,
-            may_see_data=may_see_data,
-            preview_size=choose_preview_size(len(window.runs)),
-            is_folded=len(window.runs) > RUNS_UNFOLDED,
-        ),
+        "timeline": timeline,
+        "rows": rows,
+        "bars": list_other_bars(timeline, rows),
         "window": window,
         "window_label": name_node(graph, window.node) if window.node else "",
         "may_see_data": may_see_data,
@@ -173,40 +136,10 @@ def list_asked_runs(request: HttpRequest, window: Window) -> list[StepRun]:
     return [run for run in window.runs if run.number >= known or run.superseded]
 
 
-def build_rows(
-    runs: list[StepRun],
-    graph: Graph,
-    *,
-    now: datetime,
-    may_see_data: bool,
-    preview_size: int,
-    is_folded: bool = False,
-) -> list[RunRow]:
-    """Put each step run's facts together; whatever a step or a person wrote only for those who may see it."""
-    ids = [run.pk for run in runs]
-    running = next((run for run in reversed(runs) if run.state == states.StepRunState.RUNNING), None)
-    tail = read_tail(running.pk) if running is not None and may_see_data else None
-    payloads = load_json_previews(ids, preview_size, read_key_order(graph)) if may_see_data else {}
-    logs = load_log_previews(ids, preview_size) if may_see_data else {}
-    texts = load_text_previews(ids, preview_size) if may_see_data else {}
-    rows = []
-    for run in runs:
-        began = run.started_at or run.finished_at or now
-        rows.append(
-            RunRow(
-                run=run,
-                label=name_node(graph, run.step),
-                edge=describe_edge(graph, run),
-                waited=describe_duration(count_seconds(run.created_at, began)) if run.number else "",
-                worked=_describe_work(run, now),
-                payload=payloads.get(run.pk, {}),
-                texts=texts.get(run.pk, {}),
-                log=logs.get(run.pk),
-                tail=tail if run is running else None,
-                is_folded=is_folded,
-            )
-        )
-    return rows
+def list_other_bars(timeline: Timeline, rows: list[RunRow]) -> list[TimelineRow]:
+    """Return the bars of the step runs that have no row in this answer: they move while the axis grows."""
+    shown = {row.run.pk for row in rows}
+    return [bar for bar in timeline.rows if bar.id not in shown]
 
 
 def list_events(job: Job) -> list[JobEvent]:
@@ -225,17 +158,3 @@ def link_event(event: JobEvent, window: Window) -> str:
 def choose_next_verb(job: Job, verbs: Iterable[VerbStatus]) -> VerbStatus | None:
     """Return the verb that an operator most likely wants now: retry what failed, resume what is paused."""
     return next((status for status in verbs if job.state in status.verb.wanted_in and status.allowed), None)
-
-
-def describe_edge(graph: Graph, run: StepRun) -> str:
-    """Return which way a finished step run led, if there were several."""
-    edges = graph.list_edges_from(run.step)
-    if run.transition is None or len(edges) < 2 or run.transition >= len(edges):
-        return ""
-    edge = edges[run.transition]
-    target = name_node(graph, edge.target)
-    return f"{edge.label} → {target}" if edge.label else f"→ {target}"
-
-
-def _describe_work(run: StepRun, now: datetime) -> str:
-    return describe_duration(count_seconds(run.started_at, run.finished_at or now)) if run.started_at else ""

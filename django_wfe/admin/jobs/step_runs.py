@@ -23,7 +23,7 @@ from django_wfe.admin.exports.optional import ExportableStepRuns
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.days import DayFilterByKey
 from django_wfe.admin.frame.live import Live
-from django_wfe.admin.jobs.page import build_rows
+from django_wfe.admin.runs.rows import build_rows
 from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import list_visible_step_runs, may_view_data
 from django_wfe.engine.output.step_logs import read_step_run_log

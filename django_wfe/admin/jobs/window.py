@@ -12,10 +12,14 @@ from django.db.models import Q, QuerySet
 from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS
 from django_wfe.definition.graph import Graph
 from django_wfe.models import Job, StepRun
+from django_wfe.states import StepRunState
+from django_wfe.values.identifiers import parse_id
 
 RUNS_SHOWN = 100
 
 IDLE_SHOWN = "shown"
+
+ONLY_FAILED = "failed"
 
 Place = tuple[int, int]
 """The number and the attempt of a step run."""
@@ -33,6 +37,7 @@ class Window:
         size: how many step runs a window holds at most.
         place: what of the query put the window where it is.
         idle: "shown" where the timeline is to fold no idle time, or "".
+        only: "failed" where the step runs are only those that failed or lost their worker, or "".
         newer: the query of the window after this one, or "" if this is the newest.
     """
 
@@ -43,6 +48,7 @@ class Window:
     size: int = RUNS_SHOWN
     place: dict[str, str] = field(default_factory=dict)
     idle: str = ""
+    only: str = ""
     places: set[Place] = field(default_factory=set)
 
     @property
@@ -53,17 +59,22 @@ class Window:
     @property
     def newest(self) -> str:
         """The query of the newest window."""
-        return build_query(node=self.node, idle=self.idle)
+        return build_query(node=self.node, idle=self.idle, only=self.only)
 
     @property
     def all_steps(self) -> str:
         """The query of the newest step runs of every node."""
-        return build_query(idle=self.idle)
+        return build_query(idle=self.idle, only=self.only)
+
+    @property
+    def other_only(self) -> str:
+        """The query of the newest step runs that failed where all are shown, and of all where only those are."""
+        return build_query(node=self.node, idle=self.idle, only="" if self.only else ONLY_FAILED)
 
     @property
     def other_idle(self) -> str:
         """The query of this window with its idle time shown where it is folded, and folded where it is shown."""
-        return build_query(node=self.node, **self.place, idle="" if self.idle else IDLE_SHOWN)
+        return build_query(node=self.node, **self.place, idle="" if self.idle else IDLE_SHOWN, only=self.only)
 
     @property
     def last_number(self) -> int:
@@ -86,19 +97,38 @@ def load_window(job: Job, query: Mapping[str, str], graph: Graph) -> Window:
     rows: QuerySet[StepRun] = StepRun.objects.filter(job=job)
     if node:
         rows = rows.filter(step=node)
+    only = ONLY_FAILED if query.get("only") == ONLY_FAILED else ""
+    if only:
+        rows = rows.filter(state__in=[StepRunState.FAILED, StepRunState.LOST])
     before, after = _read_place(query.get("before", "")), _read_place(query.get("after", ""))
     idle = IDLE_SHOWN if query.get("idle") == IDLE_SHOWN else ""
     if before is None and after is not None:
         found = _load(rows.filter(_is_after(after)).order_by("number", "attempt"))
         if len(found) > RUNS_SHOWN:
             runs = found[:RUNS_SHOWN]
-            place = {"after": query["after"]}
-            return _build_window(job, Window(runs, node, place=place, idle=idle), has_older=True, has_newer=True)
+            window = Window(runs, node, place={"after": query["after"]}, idle=idle, only=only)
+            return _build_window(job, window, has_older=True, has_newer=True)
     bound = Q() if before is None else _is_before(before)
     found = _load(rows.filter(bound).order_by("-number", "-attempt"))
     runs = found[:RUNS_SHOWN][::-1]
-    window = Window(runs, node, place={} if before is None else {"before": query["before"]}, idle=idle)
+    place = {} if before is None else {"before": query["before"]}
+    window = Window(runs, node, place=place, idle=idle, only=only)
     return _build_window(job, window, has_older=len(found) > RUNS_SHOWN, has_newer=before is not None)
+
+
+def find_place(job: Job, number: str) -> str | None:
+    """Return the address, from the Job's page, of the last step run of this number, or of the last one before it.
+
+    None where ``number`` is no number, or the Job has no step run so early.
+    """
+    wanted = parse_id(number)
+    if wanted is None:
+        return None
+    rows = StepRun.objects.filter(job=job, number__lte=min(wanted, job.current_step_number))
+    found = rows.order_by("-number", "-attempt").values_list("number", "attempt").first()
+    if found is None:
+        return None
+    return load_window(job, {}, job.definition.load_graph()).link(*found)
 
 
 def build_query(**values: str) -> str:
@@ -111,7 +141,7 @@ def _load(rows: QuerySet[StepRun]) -> list[StepRun]:
 
 
 def _build_window(job: Job, window: Window, *, has_older: bool, has_newer: bool) -> Window:
-    runs, kept = window.runs, {"node": window.node, "idle": window.idle}
+    runs, kept = window.runs, {"node": window.node, "idle": window.idle, "only": window.only}
     for run in runs:
         run.job = job  # a template that asks for it must not cost a query a row
     window.size = RUNS_SHOWN

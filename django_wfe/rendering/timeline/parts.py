@@ -94,7 +94,7 @@ class Mark(Placed):
 
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
-    """One attempt at one node. ``url`` is "" if the caller gave none, ``worker_name`` is short."""
+    """One attempt at one node."""
 
     id: int
     number: int
@@ -109,9 +109,7 @@ class TimelineRow:
     waiting_seconds: float
     working_seconds: float
     worker: str
-    worker_name: str
     superseded: bool
-    url: str
     segments: tuple[Segment, ...]
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,7 +44,6 @@ def build_timeline(
     *,
     now: datetime,
     graph: Graph | None = None,
-    urls: Mapping[int, str] | None = None,
     job_state: str = "",
     origin: datetime | None = None,
     folds_idle: bool = True,
@@ -58,7 +57,6 @@ def build_timeline(
         step_runs: With ``select_related("worker")``; payload columns may be deferred, they are not looked at.
         now: The time of the database.
         graph: Of the Job's definition, for the nodes' labels.
-        urls: By the step run's id.
         job_state: Of the Job, so that what it holds is shown as paused.
         origin: What "began after" counts from; where None, the first of the step runs.
         folds_idle: Whether long stretches without work are folded. Default True.
@@ -76,7 +74,7 @@ def build_timeline(
     now_mark = Mark(axis.place(read_seconds(now)), 0, _("now"), Moment(now, _("now"))) if is_live else None
     # The label of "now" stands to the left of its line.
     ticks = build_ticks(axis, limit=now_mark.x - NOW_LABEL_LENGTH if now_mark else AXIS_LENGTH)
-    rows = tuple(_build_row(bar, axis, origin or first, now, graph, urls or {}, job_state) for bar in bars)
+    rows = tuple(_build_row(bar, axis, origin or first, now, graph, job_state) for bar in bars)
     return Timeline(
         rows=rows,
         ticks=tuple(_build_tick_mark(tick, now) for tick in ticks),
@@ -113,13 +111,11 @@ def _build_row(
     first: datetime,
     now: datetime,
     graph: Graph | None,
-    urls: Mapping[int, str],
     job_state: str,
 ) -> TimelineRow:
     run = bar.run
     label = name_node(graph, run.step) if graph else guess_node_name(run.step)
     look = get_step_run_look(run.state, attempt=run.attempt, job_state=job_state)
-    worker = _describe_worker(run)
     return TimelineRow(
         id=run.pk,
         number=run.number,
@@ -133,11 +129,8 @@ def _build_row(
         finished=_build_offset(run.finished_at, first) if run.finished_at else None,
         waiting_seconds=bar.began - bar.created,
         working_seconds=bar.ended - bar.began,
-        worker=worker,
-        # Hosts of one place share their domain.
-        worker_name=_shorten_host(worker),
+        worker=_describe_worker(run),
         superseded=run.superseded,
-        url=urls.get(run.pk, ""),
         segments=_build_segments(bar, axis),
     )
 
@@ -184,9 +177,3 @@ def _describe_worker(run: StepRun) -> str:
     except Worker.DoesNotExist:
         worker = None
     return str(worker) if worker else str(run.worker_id)[:8]
-
-
-def _shorten_host(worker: str) -> str:
-    host, colon, process = worker.rpartition(":")
-    is_address = host.replace(".", "").isdigit()
-    return worker if is_address else f"{host.partition('.')[0]}{colon}{process}"

@@ -19,7 +19,7 @@ from django_wfe.admin.frame.live import is_fragment_request
 from django_wfe.engine.access import may_view_data
 from django_wfe.models import Job, JobLog, StepRun
 from django_wfe.states import StepRunState
-from django_wfe.values.visible_text import show_on_page
+from django_wfe.values.visible_text import show_on_page, strip_terminal_looks
 
 TAIL_CHARACTERS = 64_000
 """The most that one answer brings; what lies before is only in the whole log."""
@@ -55,7 +55,7 @@ def read_tail(step_run_id: int, after: int = -1) -> LogTail:
     pieces = newest.filter(sequence__gte=first, sequence__lte=sizes[0][0]).values_list(end, flat=True)
     text = "".join(reversed(pieces))[-TAIL_CHARACTERS:]
     is_cut = characters > TAIL_CHARACTERS or first != sizes[-1][0]
-    return LogTail(step_run_id, text, sizes[0][0], is_cut=is_cut)
+    return LogTail(step_run_id, strip_terminal_looks(text), sizes[0][0], is_cut=is_cut)
 
 
 def show_tail(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: int, step_run_id: int) -> HttpResponseBase:
