@@ -23,7 +23,15 @@ from django_wfe.admin.inbox.page import show_inbox
 from django_wfe.admin.incidents.page import show_incident, show_incidents
 from django_wfe.admin.incidents.repairs import STAGES, show_repair
 from django_wfe.admin.jobs.downloads import show_job_graph
-from django_wfe.admin.jobs.filters import AgeFilter, IncidentFilter, MineFilter, NodeFilter, StateFilter, WorkflowFilter
+from django_wfe.admin.jobs.filters import (
+    AgeFilter,
+    DefinitionFilter,
+    IncidentFilter,
+    MineFilter,
+    NodeFilter,
+    StateFilter,
+    WorkflowFilter,
+)
 from django_wfe.admin.jobs.log_tail import show_tail
 from django_wfe.admin.jobs.page import build_job_page
 from django_wfe.admin.verbs import addresses  # noqa: F401  (its parts of addresses)
@@ -37,7 +45,16 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
 
     list_display = ("name", "state_drawn", "workflow_label", "step_label", "created", "started", "finished")
     list_display_links = ("name",)
-    list_filter = (StateFilter, WorkflowFilter, NodeFilter, IncidentFilter, AgeFilter, DayFilter, MineFilter)
+    list_filter = (
+        StateFilter,
+        WorkflowFilter,
+        DefinitionFilter,
+        NodeFilter,
+        IncidentFilter,
+        AgeFilter,
+        DayFilter,
+        MineFilter,
+    )
     list_select_related = ("workflow",)
     search_fields = ("=id",)
     search_help_text = gettext_lazy("Finds a job by its exact id, UUID or key, or by the idempotency key of a step.")
