@@ -96,7 +96,7 @@ def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpRespo
     jobs = list_visible_jobs(user)
     workers, silent = list_workers()
     leave_out_closed_nodes(user, workers)
-    incidents = list_incidents(user)
+    incidents = list_incidents(user, most=INCIDENTS_SHOWN + 1)
     attention = count_attention(user)
     broken, broken_modules = list_broken_workflows(list_visible_workflows(user)), list_broken_modules(user)
     return model_admin.render(

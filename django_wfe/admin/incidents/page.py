@@ -167,9 +167,9 @@ def show_incident(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerpr
     )
 
 
-def list_incidents(user: Any) -> list[ListedIncident]:
-    """Return the incidents, those seen last first, with the labels of their nodes."""
-    found = engine.list_incidents(user)
+def list_incidents(user: Any, *, most: int = engine.SHOWN) -> list[ListedIncident]:
+    """Return at most so many incidents, those seen last first, with the labels of their nodes."""
+    found = engine.list_incidents(user, most=most)
     labels = load_node_names({incident.step for incident in found})
     with_data = find_jobs_with_data(user, [incident.job_id for incident in found])
     return [

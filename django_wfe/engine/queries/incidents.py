@@ -24,7 +24,7 @@ SHOWN = 50
 EXACT_JOBS = 10_000
 """Up to this many failed Jobs each of them is looked at, so that every count is exact."""
 
-COUNT_CAP = 250
+COUNT_CAP = 100
 """Where there are more failed Jobs than that, the Jobs of one incident are counted up to this."""
 
 KINDS_CAP = 5_000
@@ -122,8 +122,8 @@ class Incident:
     job_id: int
 
 
-def list_incidents(actor: Any, since: datetime | None = None) -> list[Incident]:
-    """List the incidents among the Jobs that a user may see, those seen last first; at most ``SHOWN``.
+def list_incidents(actor: Any, since: datetime | None = None, *, most: int = SHOWN) -> list[Incident]:
+    """List the incidents among the Jobs that a user may see, those seen last first; at most ``most``.
 
     A fixed number of queries, of bounded work: up to ``EXACT_JOBS`` failed Jobs all counts are exact, beyond that they
     stop at ``COUNT_CAP``.
@@ -141,10 +141,10 @@ def list_incidents(actor: Any, since: datetime | None = None) -> list[Incident]:
     seconds = None if since is None else read_seconds(since)
     if is_exact:
         jobs, parameters = _compile(failed.order_by().values_list("pk"))
-        rows = _fetch(_GROUP_JOBS.format(jobs=jobs), [*parameters, seconds, SHOWN])
+        rows = _fetch(_GROUP_JOBS.format(jobs=jobs), [*parameters, seconds, most])
     else:
         jobs, parameters = _compile(failed.order_by().values_list("pk", "current_step_number"))
-        rows = _fetch(_GROUP_KINDS.format(jobs=jobs), [*parameters, seconds, SHOWN, *parameters, COUNT_CAP])
+        rows = _fetch(_GROUP_KINDS.format(jobs=jobs), [*parameters, seconds, most, *parameters, COUNT_CAP])
     jobs, parameters = _compile(visible.order_by().values_list("pk"))
     first_seen = dict(_fetch(_FIRST_SEEN.format(jobs=jobs), [[row[0] for row in rows], *parameters])) if rows else {}
     samples = StepRun.objects.defer("result", "external_data", "edited_input", "traceback").in_bulk(
