@@ -9,6 +9,7 @@
 #   BROKERS='rabbitmq redis'  the brokers that "make chaos" runs its storms over, for MINUTES=5 each
 #   REF=main  LIMIT=1.04  the commit that "make bench-against" measures this checkout against, and the ratio from which
 #                       on it fails (default: none)
+#   JOBS=1000000        how many jobs "make bench-console" fills its tables with; 10000000 takes half an hour
 #   MARKS='not chaos and not survey and not projects'   which tests "make test" runs, by their marks; MARKS= runs all
 #   ARGS=               further arguments for pytest, for the demo, or for the storms
 
@@ -63,8 +64,8 @@ bench-against: $(VENV)/.installed-bench ## Measure this checkout against another
 	$(if $(REF),,$(error Which commit? Say it so: make bench-against REF=COMMIT))
 	@$(RUN) -m benchmarks.against $(REF) $(if $(LIMIT),--limit $(LIMIT)) $(ARGS)
 
-bench-console: $(VENV)/.installed-bench ## Measure the pages of the console with a million jobs
-	$(RUN) -m benchmarks.console --write docs/benchmarks.md $(ARGS)
+bench-console: $(VENV)/.installed-bench ## Measure the pages of the console with a million jobs, or JOBS=10000000
+	$(RUN) -m benchmarks.console --write docs/benchmarks.md $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
 
 screenshots: $(VENV)/.installed-test ## Take the pictures in docs/images anew; needs Chromium (CHROMIUM=/usr/bin/chromium)
 	$(PIP) pillow

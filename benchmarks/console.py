@@ -1,4 +1,7 @@
-"""How long the pages of the console take, in tables of a million jobs: ``python -m benchmarks.console``.
+"""How long the pages of the console take, in tables of years of use: ``python -m benchmarks.console``.
+
+The tables are filled twice, with the usual mix and with that of the worst day; from ``ONE_MIX_FROM`` jobs on only the
+former is asked for.
 
 Server side: each request goes through Django's test client in this process, middleware, queries and templates included.
 """
@@ -11,10 +14,12 @@ import os
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from benchmarks.console_rows import MIXES
 from benchmarks.database import Parameters, build_environment, open_database, open_server
 from benchmarks.machine import describe_machine
 from benchmarks.report import name_machine, write_page
@@ -22,6 +27,7 @@ from benchmarks.report import name_machine, write_page
 LIST_LIMIT_MS = 150
 LONG_JOB_LIMIT_MS = 400
 LONG_JOB_RUNS = 10_000
+ONE_MIX_FROM = 5_000_000
 
 Figures = dict[str, dict[str, float]]
 
@@ -30,32 +36,47 @@ def main() -> None:
     """Fill a database, measure each page in a process of its own, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1_000_000)
+    parser.add_argument("--mix", choices=list(MIXES), help="default: each; of ten million jobs only the usual one")
     parser.add_argument("--requests", type=int, default=50)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page with the table to this file")
     parser.add_argument("--measure", metavar="DATABASE", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
-        print(json.dumps(_measure(json.loads(options.measure), options.jobs, options.requests)))
+        print(json.dumps(_measure(json.loads(options.measure), options.jobs, options.mix, options.requests)))
         return
-    with open_server(None) as server, open_database(server, "console", migrated=False) as database:
+    is_large = options.jobs >= ONE_MIX_FROM
+    mixes = [options.mix] if options.mix else ["usual"] if is_large else list(MIXES)
+    found: dict[str, Figures] = {}
+    with open_server(None) as server:
+        for mix in mixes:
+            found[mix] = _measure_apart(server, mix, options.jobs, options.requests)
+    tables = {mix: format_table(figures, mix, options.jobs, options.requests) for mix, figures in found.items()}
+    machine = name_machine(describe_machine())
+    if options.write:
+        for mix, table in tables.items():
+            place = f"console {mix}, large" if is_large else f"console {mix}"
+            write_page(options.write, f"{machine}\n{table}", place=place)
+    print(json.dumps(found) if options.json else "\n\n".join([machine, *tables.values()]))
+
+
+def _measure_apart(server: Parameters, mix: str, jobs: int, requests: int) -> Figures:
+    with open_database(server, "console", migrated=False) as database:
         environment = build_environment(database, DJANGO_SETTINGS_MODULE="benchmarks.console_settings")
         migrate = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
         subprocess.run(migrate, env=environment, check=True, stdout=sys.stderr)
-        command = [sys.executable, "-m", "benchmarks.console", "--measure", json.dumps(database)]
-        command += ["--jobs", str(options.jobs), "--requests", str(options.requests)]
+        command = [sys.executable, "-m", "benchmarks.console", "--measure", json.dumps(database), "--mix", mix]
+        command += ["--jobs", str(jobs), "--requests", str(requests)]
         measured = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     figures: Figures = json.loads(measured.stdout)
-    table = f"{name_machine(describe_machine())}\n{format_table(figures, options.jobs, options.requests)}"
-    if options.write:
-        write_page(options.write, table, place="console")
-    print(json.dumps(figures) if options.json else table)
+    return figures
 
 
-def format_table(figures: Figures, jobs: int, requests: int) -> str:
+def format_table(figures: Figures, mix: str, jobs: int, requests: int) -> str:
     """Give the figures as a Markdown table."""
     lines = [
         f"{jobs:,} jobs and {5 * jobs:,} step runs, {requests} requests a page, on the server's side.",
+        MIXES[mix].words,
         "",
         "| page | p50 ms | p95 ms | at most |",
         "|---|---|---|---|",
@@ -66,7 +87,7 @@ def format_table(figures: Figures, jobs: int, requests: int) -> str:
     return "\n".join(lines)
 
 
-def _measure(database: Parameters, jobs: int, requests: int) -> Figures:
+def _measure(database: Parameters, jobs: int, mix: str, requests: int) -> Figures:
     import django
 
     django.setup()
@@ -74,12 +95,16 @@ def _measure(database: Parameters, jobs: int, requests: int) -> Figures:
     from django.test import Client
 
     from benchmarks.console_rows import fill, insert_long_job
+    from benchmarks.database import execute
     from benchmarks.workflows import Chain10
     from django_wfe import run_workflow
 
     run_workflow(Chain10)  # records the workflow and its definition
-    fill(database, jobs)
+    began = time.perf_counter()
+    fill(database, jobs, mix)
+    print(f"{mix}: {jobs:,} jobs in {time.perf_counter() - began:.0f} s", file=sys.stderr)
     long_job = insert_long_job(database, LONG_JOB_RUNS)
+    execute(database, "CHECKPOINT")
     client = Client()
     client.force_login(User.objects.create_superuser("operator"))
     figures: Figures = {}
@@ -98,7 +123,9 @@ def _list_pages(jobs: int, long_job: int) -> dict[str, str]:
     from django_wfe.engine.worker.loop import run_step_run
     from django_wfe.models import Job, StepRun, Workflow
 
-    workflow = Workflow.objects.get(name="Chain10").pk
+    workflow, definition = Workflow.objects.values_list("pk", "current_definition").get(name="Chain10")
+    middle = Job.objects.get(pk=jobs // 2).created_at.date()
+    day, year = middle.isoformat(), (middle - timedelta(days=365)).isoformat()
     # A job of 20 step runs: ten steps, run again from the first.
     twenty = Job.objects.filter(step_runs__number=10).exclude(pk=long_job).get().pk
     rerun_job(twenty, 1)
@@ -115,8 +142,15 @@ def _list_pages(jobs: int, long_job: int) -> dict[str, str]:
         "Job list, canceled": f"{job_list}?state=CANCELED",
         "Job list, open, one workflow": f"{job_list}?state=open&workflow={workflow}",
         "Job list, found by key": f"{job_list}?q=order-{jobs // 2}",
+        "Job list, half its length back": f"{job_list}?after={jobs // 2}",
+        "Job list, of one day": f"{job_list}?from={day}&to={day}",
+        "Job list, failed, of a year": f"{job_list}?from={year}&to={day}&state=FAILED",
+        "Job list, of one definition": f"{job_list}?definition={definition}",
+        "Job list, of one incident": f"{job_list}?incident={kind}",
         "Step run list": reverse("admin:django_wfe_steprun_changelist"),
+        "Step run list, of one day": f"{reverse('admin:django_wfe_steprun_changelist')}?from={day}&to={day}",
         "Event list": reverse("admin:django_wfe_jobevent_changelist"),
+        "Event list, of one day": f"{reverse('admin:django_wfe_jobevent_changelist')}?from={day}&to={day}",
         "Workflow page": reverse("admin:django_wfe_workflow_change", args=[workflow]),
         "Inbox": reverse("admin:django_wfe_inbox"),
         "Incidents": reverse("admin:django_wfe_incidents"),

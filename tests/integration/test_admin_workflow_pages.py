@@ -10,10 +10,13 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
 from django_wfe import steps
+from django_wfe.admin.jobs import filters
+from django_wfe.admin.workflows import versions
 from django_wfe.definition.graph import build_graph
 from django_wfe.engine.lifecycle import order_workflow_execution, pause_job, pause_workflow, run_workflow
 from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
-from django_wfe.models import Definition, Job, Step, Workflow, WorkflowEvent
+from django_wfe.engine.queries import open_jobs
+from django_wfe.models import Definition, Job, Workflow, WorkflowEvent
 from django_wfe.rendering.diagram import dot, layout
 from tests.support.demo.pages import Page
 from tests.support.doors.console import list_messages, read_page, record, sign_in, sign_in_superuser
@@ -93,22 +96,79 @@ def test_where_jobs_are_is_counted_by_why_they_are_there() -> None:
     page = read_page(response)
     words = "1 waiting for input, 1 waiting to try again, 1 paused, 1 failed"
     link = page.find_link(words)
-    assert "workflow-lost" not in response.content.decode()
+    assert "workflow-other-versions" not in response.content.decode()
     assert f'aria-label="Ask: {words}; asks for input"' in response.content.decode()
     listed = read_page(sign_in_superuser().get(link))
     assert list_linked_jobs(listed) >= set(jobs)
 
 
-def test_jobs_at_steps_that_are_gone_from_the_code_are_not_forgotten(redefined: Workflow) -> None:
-    job_id = run_workflow(record(Failing))
-    step = Step.objects.get(name="Store")
-    Job.objects.filter(pk=job_id).update(workflow=redefined, current_step=step.path)
-    Step.objects.filter(pk=step.pk).update(label="Put it away")
-    page = read_page(sign_in_superuser().get(build("django_wfe_workflow_change", redefined.pk)))
-    assert "are also at steps that the current definition does not have" in page.text
-    assert "Put it away tests.workflows.Store: 1 failed" in page.text
-    listed = read_page(sign_in_superuser().get(page.find_link("1 failed")))
-    assert job_id in list_linked_jobs(listed)
+def test_the_graph_shows_the_jobs_of_one_version_and_says_how_many_stand_in_others(redefined: Workflow) -> None:
+    new = redefined.current_definition
+    assert new is not None
+    old = Definition.objects.filter(workflow=redefined).exclude(pk=new.pk).get()
+    of_new, *of_old = (order_workflow_execution(Linear) for _ in range(3))
+    Job.objects.update(definition=new)
+    Job.objects.filter(pk__in=of_old).update(definition=old, state="FAILED", current_step="tests.workflows.Store")
+    client, address = sign_in_superuser(), build("django_wfe_workflow_change", redefined.pk)
+
+    page = read_page(client.get(address))
+    assert "Open jobs in another version: 2." in page.text
+    assert "2 failed" not in page.text
+    switch = [(link.text, link.address) for link in page.links if link.address.startswith(f"{address}?definition=")]
+    assert [text.split()[-2:] for text, _address in switch] == [["1", "open"], ["2", "open"]]
+
+    page = read_page(client.get(f"{address}?definition={old.pk}"))
+    assert "Open jobs in another version: 1." in page.text
+    listed = read_page(client.get(page.find_link("2 failed")))
+    assert list_linked_jobs(listed) >= set(of_old)
+    assert of_new not in list_linked_jobs(listed)
+
+    def list_jobs(query: str) -> list[int]:
+        response = client.get(f"/admin/django_wfe/job/?{query}")
+        read_page(response)
+        return sorted(job.pk for job in response.context["cl"].result_list)
+
+    # The table of the definitions leads to their open jobs.
+    page = read_page(client.get(address))
+    assert list_jobs(next(link for link in page.links if link.text == "2").address.partition("?")[2]) == of_old
+    # Unless a state is asked for, only open jobs are looked at.
+    Job.objects.filter(pk=of_old[0]).update(state="FINISHED")
+    assert list_jobs(f"definition={old.pk}") == of_old[1:]
+    assert list_jobs(f"definition={old.pk}&state=FINISHED") == of_old[:1]
+    assert list_jobs(f"definition={new.pk}&workflow={redefined.pk}") == [of_new]
+    for junk in ("x", "0", "9" * 30, "%00"):
+        assert list_jobs(f"definition={junk}") == []
+        assert client.get(f"{address}?definition={junk}").status_code == 200
+
+
+def test_of_a_version_that_ended_the_newest_jobs_are_looked_through_and_the_choice_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(filters, "LOOKED_THROUGH", 2)
+    workflow = record(Linear)
+    jobs = [run_workflow(Linear) for _ in range(3)]
+    client, query = sign_in_superuser(), f"definition={workflow.current_definition_id}&state=FINISHED"
+    response = client.get(f"/admin/django_wfe/job/?{query}")
+    assert [job.pk for job in response.context["cl"].result_list] == jobs[:0:-1]
+    assert "(of the newest 2 jobs)" in read_page(response).text
+    response = client.get(f"/admin/django_wfe/job/?{query}&from=2020-01-01")
+    assert [job.pk for job in response.context["cl"].result_list] == jobs[::-1]
+    assert "(of the newest" not in read_page(response).text
+
+
+def test_where_very_many_jobs_stand_the_numbers_say_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "COUNTED", 2)
+    monkeypatch.setattr(open_jobs, "COUNTED", 2)
+    workflow = record(Asking)
+    for _ in range(3):
+        run_workflow(Asking)
+    order_workflow_execution(Asking)
+    page = read_page(sign_in_superuser().get(build("django_wfe_workflow_change", workflow.pk)))
+    assert "2+ waiting for input" in page.text
+    assert "1 running" in page.text
+    assert "Of each state the newest 2 jobs are counted" in page.text
+    [version] = open_jobs.count_by_version(None, workflow)
+    assert (version.count, version.is_capped) == (3, True)
 
 
 def test_a_job_that_its_workflow_holds_back_leads_to_what_lets_it_go_on() -> None:

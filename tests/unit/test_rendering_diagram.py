@@ -165,7 +165,7 @@ def test_a_workflows_nodes_carry_counts() -> None:
     assert read_texts(nodes["Ask the customer"])[-1] == "12"
     assert get_link(nodes["Ask the customer"]).get("href") == "/admin/jobs/?node=ask"
     assert read_texts(nodes["Charge card"])[-2:] == ["3", "12k"]
-    assert get_link(nodes["Charge card"]).get("aria-label") == "Charge card: 3 running, 12345 failed"
+    assert get_link(nodes["Charge card"]).get("aria-label") == "Charge card: 3 running, 12,345 failed"
     assert get_link(nodes["Ship it"]).get("aria-label") == "Ship it"
     html = draw_workflow(build_order(), counts={"ask": NodeCounts(running=1, waiting=2, retrying=3, paused=4)})
     badges = [text for text in read_texts(find_nodes(html)["Ask the customer"]) if text.isdecimal()]

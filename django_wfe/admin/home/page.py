@@ -46,11 +46,13 @@ WORKERS_SHOWN = 50
 BROKEN_SHOWN = 50
 STARTABLE_SHOWN = 50
 ATTENTION_CAP = 1000
+STATE_CAP = 5_000
+"""Up to here the open jobs of a state are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateCount:
-    """How many jobs stand in a state; ``recent_only`` where only the newest jobs were counted."""
+    """How many jobs stand in a state, counted to just beyond ``STATE_CAP``; ``recent_only``: among the newest."""
 
     state: str
     count: int
@@ -58,8 +60,8 @@ class StateCount:
 
     @property
     def count_text(self) -> str:
-        """The count with its digits grouped."""
-        return str(number_format(self.count, force_grouping=True))
+        """The count in words: "3", "5,000+"."""
+        return write_count(self.count, None if self.recent_only else STATE_CAP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpRespo
     jobs = list_visible_jobs(user)
     workers, silent = list_workers()
     leave_out_closed_nodes(user, workers)
-    incidents = list_incidents(user)
+    incidents = list_incidents(user, most=INCIDENTS_SHOWN + 1)
     attention = count_attention(user)
     broken = list_broken_workflows(list_visible_workflows(user))
     broken_modules = leave_out_told(list_broken_modules(user), broken)
@@ -148,12 +150,15 @@ def describe_attention(attention: Attention) -> str:
 
 
 def count_states(jobs: QuerySet[Job]) -> list[StateCount]:
-    """Count the jobs by state: live and failed ones from their partial indexes, ended ones among the newest jobs."""
-    live = _count_by_state(jobs.filter(state__in=sorted(states.LIVE_JOB_STATES)))
-    failed = jobs.filter(state=states.JobState.FAILED).order_by().count()
+    """Count the jobs by state: open ones from their partial index up to a cap, ended ones among the newest jobs."""
+    # Each in the order of the index, so that PostgreSQL stops in it.
+    open_jobs = {
+        state.value: count_up_to(jobs.filter(state=state.value).order_by("-pk"), STATE_CAP)
+        for state in states.OPEN_JOB_STATES
+    }
     ended = {state.value: Count("pk", filter=Q(state=state.value)) for state in states.TERMINAL_JOB_STATES}
     recent = jobs.order_by("-pk").values("pk", "state")[:RECENT_JOBS].aggregate(**ended)
-    counts = {**live, **recent, states.JobState.FAILED.value: failed}
+    counts = {**open_jobs, **recent}
     return [
         StateCount(state.value, counts.get(state.value, 0), recent_only=state in states.TERMINAL_JOB_STATES)
         for state in states.JobState

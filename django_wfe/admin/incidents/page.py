@@ -36,7 +36,7 @@ JOBS_SHOWN = 100
 PACE = 5
 """Seconds until a page looks for news."""
 
-COUNT_CAP = 2_000
+COUNT_CAP = 1_000
 """Jobs of one incident, and failures of an hour, are counted up to here."""
 
 OTHERS_CAP = 100
@@ -52,7 +52,7 @@ class Trend:
 
     @property
     def last_hour_text(self) -> str:
-        """The former count in words: "3", "2,000+"."""
+        """The former count in words: "3", "1,000+"."""
         return write_count(self.last_hour, COUNT_CAP)
 
     @property
@@ -94,7 +94,7 @@ class FoundIncident:
 
     @property
     def count_text(self) -> str:
-        """How many jobs stand at it, in words: "3", "2,000+"."""
+        """How many jobs stand at it, in words: "3", "1,000+"."""
         return write_count(self.count, COUNT_CAP)
 
 
@@ -167,9 +167,9 @@ def show_incident(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerpr
     )
 
 
-def list_incidents(user: Any) -> list[ListedIncident]:
-    """Return the incidents, those seen last first, with the labels of their nodes."""
-    found = engine.list_incidents(user)
+def list_incidents(user: Any, *, most: int = engine.SHOWN) -> list[ListedIncident]:
+    """Return at most so many incidents, those seen last first, with the labels of their nodes."""
+    found = engine.list_incidents(user, most=most)
     labels = load_node_names({incident.step for incident in found})
     with_data = find_jobs_with_data(user, [incident.job_id for incident in found])
     return [
@@ -212,7 +212,7 @@ def find_incident(user: Any, fingerprint: str) -> FoundIncident:
         first=first or last,
         last=last,
         jobs=jobs,
-        count=count_up_to(jobs.order_by(), COUNT_CAP),
+        count=count_up_to(jobs.order_by("-pk"), COUNT_CAP),
     )
 
 
@@ -229,8 +229,8 @@ def find_incident_of(user: Any, job: Job) -> IncidentOfJob | None:
         return None
     if state != states.StepRunState.FAILED:
         return IncidentOfJob(fingerprint, None)
-    others = list_jobs_of_incident(user, fingerprint).exclude(pk=job.pk).order_by()
-    return IncidentOfJob(fingerprint, count_up_to(others, OTHERS_CAP))
+    others = set(engine.find_newest_jobs(user, fingerprint, OTHERS_CAP + 2)) - {job.pk}
+    return IncidentOfJob(fingerprint, min(len(others), OTHERS_CAP + 1))
 
 
 def list_jobs_of_incident(user: Any, fingerprint: str) -> QuerySet[Job]:

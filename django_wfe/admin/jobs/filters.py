@@ -7,24 +7,30 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe import states
+from django_wfe.admin.frame.days import FROM, TO
 from django_wfe.definition.texts import is_storable
-from django_wfe.engine.access import find_nodes_in_sight, list_visible_workflows
+from django_wfe.engine.access import find_nodes_in_sight, list_visible_definitions, list_visible_workflows
 from django_wfe.engine.queries.incidents import jobs_of_incident
 from django_wfe.engine.rules.node_names import guess_node_name, load_node_names
-from django_wfe.models import Job
+from django_wfe.models import Definition, Job
 from django_wfe.values.identifiers import parse_id
 from django_wfe.wording.states import get_job_look
 
 OPEN = "open"
 
 WORKFLOWS_LISTED = 200
+DEFINITIONS_LISTED = 20
+
+LOOKED_THROUGH = 20_000
+"""Of a workflow's jobs, the newest among which those of one definition that ended well are looked for."""
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -63,6 +69,54 @@ class WorkflowFilter(admin.SimpleListFilter):
         if not value:
             return queryset
         return queryset.filter(workflow_id=parse_id(value) or 0)
+
+
+class DefinitionFilter(admin.SimpleListFilter):
+    """By the version of a workflow, once a workflow is chosen.
+
+    Open jobs have an index by it; of those that ended well the newest of the workflow are looked through, or those of
+    the days that are chosen. Unless a state is asked for, only open jobs are looked at.
+    """
+
+    title = gettext_lazy("definition")
+    parameter_name = "definition"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        workflow = parse_id(request.GET.get(WorkflowFilter.parameter_name, ""))
+        given = request.GET.get(self.parameter_name, "")
+        chosen = parse_id(given)
+        if workflow is None and not given:
+            return []
+        definitions = list_visible_definitions(request.user).only("fingerprint", "workflow_id")
+        if workflow is not None:
+            definitions = definitions.filter(workflow=workflow)
+        newest = definitions.order_by("-pk")[:DEFINITIONS_LISTED] if workflow is not None else definitions.none()
+        found = definitions.filter(Q(pk=chosen or 0) | Q(pk__in=newest.values("pk"))).order_by("-pk")
+        state = request.GET.get(StateFilter.parameter_name, "")
+        is_cut = state in _WELL_ENDED and not any(request.GET.get(name) for name in _TIMES)
+        text = _("%(definition)s (of the newest %(count)s jobs)") if is_cut else "%(definition)s"
+        count = number_format(LOOKED_THROUGH, force_grouping=True)
+        choices = {str(row.pk): text % {"definition": row, "count": count} for row in found}
+        if given:
+            choices.setdefault(given, given[:12])  # a filter without choices would not count
+        return choices.items()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        value = self.value()
+        if not value:
+            return queryset
+        definition = Definition.objects.filter(pk=parse_id(value) or 0).only("workflow_id").first()
+        if definition is None:
+            return queryset.none()
+        # With the workflow its index can be used, whether or not it was chosen.
+        queryset = queryset.filter(definition=definition, workflow_id=definition.workflow_id)
+        state = request.GET.get(StateFilter.parameter_name, "")
+        if not state:
+            return queryset.filter(state__in=sorted(states.OPEN_JOB_STATES))
+        if state not in _WELL_ENDED or any(request.GET.get(name) for name in _TIMES):
+            return queryset
+        jobs = Job.objects.filter(workflow_id=definition.workflow_id).order_by("-pk").values_list("pk", flat=True)
+        return queryset.filter(pk__gte=next(iter(jobs[LOOKED_THROUGH - 1 : LOOKED_THROUGH]), 0))
 
 
 class NodeFilter(admin.SimpleListFilter):
@@ -105,6 +159,10 @@ class IncidentFilter(admin.SimpleListFilter):
         if not value or not is_storable(value):
             return queryset.none() if value else queryset
         return queryset & jobs_of_incident(value)
+
+
+_WELL_ENDED = {states.JobState.FINISHED.value}
+_TIMES = ("age", FROM, TO)
 
 
 class AgeFilter(admin.SimpleListFilter):

@@ -25,7 +25,15 @@ from django_wfe.admin.inbox.page import show_inbox
 from django_wfe.admin.incidents.page import show_incident, show_incidents
 from django_wfe.admin.incidents.repairs import STAGES, show_repair
 from django_wfe.admin.jobs.downloads import show_job_graph
-from django_wfe.admin.jobs.filters import AgeFilter, IncidentFilter, MineFilter, NodeFilter, StateFilter, WorkflowFilter
+from django_wfe.admin.jobs.filters import (
+    AgeFilter,
+    DefinitionFilter,
+    IncidentFilter,
+    MineFilter,
+    NodeFilter,
+    StateFilter,
+    WorkflowFilter,
+)
 from django_wfe.admin.jobs.page import build_job_page
 from django_wfe.admin.jobs.search import show_search
 from django_wfe.admin.jobs.window import find_place
@@ -43,7 +51,16 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
 
     list_display = ("name", "key_drawn", "state_drawn", "step_label", "created", "started", "finished")
     list_display_links = ("name", "key_drawn")
-    list_filter = (StateFilter, WorkflowFilter, NodeFilter, IncidentFilter, AgeFilter, DayFilter, MineFilter)
+    list_filter = (
+        StateFilter,
+        WorkflowFilter,
+        DefinitionFilter,
+        NodeFilter,
+        IncidentFilter,
+        AgeFilter,
+        DayFilter,
+        MineFilter,
+    )
     list_select_related = ("workflow",)
     search_fields = ("=id",)
     search_help_text = gettext_lazy(

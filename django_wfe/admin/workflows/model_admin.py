@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path
 from django.utils.html import format_html
@@ -15,7 +14,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_wfe import states
 from django_wfe.admin.elements.drawing import draw_time
 from django_wfe.admin.elements.payloads import write_json
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
@@ -26,9 +24,9 @@ from django_wfe.admin.starting.many import show_start_many
 from django_wfe.admin.starting.one import explain_no_start, show_start
 from django_wfe.admin.verbs.pausing import may_pause, show_pause, show_resume
 from django_wfe.admin.workflows.comparing import show_comparison
-from django_wfe.definition.graph import Graph
+from django_wfe.admin.workflows.versions import SHOWN, build_versions, choose_definition, count_nodes
 from django_wfe.engine.access import has_permission, list_visible_jobs
-from django_wfe.engine.rules.node_names import annotate_node_name, load_node_names
+from django_wfe.engine.rules.node_names import annotate_node_name
 from django_wfe.models import Definition, Job, Workflow
 from django_wfe.rendering.diagram.overlay import NodeCounts, describe_counts
 from django_wfe.rendering.diagram.picture import render_workflow_diagram
@@ -39,16 +37,7 @@ PACE = 5
 """Seconds until the page looks for news."""
 
 RECENT_JOBS_SHOWN = 10
-DEFINITIONS_SHOWN = 20
 EVENTS_SHOWN = 10
-LOST_NODES_SHOWN = 50
-
-_COUNTED_AS = {
-    states.JobState.INPUT_REQUIRED.value: "waiting",
-    states.JobState.WAITING.value: "retrying",
-    states.JobState.PAUSED.value: "paused",
-    states.JobState.FAILED.value: "failed",
-}
 
 
 class WorkflowAdmin(ConsoleAdmin[Workflow]):
@@ -110,13 +99,13 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
         refused = refuse_other_methods(request, "GET", "HEAD")
         if refused is not None:
             return refused
-        definition = workflow.current_definition
+        definition = choose_definition(workflow, request.GET.get(SHOWN, ""))
         may_see_jobs = has_permission(request.user, "django_wfe.view_job", workflow)
         jobs = list_visible_jobs(request.user).filter(workflow=workflow)
-        counts = count_by_node(jobs) if may_see_jobs else {}
+        counts, counted_up_to = count_nodes(request.user, definition) if may_see_jobs and definition else ({}, "")
         graph = definition.load_graph() if definition is not None else None
         nodes = [node for node in graph.nodes if not node.is_start] if graph is not None else []
-        node_urls = {node.path: self._build_node_url(workflow, node.path) for node in nodes} if may_see_jobs else {}
+        node_urls = {node.path: self._build_node_url(definition, node.path) for node in nodes} if may_see_jobs else {}
         condition, condition_class = describe_condition(workflow)
         return self.render(
             request,
@@ -143,8 +132,8 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
                 }
                 for node in nodes
             ],
-            lost_nodes=list_lost_nodes(counts, graph, lambda path: self._build_node_url(workflow, path)),
-            definitions=list_definitions(workflow),
+            counted_up_to=counted_up_to,
+            versions=build_versions(request.user, workflow, definition, with_jobs=may_see_jobs),
             may_see_jobs=may_see_jobs,
             jobs_url=self.build_url("django_wfe_job_changelist") + "?" + urlencode({"workflow": workflow.pk}),
             recent_jobs=list_recent_jobs(jobs) if may_see_jobs else [],
@@ -155,8 +144,9 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
             now=get_now(),
         )
 
-    def _build_node_url(self, workflow: Workflow, path: str) -> str:
-        query = {"workflow": workflow.pk, "current_step": path, "state": "open"}
+    def _build_node_url(self, definition: Definition | None, path: str) -> str:
+        shown = {"workflow": definition.workflow_id, "definition": definition.pk} if definition is not None else {}
+        query = {**shown, "current_step": path, "state": "open"}
         return f"{self.build_url('django_wfe_job_changelist')}?{urlencode(query)}"
 
 
@@ -184,36 +174,6 @@ def describe_condition(workflow: Workflow) -> tuple[str, str]:
     if workflow.paused:
         return _("paused"), "off"
     return _("ready"), "good"
-
-
-def count_by_node(jobs: QuerySet[Job]) -> Mapping[str, NodeCounts]:
-    """Count the live and failed jobs at each node."""
-    open_jobs = jobs.filter(state__in=sorted(states.OPEN_JOB_STATES))
-    rows = open_jobs.order_by().values_list("current_step", "state").annotate(count=Count("pk"))
-    found: dict[str, dict[str, int]] = {}
-    for path, state, count in rows:
-        kinds = found.setdefault(path, {})
-        kind = _COUNTED_AS.get(state, "running")
-        kinds[kind] = kinds.get(kind, 0) + count
-    return {path: NodeCounts(**kinds) for path, kinds in found.items()}
-
-
-def list_lost_nodes(
-    counts: Mapping[str, NodeCounts], graph: Graph | None, build_url: Callable[[str], str]
-) -> list[dict[str, Any]]:
-    """Return the nodes that open jobs are at and the current definition lacks; jobs keep the one they began with."""
-    paths = sorted(path for path in counts if graph is None or graph.get_node(path) is None)
-    labels = load_node_names(paths) if paths else {}
-    return [
-        {"path": path, "label": labels[path], "counts": describe_counts(counts[path]), "url": build_url(path)}
-        for path in paths[:LOST_NODES_SHOWN]
-    ]
-
-
-def list_definitions(workflow: Workflow) -> list[Definition]:
-    """Return the newest definitions, without their graphs."""
-    rows = Definition.objects.filter(workflow=workflow).only("fingerprint", "code_hash", "created_at", "workflow_id")
-    return list(rows.order_by("-pk")[:DEFINITIONS_SHOWN])
 
 
 def list_recent_jobs(jobs: QuerySet[Job]) -> list[Job]:

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connections, transaction
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
 
 from django_wfe.conf import DATABASE
 from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import list_visible_jobs
-from django_wfe.models import Job, JobState, StepRun, StepRunState
+from django_wfe.models import Job, JobState, StepRun
 from django_wfe.values.moments import build_moment, read_seconds
 
 SHOWN = 50
@@ -24,11 +24,14 @@ SHOWN = 50
 EXACT_JOBS = 10_000
 """Up to this many failed Jobs each of them is looked at, so that every count is exact."""
 
-COUNT_CAP = 250
+COUNT_CAP = 100
 """Where there are more failed Jobs than that, the Jobs of one incident are counted up to this."""
 
 KINDS_CAP = 5_000
 """The most kinds of failure, repaired ones included, that are gone through then."""
+
+FEW_JOBS = 1_000
+"""Up to so many Jobs of one incident are named one by one where they are asked for."""
 
 MESSAGE_LENGTH = 500
 
@@ -80,6 +83,11 @@ SELECT kind.fingerprint, (SELECT count(*) FROM (SELECT run.id {_CURRENT} LIMIT %
 FROM newest AS kind ORDER BY kind.finished_at DESC
 """  # noqa: S608  (constants of this module)
 
+# Which jobs stand at one kind, those that failed last first: as many looks as are asked for.
+_FIND_JOBS = f"""
+SELECT run.job_id FROM (SELECT %s AS fingerprint) AS kind CROSS JOIN LATERAL (SELECT run.job_id {_CURRENT}) AS run
+"""  # noqa: S608  (constants of this module)
+
 _FIRST_SEEN = """
 SELECT asked.fingerprint, (EXTRACT(EPOCH FROM run.finished_at) * 1000000)::bigint
 FROM unnest(%s::text[]) AS asked (fingerprint)
@@ -114,8 +122,8 @@ class Incident:
     job_id: int
 
 
-def list_incidents(actor: Any, since: datetime | None = None) -> list[Incident]:
-    """List the incidents among the Jobs that a user may see, those seen last first; at most ``SHOWN``.
+def list_incidents(actor: Any, since: datetime | None = None, *, most: int = SHOWN) -> list[Incident]:
+    """List the incidents among the Jobs that a user may see, those seen last first; at most ``most``.
 
     A fixed number of queries, of bounded work: up to ``EXACT_JOBS`` failed Jobs all counts are exact, beyond that they
     stop at ``COUNT_CAP``.
@@ -133,10 +141,10 @@ def list_incidents(actor: Any, since: datetime | None = None) -> list[Incident]:
     seconds = None if since is None else read_seconds(since)
     if is_exact:
         jobs, parameters = _compile(failed.order_by().values_list("pk"))
-        rows = _fetch(_GROUP_JOBS.format(jobs=jobs), [*parameters, seconds, SHOWN])
+        rows = _fetch(_GROUP_JOBS.format(jobs=jobs), [*parameters, seconds, most])
     else:
         jobs, parameters = _compile(failed.order_by().values_list("pk", "current_step_number"))
-        rows = _fetch(_GROUP_KINDS.format(jobs=jobs), [*parameters, seconds, SHOWN, *parameters, COUNT_CAP])
+        rows = _fetch(_GROUP_KINDS.format(jobs=jobs), [*parameters, seconds, most, *parameters, COUNT_CAP])
     jobs, parameters = _compile(visible.order_by().values_list("pk"))
     first_seen = dict(_fetch(_FIRST_SEEN.format(jobs=jobs), [[row[0] for row in rows], *parameters])) if rows else {}
     samples = StepRun.objects.defer("result", "external_data", "edited_input", "traceback").in_bulk(
@@ -160,22 +168,34 @@ def list_incidents(actor: Any, since: datetime | None = None) -> list[Incident]:
     ]
 
 
+def find_newest_jobs(actor: Any, fingerprint: str, most: int) -> list[int]:
+    """Return the ids of at most so many Jobs that stand FAILED with this kind, those that failed last first.
+
+    Those that ended as LOST are not among them: their fingerprint has no index. One query.
+    """
+    if not is_storable(fingerprint):
+        return []
+    failed = list_visible_jobs(actor).filter(state=JobState.FAILED).order_by()
+    jobs, parameters = _compile(failed.values_list("pk", "current_step_number"))
+    rows = _fetch(_FIND_JOBS.format(jobs=jobs) + " LIMIT %s", [fingerprint, *parameters, most])
+    return [row[0] for row in rows]
+
+
 def jobs_of_incident(fingerprint: str) -> QuerySet[Job]:
     """Return the Jobs that are FAILED now because of a failure of this kind, whoever may see them.
 
-    Combine it with ``list_visible_jobs(actor)`` by ``&``. It asks one indexed question to choose its plan.
+    Combine it with ``list_visible_jobs(actor)`` by ``&``. It asks one bounded question to choose its plan.
     """
     failed_jobs = Job.objects.filter(state=JobState.FAILED)
     if not is_storable(fingerprint):
         return failed_jobs.none()
-    failures = StepRun.objects.filter(state=StepRunState.FAILED, fingerprint=fingerprint)
-    if failures.exists():
-        later = StepRun.objects.filter(job=OuterRef("job"), number=OuterRef("number"), attempt__gt=OuterRef("attempt"))
-        at_it = failures.filter(~Exists(later), job=OuterRef("pk"), number=OuterRef("current_step_number"))
-        return failed_jobs.filter(Exists(at_it.filter(superseded=False)))
-    # What ended as LOST has no index of its own: it is found from the failed Jobs.
+    found = find_newest_jobs(None, fingerprint, FEW_JOBS + 1)
+    if 0 < len(found) <= FEW_JOBS:
+        return failed_jobs.filter(pk__in=found)
+    # Many, or some that ended as LOST: each failed Job is asked, the newest first, and the asking stops with the page.
     last = StepRun.objects.filter(job=OuterRef("pk"), superseded=False).order_by("-number", "-attempt")
-    return failed_jobs.alias(kind=Subquery(last.values("fingerprint")[:1])).filter(kind=fingerprint)
+    is_it = ExpressionWrapper(Q(fingerprint=fingerprint), output_field=BooleanField())
+    return failed_jobs.filter(Subquery(last.annotate(is_it=is_it).values("is_it")[:1], output_field=BooleanField()))
 
 
 def _compile(jobs: QuerySet[Any, Any]) -> tuple[str, tuple[Any, ...]]:

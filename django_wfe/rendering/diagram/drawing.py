@@ -239,7 +239,7 @@ def _build_count_badges(box: NodeBox, counts: NodeCounts, width: float) -> tuple
 
     None reaches beyond the picture, which is ``width`` wide.
     """
-    shown = [(look, _shorten_count(count)) for look, count in counts.list_looks()]
+    shown = [(look, _shorten_count(count) + plus) for look, count, plus in counts.list_looks()]
     _left, right, top = find_corners(box)
     bottom = 2 * box.y - top
     if box.form == "decision":
@@ -325,5 +325,5 @@ def _build_legend(layout: Layout, overlay: JobOverlay | None, counts: Mapping[st
         names = {overlay.get_node(box.path).look.name for box in layout.nodes if box.path}
         return tuple(look for look in states.LOOKS if look.name in names)
     shown = (counts[box.path] for box in layout.nodes if box.path in counts)
-    present = {look for of_node in shown for look, _count in of_node.list_looks()}
+    present = {look for of_node in shown for look, *_count in of_node.list_looks()}
     return tuple(look for look in states.LOOKS if look in present)

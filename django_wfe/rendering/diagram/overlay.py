@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -65,24 +66,33 @@ class JobFacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NodeCounts:
-    """How many open Jobs stand at a node: running (or about to), waiting for input or for a retry, paused, failed."""
+    """How many open Jobs stand at a node: running (or about to), waiting for input or for a retry, paused, failed.
+
+    ``at_least`` names those of them that are not counted to their end.
+    """
 
     running: int = 0
     waiting: int = 0
     retrying: int = 0
     paused: int = 0
     failed: int = 0
+    at_least: frozenset[str] = frozenset()
 
-    def list_looks(self) -> list[tuple[Look, int]]:
-        """Return what there is, each with its look, in the order of a legend."""
+    def list_looks(self) -> list[tuple[Look, int, str]]:
+        """Return what there is, each with its look and a plus where there may be more, in the order of a legend."""
         counted = (
-            (states.RUNNING, self.running),
-            (states.WAITING, self.waiting),
-            (states.RETRYING, self.retrying),
-            (states.PAUSED, self.paused),
-            (states.FAILED, self.failed),
+            (states.RUNNING, "running"),
+            (states.WAITING, "waiting"),
+            (states.RETRYING, "retrying"),
+            (states.PAUSED, "paused"),
+            (states.FAILED, "failed"),
         )
-        return [(look, count) for look, count in counted if count]
+        found = ((look, getattr(self, name), "+" if name in self.at_least else "") for look, name in counted)
+        return [(look, count, plus) for look, count, plus in found if count]
+
+    def write(self, name: str) -> str:
+        """Return one of the counts in words: "3", "2,000+"."""
+        return number_format(getattr(self, name), force_grouping=True) + ("+" if name in self.at_least else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,21 +187,27 @@ def describe_counts(counts: NodeCounts) -> str:
     """Return the counts of a node in words, or "" if all are zero."""
     parts = []
     if counts.running:
-        parts.append(ngettext("%(count)s running", "%(count)s running", counts.running) % {"count": counts.running})
+        parts.append(
+            ngettext("%(count)s running", "%(count)s running", counts.running) % {"count": counts.write("running")}
+        )
     if counts.waiting:
         parts.append(
             ngettext("%(count)s waiting for input", "%(count)s waiting for input", counts.waiting)
-            % {"count": counts.waiting}
+            % {"count": counts.write("waiting")}
         )
     if counts.retrying:
         parts.append(
             ngettext("%(count)s waiting to try again", "%(count)s waiting to try again", counts.retrying)
-            % {"count": counts.retrying}
+            % {"count": counts.write("retrying")}
         )
     if counts.paused:
-        parts.append(ngettext("%(count)s paused", "%(count)s paused", counts.paused) % {"count": counts.paused})
+        parts.append(
+            ngettext("%(count)s paused", "%(count)s paused", counts.paused) % {"count": counts.write("paused")}
+        )
     if counts.failed:
-        parts.append(ngettext("%(count)s failed", "%(count)s failed", counts.failed) % {"count": counts.failed})
+        parts.append(
+            ngettext("%(count)s failed", "%(count)s failed", counts.failed) % {"count": counts.write("failed")}
+        )
     return ", ".join(parts)
 
 
