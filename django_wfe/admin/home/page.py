@@ -30,10 +30,12 @@ from django_wfe.engine.access import (
     list_visible_workflows,
 )
 from django_wfe.engine.project_code.outdated_workers import list_outdated
+from django_wfe.engine.queries.open_jobs import JobsOfWorkflow, count_by_workflow
 from django_wfe.engine.recovery.liveness import annotate_silence, list_in_service
 from django_wfe.engine.rules.start_rules import explain_no_workflows
 from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
 from django_wfe.values.moments import get_now
+from django_wfe.watchdog.leadership import find_leader
 
 RECENT_JOBS = 10_000
 """Finished and canceled jobs are counted among the newest jobs only: their states have no index."""
@@ -41,9 +43,11 @@ RECENT_JOBS = 10_000
 PACE = 5
 """Seconds until the page looks for news."""
 
-INCIDENTS_SHOWN = 10
+INCIDENTS_SHOWN = 5
 WORKERS_SHOWN = 50
 BROKEN_SHOWN = 50
+WORKFLOWS_SHOWN = 12
+WORKFLOWS_COUNTED = 100
 STARTABLE_SHOWN = 50
 ATTENTION_CAP = 1000
 STATE_CAP = 5_000
@@ -84,6 +88,28 @@ class Attention:
         return write_count(self.failed, ATTENTION_CAP)
 
 
+@dataclass(frozen=True, slots=True)
+class WorkflowCounts:
+    """The open jobs of one workflow."""
+
+    workflow: Workflow
+    jobs: JobsOfWorkflow
+
+    @property
+    def cells(self) -> list[tuple[Any, str, str]]:
+        """What each column says: its title, the count in words, and the query of the list of these jobs."""
+        groups = (
+            ("running", _("Running"), self.jobs.running, ""),
+            ("asking", _("Waiting for input"), self.jobs.asking, "state=INPUT_REQUIRED"),
+            ("held", _("Retrying or paused"), self.jobs.held, ""),
+            ("failed", _("Failed"), self.jobs.failed, "state=FAILED"),
+        )
+        return [
+            (title, write_count(count, is_more=name in self.jobs.at_least) if count else "", query)
+            for name, title, count, query in groups
+        ]
+
+
 def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBase:
     """Show the console's home."""
     user = request.user
@@ -98,6 +124,7 @@ def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpRespo
     leave_out_closed_nodes(user, workers)
     incidents = list_incidents(user, most=INCIDENTS_SHOWN + 1)
     attention = count_attention(user)
+    waiting, state_counts = build_waiting_list(request, now), count_states(jobs)
     broken = list_broken_workflows(list_visible_workflows(user))
     broken_modules = leave_out_told(list_broken_modules(user), broken)
     return model_admin.render(
@@ -110,12 +137,16 @@ def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpRespo
         if attention
         else None,
         attention=attention,
-        state_counts=count_states(jobs),
+        overdue=waiting.count_overdue(),
+        workflow_counts=list_workflow_counts(user),
+        state_counts=[item for item in state_counts if item.count],
+        empty_states=[item for item in state_counts if not item.count],
         recent_jobs=number_format(RECENT_JOBS, force_grouping=True),
-        waiting=build_waiting_list(request, now),
+        waiting=waiting,
         incidents=incidents[:INCIDENTS_SHOWN],
         incidents_more=len(incidents) > INCIDENTS_SHOWN,
         workers=workers,
+        watchdog=find_leader(),
         silent_workers=silent,
         outdated_workers=list_outdated(workers, list_visible_workflows(user)),
         may_see_workers=has_permission(user, "django_wfe.view_worker"),
@@ -163,6 +194,19 @@ def count_states(jobs: QuerySet[Job]) -> list[StateCount]:
         StateCount(state.value, counts.get(state.value, 0), recent_only=state in states.TERMINAL_JOB_STATES)
         for state in states.JobState
     ]
+
+
+def list_workflow_counts(user: Any) -> list[WorkflowCounts]:
+    """Return the workflows with open jobs, those with failures first, then those with most that waits."""
+    workflows = {workflow.pk: workflow for workflow in list_named_workflows(user)}
+    counted = count_by_workflow(user, list(workflows)) if workflows else {}
+    rows = [WorkflowCounts(workflows[pk], jobs) for pk, jobs in counted.items() if jobs != JobsOfWorkflow()]
+    return sorted(rows, key=lambda row: (-row.jobs.failed, -row.jobs.asking, str(row.workflow)))[:WORKFLOWS_SHOWN]
+
+
+def list_named_workflows(user: Any) -> list[Workflow]:
+    """Return the workflows whose jobs are counted, by name."""
+    return list(list_visible_workflows(user).only("name", "label")[:WORKFLOWS_COUNTED])
 
 
 def list_workers() -> tuple[list[Worker], list[Worker]]:

@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
+from django_wfe.admin.elements.counts import write_count
 from django_wfe.admin.inbox.page import TITLES, Item, Tab, build_items, count_waiting
 from django_wfe.engine.access import PROVIDE_INPUT, has_permission
 from django_wfe.engine.lifecycle import list_waiting
 from django_wfe.engine.queries.inbox import Assigned, list_asked
 
-WAITING_SHOWN = 20
+WAITING_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class WaitingList:
     assigned: Assigned
     has_more: bool
     may_answer: bool
+
+    def count_overdue(self) -> str:
+        """Count those that are overdue, in words: as many as are shown, or more."""
+        overdue = sum(item.is_overdue for item in self.items)
+        return write_count(overdue, is_more=self.has_more and overdue == len(self.items)) if overdue else ""
 
     @property
     def inbox_query(self) -> str:

@@ -6,7 +6,7 @@ is about to has none by definition, since each step would pay for it: it is look
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db import connections, transaction
 from django_wfe.conf import DATABASE
 from django_wfe.engine.access import list_visible_jobs
 from django_wfe.models import Workflow
-from django_wfe.states import OPEN_JOB_STATES, STANDING_JOB_STATES
+from django_wfe.states import OPEN_JOB_STATES, STANDING_JOB_STATES, JobState
 
 COUNTED = 2_000
 """Jobs of one version and state that are counted, the newest first."""
@@ -71,6 +71,30 @@ class JobsAtNodes:
 
     counts: Mapping[str, Mapping[str, int]]
     at_least: frozenset[str]
+
+
+_BY_WORKFLOW = """
+WITH {newest}, moving AS (SELECT definition_id, count(*) AS number FROM ({moving}) AS job GROUP BY 1)
+SELECT version.workflow_id, COALESCE(moving.number, 0), {is_full}, {standing}
+FROM (
+    SELECT id, workflow_id FROM django_wfe_definition WHERE workflow_id = ANY(%s) ORDER BY id DESC LIMIT %s
+) AS version
+LEFT JOIN moving ON moving.definition_id = version.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class JobsOfWorkflow:
+    """How many open Jobs a Workflow has, by what they wait for: a worker, an input, a time or its end, a repair.
+
+    Of what is in ``at_least``, the names of these numbers, there may be more.
+    """
+
+    running: int = 0
+    asking: int = 0
+    held: int = 0
+    failed: int = 0
+    at_least: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +153,34 @@ def count_by_version(actor: Any, workflow: Workflow) -> list[JobsOfVersion]:
         )
         for row in _fetch(statement, parameters)
     ]
+
+
+def count_by_workflow(actor: Any, workflow_ids: Sequence[int]) -> dict[int, JobsOfWorkflow]:
+    """Count the open Jobs of each of these Workflows, as far as the actor may see them. One bounded query."""
+    newest, parameters = _build_newest(actor)
+    standing: list[str] = []
+    of_standing: list[Any] = []
+    for state in _STANDING:
+        jobs, of_jobs = _compile(actor, state)
+        standing.append(_STANDING_OF_VERSION.format(jobs=jobs))
+        of_standing += [*of_jobs, COUNTED + 1]
+    moving = " UNION ALL ".join(f"SELECT definition_id FROM {_name(state)}" for state in _MOVING)  # noqa: S608
+    is_full = " OR ".join(f"(SELECT count(*) FROM {_name(state)}) >= %s" for state in _MOVING)  # noqa: S608
+    statement = _BY_WORKFLOW.format(newest=newest, moving=moving, is_full=is_full, standing=", ".join(standing))
+    parameters += [*[LOOKED_AT] * len(_MOVING), *of_standing, list(workflow_ids), VERSIONS]
+    found: dict[int, JobsOfWorkflow] = {}
+    for workflow_id, running, is_cut, *counts in _fetch(statement, parameters):
+        former = found.get(workflow_id, JobsOfWorkflow())
+        by_state = dict(zip(_STANDING, counts, strict=True))
+        held = by_state[JobState.WAITING] + by_state[JobState.PAUSED]
+        numbers = {"asking": by_state[JobState.INPUT_REQUIRED], "held": held, "failed": by_state[JobState.FAILED]}
+        at_least = {name for name, number in numbers.items() if number > COUNTED} | ({"running"} if is_cut else set())
+        found[workflow_id] = JobsOfWorkflow(
+            running=former.running + running,
+            **{name: getattr(former, name) + min(number, COUNTED) for name, number in numbers.items()},
+            at_least=former.at_least | at_least,
+        )
+    return found
 
 
 def _build_newest(actor: Any) -> tuple[str, list[Any]]:
