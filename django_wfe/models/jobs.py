@@ -129,6 +129,11 @@ class Job(EngineModel):
             models.Index(fields=["state", "-id"], name="wfe_job_open_state", condition=OPEN_JOBS),
             models.Index(fields=["workflow", "-id"], name="wfe_job_open_workflow", condition=OPEN_JOBS),
             models.Index(fields=["-id"], name="wfe_job_open", condition=OPEN_JOBS),
+            models.Index(
+                fields=["workflow", "-id"],
+                name="wfe_job_waiting_workflow",
+                condition=Q(state=states.JobState.INPUT_REQUIRED.value),
+            ),
             models.Index(fields=["-id"], name="wfe_job_canceled", condition=Q(state=states.JobState.CANCELED.value)),
             models.Index(fields=["created_at"], name="wfe_job_created"),
             models.Index(fields=["created_by"], name="wfe_job_created_by", condition=Q(created_by__isnull=False)),

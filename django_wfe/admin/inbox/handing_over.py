@@ -21,6 +21,9 @@ from django_wfe.engine.lifecycle import HandedOver, Holder, Source, hand_over, l
 from django_wfe.exceptions import PermissionRequired
 from django_wfe.models import Job
 
+COUNTED = 100
+"""How many questions of each person are counted at most."""
+
 
 class HandOverForm(forms.Form):
     """From whom to whom."""
@@ -69,7 +72,7 @@ def show_hand_over(model_admin: ConsoleAdmin[Job], request: HttpRequest) -> Http
     model_admin.require_view_permission(request)
     if not has_permission(request.user, PROVIDE_INPUT):
         raise PermissionDenied
-    holders = list_holders(request.user)[:PEOPLE_SHOWN]
+    holders = list_holders(request.user, COUNTED)[:PEOPLE_SHOWN]
     form = HandOverForm(request.POST or None, holders=holders, initial={"holder": request.GET.get("person", "")})
     if request.method == "POST" and form.is_valid():
         holder, person = form.holders[form.cleaned_data["holder"]].user, form.cleaned_data["person"]
