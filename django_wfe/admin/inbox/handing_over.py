@@ -28,9 +28,9 @@ COUNTED = 100
 class HandOverForm(forms.Form):
     """From whom to whom."""
 
-    holder = forms.ChoiceField(label=gettext_lazy("From"), widget=forms.RadioSelect)
+    holder = forms.ChoiceField(label=gettext_lazy("From whom"), widget=forms.RadioSelect)
     person = UncutField(
-        label=gettext_lazy("To"),
+        label=gettext_lazy("To whom"),
         max_length=254,
         help_text=gettext_lazy("The name that they sign in with."),
         widget=forms.TextInput(attrs={"list": "wfe-people", "autocomplete": "off", "class": "vTextField"}),
