@@ -19,7 +19,7 @@ from django_wfe.api.shapes.serializers import (
     WrongStateSerializer,
 )
 from django_wfe.engine.access import PROVIDE_INPUT
-from django_wfe.engine.lifecycle import Source, get_open_question, provide_external_input
+from django_wfe.engine.lifecycle import OpenQuestion, Source, get_open_question, provide_external_input
 from django_wfe.exceptions import WrongState
 from django_wfe.models import Job
 from django_wfe.values.identifiers import parse_id
@@ -47,14 +47,7 @@ class JobInputView(WFEView):
     )
     def get(self, request: Request, job_id: str) -> Response:
         """The step that waits, and the JSON Schema of what it wants."""
-        job = self.get_visible_job(job_id)
-        question = get_open_question(job)
-        if question is None:
-            raise WrongState(
-                _("Job %(id)s is “%(state)s” and asks for no input.")
-                % {"id": job.pk, "state": job.get_state_display()},
-                state=job.state,
-            )
+        question = require_question(self.get_visible_job(job_id))
         data = {
             "step_run": question.step_run.pk,
             "step": question.step_run.step,
@@ -91,6 +84,21 @@ class JobInputView(WFEView):
             number, request.data, actor=request.user, source=Source.REST, step_run_id=_read_step_run_id(request)
         )
         return Response(JobStateSerializer(Job.objects.get(pk=number)).data)
+
+
+def require_question(job: Job) -> OpenQuestion:
+    """Return what the job asks for.
+
+    Raises:
+        WrongState: it asks for nothing.
+    """
+    question = get_open_question(job)
+    if question is None:
+        raise WrongState(
+            _("Job %(id)s is “%(state)s” and asks for no input.") % {"id": job.pk, "state": job.get_state_display()},
+            state=job.state,
+        )
+    return question
 
 
 def _read_step_run_id(request: Request) -> int | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import re_path
 
+from django_wfe.api.assignments import HandOverView, JobAssignView
 from django_wfe.api.bulk import BulkDetailView, BulkListView, BulkStopView
 from django_wfe.api.definitions import StepDetailView, StepListView, WorkflowDetailView, WorkflowListView
 from django_wfe.api.inputs import JobInputView
@@ -37,7 +38,9 @@ urlpatterns = [
     _route("jobs/<job_id>", JobDetailView, "job_detail"),
     _route("jobs/<job_id>/logs", JobLogsView, "job_logs"),
     _route("jobs/<job_id>/input", JobInputView, "job_input"),
+    _route("jobs/<job_id>/assign", JobAssignView, "job_assign"),
     *(_route(f"jobs/<job_id>/{name}", build_verb_view(verb), f"job_{name}") for name, verb in sorted(VERBS.items())),
+    _route("inbox/hand-over", HandOverView, "hand_over"),
     _route("bulk", BulkListView, "bulk_list"),
     _route("bulk/<bulk_id>", BulkDetailView, "bulk_detail"),
     _route("bulk/<bulk_id>/stop", BulkStopView, "bulk_stop"),

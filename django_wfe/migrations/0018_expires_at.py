@@ -34,10 +34,11 @@ SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid
 
 COLUMN = "expires_at timestamp with time zone NULL"
 INDEXES = {
-    "wfe_run_due": "expires_at, created_at, id",
-    "wfe_run_due_step": "step, expires_at, created_at, id",
+    "wfe_run_due": "django_wfe_steprun (expires_at, created_at, id)",
+    "wfe_run_due_step": "django_wfe_steprun (step, expires_at, created_at, id)",
+    "wfe_job_waiting_workflow": "django_wfe_job (workflow_id, id DESC)",
 }
-FORMER = {"wfe_run_waiting": "created_at"}
+FORMER = {"wfe_run_waiting": "django_wfe_steprun (created_at)"}
 
 
 def add(apps, schema_editor):
@@ -71,13 +72,12 @@ def remove(apps, schema_editor):
 
 
 def change_indexes(cursor, added, dropped):
-    for name, columns in added.items():
+    for name, place in added.items():
         cursor.execute(FIND_BROKEN, [name])
         if cursor.fetchone() is not None:
             cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         cursor.execute(
-            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON django_wfe_steprun ({columns}) "
-            "WHERE state = 'INPUT_REQUIRED'"
+            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {place} WHERE state = 'INPUT_REQUIRED'"
         )
     for name in dropped:
         cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
@@ -116,6 +116,14 @@ class Migration(migrations.Migration):
                         condition=models.Q(("state", "INPUT_REQUIRED")),
                         fields=["step", "expires_at", "created_at", "id"],
                         name="wfe_run_due_step",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="job",
+                    index=models.Index(
+                        condition=models.Q(("state", "INPUT_REQUIRED")),
+                        fields=["workflow", "-id"],
+                        name="wfe_job_waiting_workflow",
                     ),
                 ),
             ],

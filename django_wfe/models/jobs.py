@@ -138,6 +138,11 @@ class Job(EngineModel):
                 name="wfe_job_standing",
                 condition=Q(state__in=sorted(states.STANDING_JOB_STATES)),  # no step that goes well passes by here
             ),
+            models.Index(
+                fields=["workflow", "-id"],
+                name="wfe_job_waiting_workflow",
+                condition=Q(state=states.JobState.INPUT_REQUIRED.value),
+            ),
             models.Index(fields=["-id"], name="wfe_job_canceled", condition=Q(state=states.JobState.CANCELED.value)),
             models.Index(fields=["created_at"], name="wfe_job_created"),
             models.Index(fields=["created_by"], name="wfe_job_created_by", condition=Q(created_by__isnull=False)),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admindocs.views import simplify_regex
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import override_settings
 from rest_framework.permissions import IsAuthenticated
@@ -19,6 +20,7 @@ from django_wfe.models import BulkRun, Job, JobEvent, Step, Workflow
 from tests.declared.api_workflows import AskingFlow, BreakingFlow, ChoosingFlow
 from tests.support.doors.api_calls import (
     CALLS,
+    COLLEAGUE,
     PERMISSIONS,
     PREFIX,
     Call,
@@ -45,6 +47,7 @@ def names(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, i
 
 def build_names() -> dict[str, int]:
     """Start a job that waits, one paused, one failed, and the like."""
+    User.objects.create_user(COLLEAGUE)
     workflow = record(AskingFlow)
     paused = run_workflow(workflow_id=workflow.pk)
     pause_job(paused)

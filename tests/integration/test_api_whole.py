@@ -3,12 +3,13 @@
 import json
 
 import pytest
+from django.contrib.auth.models import User
 
 from django_wfe.engine.lifecycle import pause_job, pause_workflow, run_workflow, start_bulk
 from django_wfe.engine.worker.loop import run_step_run
 from django_wfe.models import Job, Step, StepRun
 from tests.declared.api_workflows import AskingFlow, BreakingFlow, PlainFlow
-from tests.support.doors.api_calls import CALLS, PREFIX, Call, record, sign_in, sign_in_superuser
+from tests.support.doors.api_calls import CALLS, COLLEAGUE, PREFIX, Call, record, sign_in, sign_in_superuser
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -41,6 +42,7 @@ def test_a_job_is_started_asked_for_fed_and_read() -> None:
 @pytest.mark.parametrize("superuser", [False, True], ids=["just the rights", "superuser"])
 @pytest.mark.parametrize("call", CALLS, ids=str)
 def test_a_browser_gets_the_pages_of_rest_framework(call: Call, superuser: bool) -> None:
+    User.objects.create_user(COLLEAGUE)
     workflow = record(AskingFlow)
     paused = run_workflow(workflow_id=workflow.pk)
     pause_job(paused)

@@ -38,7 +38,7 @@ def test_the_open_jobs_of_each_workflow_are_counted_by_what_they_wait_for() -> N
         "Asking": ["0", "1", "0", "0"],
         "Linear": ["1", "0", "1", "0"],
     }
-    assert list(list_counts(page))[0] == "Failing", "failures first"
+    assert next(iter(list_counts(page))) == "Failing", "failures first"
     listed = sign_in_superuser().get(page.find_link("&state=FAILED")).context["cl"].result_list
     assert {job.workflow.name for job in listed} == {"Failing"}
     assert Job.objects.get(pk=running).state == "PENDING"

@@ -21,13 +21,16 @@ from django_wfe.engine.lifecycle import HandedOver, Holder, Source, hand_over, l
 from django_wfe.exceptions import PermissionRequired
 from django_wfe.models import Job
 
+COUNTED = 100
+"""How many questions of each person are counted at most."""
+
 
 class HandOverForm(forms.Form):
     """From whom to whom."""
 
-    holder = forms.ChoiceField(label=gettext_lazy("From"), widget=forms.RadioSelect)
+    holder = forms.ChoiceField(label=gettext_lazy("From whom"), widget=forms.RadioSelect)
     person = UncutField(
-        label=gettext_lazy("To"),
+        label=gettext_lazy("To whom"),
         max_length=254,
         help_text=gettext_lazy("The name that they sign in with."),
         widget=forms.TextInput(attrs={"list": "wfe-people", "autocomplete": "off", "class": "vTextField"}),
@@ -69,7 +72,7 @@ def show_hand_over(model_admin: ConsoleAdmin[Job], request: HttpRequest) -> Http
     model_admin.require_view_permission(request)
     if not has_permission(request.user, PROVIDE_INPUT):
         raise PermissionDenied
-    holders = list_holders(request.user)[:PEOPLE_SHOWN]
+    holders = list_holders(request.user, COUNTED)[:PEOPLE_SHOWN]
     form = HandOverForm(request.POST or None, holders=holders, initial={"holder": request.GET.get("person", "")})
     if request.method == "POST" and form.is_valid():
         holder, person = form.holders[form.cleaned_data["holder"]].user, form.cleaned_data["person"]

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_wfe.admin.elements.counts import count_up_to, write_count
+from django_wfe.admin.elements.counts import write_count
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.job_lookup import find_job
 from django_wfe.admin.frame.trouble import warn_of_no_workflows
@@ -23,6 +23,7 @@ from django_wfe.admin.inbox.assigning import change_assignment
 from django_wfe.admin.inbox.filters import Filters, read_choices
 from django_wfe.engine.access import PROVIDE_INPUT, has_permission, list_visible_step_runs
 from django_wfe.engine.lifecycle import find_next, get_due, list_waiting
+from django_wfe.engine.queries import inbox
 from django_wfe.engine.queries.inbox import Assigned, list_page
 from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.engine.rules.obstacles import find_obstacles
@@ -169,8 +170,8 @@ def build_tabs(user: Any, filters: Filters) -> list[Tab]:
 
 def count_waiting(user: Any, **options: Any) -> str:
     """Count what ``list_waiting`` would give, in words: "3", "1,000+"."""
-    # In its order, which is that of an index: PostgreSQL then stops at the last one that counts.
-    return write_count(count_up_to(list_waiting(user, **options), COUNTED), COUNTED)
+    count, is_more = inbox.count_waiting(user, COUNTED, **options)
+    return write_count(count, is_more=is_more)
 
 
 def _open(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from django.contrib.auth import get_user_model
-from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connections
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery
 
+from django_wfe.conf import DATABASE
 from django_wfe.engine.access import PROVIDE_INPUT, has_permission, list_visible_step_runs
 from django_wfe.engine.rules.held_questions import list_held, narrow_to_answerable
 from django_wfe.models import Assignment, Job, JobState, StepRun, StepRunState
@@ -19,15 +21,30 @@ PAYLOAD = ("external_data", "edited_input", "result", "error", "traceback", "job
 ORDER = ("expires_at", "created_at", "pk")
 """The most urgent first, then what has no due time, the oldest first: PostgreSQL sorts NULL last."""
 
-HELD_COUNTED = 2_000
-"""So many assignments are counted at most to say who holds how many."""
+FEW = 2_000
+"""What waits of a workflow or a person is looked up by that if it is no more; if it is more, among all by due time."""
+
+_FIND_HOLDERS = """
+WITH RECURSIVE holder AS (
+    (SELECT user_id FROM django_wfe_inputclaim WHERE user_id IS NOT NULL ORDER BY user_id LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT user_id FROM django_wfe_inputclaim WHERE user_id > holder.user_id ORDER BY user_id LIMIT 1
+    ) FROM holder WHERE holder.user_id IS NOT NULL
+)
+SELECT user_id FROM holder WHERE user_id IS NOT NULL LIMIT %s
+"""
+"""One look-up in the index for each person, however much they hold."""
+
+MOST_HOLDERS = 200
+"""So many people are looked at at most."""
 
 Assigned = Literal["all", "mine", "unassigned"]
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A person, and how many of the questions that ``actor`` may answer they hold; ``is_more``: at least so many."""
+    """A person who holds questions that another may answer: so many, or with ``is_more`` at least so many."""
 
     user: Any
     count: int
@@ -66,19 +83,79 @@ def list_waiting(
     if not has_permission(actor, PROVIDE_INPUT):
         return StepRun.objects.none()
     rows = narrow_to_answerable(list_asked(actor), actor)
-    if workflow is not None:
-        rows = rows.filter(job__workflow=workflow)
     if step:
         rows = rows.filter(step=step)
-    if person is not None:
-        rows = rows.filter(assignment__user=person)
-    if assigned == "mine":
-        rows = rows.filter(assignment__user=actor) if actor is not None else rows.none()
-    elif assigned == "unassigned":
-        # Claims are few and hashed once; joined, they would be sought for everything that waits.
-        assigned_runs = Assignment.objects.filter(user__isnull=False).order_by().values("step_run_id")
-        rows = rows.exclude(pk__in=assigned_runs)
-    return rows
+    if (assigned == "mine" and actor is None) or (assigned == "unassigned" and person is not None):
+        return rows.none()
+    for holder in list_people_asked_for(actor, assigned, person):
+        few = _list_few_held(holder)
+        rows = rows.filter(assignment__user=holder) if few.count() > FEW else rows.filter(pk__in=few)
+    if workflow is not None:
+        few_jobs = _list_few_jobs(workflow)
+        if few_jobs.count() > FEW:
+            rows = rows.filter(job__workflow=workflow)
+        else:
+            rows = rows.filter(job__in=few_jobs, number=F("job__current_step_number"))
+    return leave_out_assigned(rows, is_few=workflow is not None) if assigned == "unassigned" else rows
+
+
+def count_waiting(
+    actor: Any,
+    most: int,
+    *,
+    assigned: Assigned = "all",
+    workflow: Any = None,
+    step: str = "",
+    person: Any = None,
+) -> tuple[int, bool]:
+    """Count what ``list_waiting`` would return, and say whether there may be more.
+
+    Args:
+        most: where the counting stops. Of a workflow or person of whom more than ``FEW`` wait, so many are looked at.
+    """
+    if assigned == "unassigned" and person is not None:
+        return 0, False
+    rows, is_more = list_waiting(actor, step=step), False
+    for holder in list_people_asked_for(actor, assigned, person):
+        few = _list_few_held(holder)
+        rows, is_more = rows.filter(pk__in=few).order_by(), is_more or few.count() > FEW
+    if workflow is not None:
+        few_jobs = _list_few_jobs(workflow)
+        rows = rows.filter(job__in=few_jobs, number=F("job__current_step_number")).order_by()
+        is_more = is_more or few_jobs.count() > FEW
+    if assigned == "unassigned":
+        rows = leave_out_assigned(rows, is_few=workflow is not None)
+    # All that waits stays in its order, which is that of an index: PostgreSQL then stops at the last one that counts.
+    counted: int = rows.values("pk")[: most + 1].count()
+    return min(counted, most), is_more or counted > most
+
+
+def leave_out_assigned(rows: QuerySet[StepRun], *, is_few: bool) -> QuerySet[StepRun]:
+    """Return those of these step runs that nobody has.
+
+    Args:
+        is_few: whether they are looked up one by one already.
+    """
+    held = Assignment.objects.filter(user__isnull=False).order_by()
+    if is_few:
+        return rows.exclude(Exists(held.filter(step_run=OuterRef("pk"))))
+    # Assignments are few and hashed once; joined, they would be sought for everything that waits.
+    return rows.exclude(pk__in=held.values("step_run_id"))
+
+
+def list_people_asked_for(actor: Any, assigned: Assigned, person: Any) -> list[Any]:
+    """Return those whose assignments alone are asked for: the actor for "mine", the person of the filter."""
+    mine = [actor] if assigned == "mine" and actor is not None else []
+    return mine if person is None else [*mine, person]
+
+
+def _list_few_jobs(workflow: Any) -> QuerySet[Job, Any]:
+    waiting = Job.objects.filter(workflow=workflow, state=JobState.INPUT_REQUIRED)
+    return waiting.order_by("-pk").values("pk")[: FEW + 1]
+
+
+def _list_few_held(person: Any) -> QuerySet[Assignment, Any]:
+    return Assignment.objects.filter(user=person).order_by().values("step_run_id")[: FEW + 1]
 
 
 def list_page(waiting: QuerySet[StepRun], after: StepRun | None, size: int) -> list[StepRun]:
@@ -124,13 +201,23 @@ def find_next(
     return None
 
 
-def list_holders(actor: Any) -> list[Holder]:
-    """Return who holds questions that ``actor`` may answer, those who hold most first. Two bounded queries."""
-    held = list(list_held(actor).values_list("assignment__user", flat=True)[: HELD_COUNTED + 1])
-    counts = Counter(held[:HELD_COUNTED])
-    people = get_user_model()._default_manager.in_bulk(list(counts))
-    is_more = len(held) > HELD_COUNTED
-    return [Holder(people[key], count, is_more) for key, count in counts.most_common() if key in people]
+def list_holders(actor: Any, most: int = 1) -> list[Holder]:
+    """Return who holds questions that ``actor`` may answer, those who hold most first. Two bounded queries.
+
+    Args:
+        most: how many of each person are counted at most. Default 1: it is only asked who.
+    """
+    with connections[DATABASE].cursor() as cursor:
+        cursor.execute(_FIND_HOLDERS, [MOST_HOLDERS])
+        keys = [key for (key,) in cursor.fetchall()]
+    held = list_held(actor, OuterRef("pk")).values("pk")[: most + 1]
+    people = get_user_model()._default_manager.filter(pk__in=keys).annotate(held_ids=ArraySubquery(held))
+    holders = [
+        Holder(person, min(len(person.held_ids), most), len(person.held_ids) > most)
+        for person in people.order_by("pk")
+        if person.held_ids
+    ]
+    return sorted(holders, key=lambda holder: -holder.count)
 
 
 def get_due(step_run: StepRun) -> datetime | None:

@@ -13,6 +13,8 @@ from django_wfe.engine.project_code.recording import describe_workflow, record_w
 from django_wfe.models import Workflow
 
 PREFIX = "/wfe/"
+COLLEAGUE = "colleague"
+"""The user whose work a call hands over; the tests make one of this name."""
 _numbers: Iterator[int] = count(1)
 
 
@@ -42,6 +44,8 @@ CALLS = [
     Call("GET", "jobs/{job}/logs", ("view_job", "view_job_data")),
     Call("GET", "jobs/{job}/input", ("view_job",)),
     Call("POST", "jobs/{job}/input", ("provide_input_job",), {"some_data": 1}),
+    Call("POST", "jobs/{job}/assign", ("provide_input_job",), {"person": None}),
+    Call("POST", "inbox/hand-over", ("provide_input_job",), {"from": COLLEAGUE}),
     Call("POST", "jobs/{job}/cancel", ("cancel_job",), {}),
     Call("POST", "jobs/{job}/pause", ("pause_job",), {}),
     Call("POST", "jobs/{paused}/resume", ("pause_job",), {}),

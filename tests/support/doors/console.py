@@ -73,6 +73,7 @@ ADDRESSES = [
         posts=True,
         data={"step_run": "{waiting_run}", "action": "assign"},
     ),
+    Address("django_wfe_hand_over", permissions=("view_job", "provide_input_job")),
     Address(
         "django_wfe_workflow_pause",
         ("workflow",),
