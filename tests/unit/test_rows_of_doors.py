@@ -15,6 +15,7 @@ MANAGERS = {"objects", "_default_manager", "_base_manager"}
 
 BESIDE_A_FOUND_ROW = {
     "admin/workflows/comparing.py": {"show_comparison", "_find"},
+    "admin/jobs/comparing.py": {"find_good_job", "load_runs"},
     "admin/jobs/downloads.py": {"show_workflow_graph", "show_job_graph"},
     "admin/incidents/page.py": {"find_incident_of", "_list_last_runs"},
     "admin/jobs/graph.py": {"load_groups", "load_visits"},

@@ -83,7 +83,7 @@ def list_briefly(text: str, order: KeyOrder, most: int) -> list[tuple[str, str]]
     if not isinstance(value, dict):
         return []
     chosen = dict(list(order.sort(value).items())[:most])
-    return [(label, _write_briefly(part)) for label, part in _label(chosen, order)]
+    return [(_shorten(label, BRIEFLY // 2), _write_briefly(part)) for label, part in _label(chosen, order)]
 
 
 def read_key_order(graph: Graph) -> KeyOrder:
@@ -205,8 +205,11 @@ def _write_briefly(value: Any) -> str:
         return ngettext("%(count)s entry", "%(count)s entries", count) % {"count": count}
     if value == "":
         return _("empty")
-    text = str(value)
-    return flatten_text(text) if len(text) <= BRIEFLY else f"{flatten_text(text[:BRIEFLY])}…"
+    return _shorten(str(value), BRIEFLY)
+
+
+def _shorten(text: str, most: int) -> str:
+    return flatten_text(text) if len(text) <= most else f"{flatten_text(text[:most])}…"
 
 
 def _read_title(key: str, about: Any) -> str:

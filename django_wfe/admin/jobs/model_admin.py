@@ -24,6 +24,7 @@ from django_wfe.admin.inbox.handing_over import show_hand_over
 from django_wfe.admin.inbox.page import show_inbox
 from django_wfe.admin.incidents.page import show_incident, show_incidents
 from django_wfe.admin.incidents.repairs import STAGES, show_repair
+from django_wfe.admin.jobs.comparing import show_job_comparison
 from django_wfe.admin.jobs.downloads import show_job_graph
 from django_wfe.admin.jobs.filters import (
     AgeFilter,
@@ -96,6 +97,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
             self.route("<int:job_id>/graph.svg", show_job_graph, "django_wfe_job_graph"),
             self.route("<int:job_id>/log/<int:step_run_id>/", show_tail, "django_wfe_job_log"),
             self.route("find/", show_search, "django_wfe_job_search"),
+            self.route("<int:job_id>/compare/<int:other_id>/", show_job_comparison, "django_wfe_job_compare"),
             self.route("inbox/", show_inbox, "django_wfe_inbox"),
             self.route("inbox/hand-over/", show_hand_over, "django_wfe_hand_over"),
             self.route("<int:job_id>/input/", show_input, "django_wfe_job_input"),

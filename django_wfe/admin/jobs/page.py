@@ -12,6 +12,7 @@ from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS, choose_preview_s
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.live import Live, is_fragment_request
 from django_wfe.admin.incidents.page import find_incident_of
+from django_wfe.admin.jobs.comparing import find_good_job
 from django_wfe.admin.jobs.graph import draw_job_graph
 from django_wfe.admin.jobs.panels import draw_panels
 from django_wfe.admin.jobs.window import Window, load_window
@@ -85,6 +86,7 @@ def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Jo
         "incident": find_incident_of(user, job),
         "question": question,
         "present": present,
+        "good_job": find_good_job(user, job) if job.state == states.JobState.FAILED else None,
         "present_url": window.link(*present.anchor) if present is not None else "",
         "may_answer": may_answer(user, job),
         "possible": [status for status in verbs if status.allowed and status is not next_verb],

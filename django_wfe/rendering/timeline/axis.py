@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
-from django.utils.translation import gettext as _
 
 from django_wfe.rendering.text import measure_text
 from django_wfe.wording.durations import SECONDS_A_DAY, SECONDS_A_MINUTE
@@ -36,6 +35,7 @@ _LABEL_FONT_SIZE = 11.0
 # The chart's smallest width in pixels (timeline.css): where it is wider, labels only stand further apart.
 _CHART_WIDTH = 340.0
 _LABEL_GAP = 25.0
+_OFFSET_LABEL = 160.0  # per mille of the axis, for "2 min 30 s" and its gap
 # A Monday at midnight, in local time.
 _LEVEL_EPOCH = datetime(1970, 1, 5)
 
@@ -129,6 +129,22 @@ def build_ticks(axis: Axis, *, limit: float = AXIS_LENGTH) -> tuple[Tick, ...]:
     return tuple(ticks)
 
 
+def list_round_offsets(axis: Axis) -> list[float]:
+    """Return round durations on an axis that begins at 0, as far apart as their labels need: for its ticks."""
+    step = next((step for step in _STEPS if axis.shown_seconds / step <= _TICKS_WANTED), _STEPS[-1])
+    offsets: list[float] = []
+    for start, end in axis.list_stretches():
+        count = -(-start // step)
+        while count * step <= end:
+            offset = count * step
+            x = axis.place(offset)
+            has_room = _OFFSET_LABEL / 2 <= x <= AXIS_LENGTH - _OFFSET_LABEL / 2
+            if has_room and (not offsets or x - axis.place(offsets[-1]) >= _OFFSET_LABEL):
+                offsets.append(offset)
+            count += 1
+    return offsets
+
+
 def _find_gaps(start: float, end: float, busy: Sequence[Span]) -> list[Span]:
     gaps, reached = [], start
     for busy_start, busy_end in sorted(busy):
@@ -167,7 +183,9 @@ def _build_tick(axis: Axis, when: float, step: float, *, previous: datetime | No
         label = date_format(local, "H:i:s")
     else:
         digits = 1 if step >= 0.1 else 2 if step >= 0.01 else 3
-        label = _("%(count)s s") % {"count": number_format(local.second + local.microsecond / 1e6, digits)}
+        # With its minute: the seconds alone would jump from 59.5 to 0.
+        seconds = number_format(local.second + local.microsecond / 1e6, digits).rjust(digits + 3, "0")
+        label = f"{date_format(local, 'H:i')}:{seconds}"
     if is_new_day and step < SECONDS_A_DAY and (local.hour or local.minute or local.second):
         label = f"{date_format(local, 'j M')} {label}"
     return Tick(axis.place(when), local, label)

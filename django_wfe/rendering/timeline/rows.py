@@ -27,7 +27,9 @@ NOW_LABEL_LENGTH = 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Bar:
+class Bar:
+    """When a step run waited and worked, in seconds."""
+
     run: StepRun
     created: float
     began: float
@@ -36,6 +38,7 @@ class _Bar:
 
     @property
     def worked(self) -> Span | None:
+        """From when to when it worked, None if it never began."""
         return (self.began, self.ended) if self.run.started_at else None
 
 
@@ -63,7 +66,7 @@ def build_timeline(
     """
     if not step_runs:
         return Timeline()
-    bars = [_measure(run, now, graph) for run in step_runs]
+    bars = [measure_run(run, now, graph) for run in step_runs]
     is_live = any(run.state in LIVE_STEP_RUN_STATES for run in step_runs)
     start = min(bar.created for bar in bars)
     end = max(bar.ended for bar in bars)
@@ -74,11 +77,11 @@ def build_timeline(
     now_mark = Mark(axis.place(read_seconds(now)), 0, _("now"), Moment(now, _("now"))) if is_live else None
     # The label of "now" stands to the left of its line.
     ticks = build_ticks(axis, limit=now_mark.x - NOW_LABEL_LENGTH if now_mark else AXIS_LENGTH)
-    rows = tuple(_build_row(bar, axis, origin or first, now, graph, job_state) for bar in bars)
+    rows = tuple(build_row(bar, axis, origin or first, now, graph, job_state) for bar in bars)
     return Timeline(
         rows=rows,
         ticks=tuple(_build_tick_mark(tick, now) for tick in ticks),
-        breaks=tuple(_build_break(fold, axis) for fold in axis.folds),
+        breaks=tuple(build_break(fold, axis) for fold in axis.folds),
         now=now_mark,
         began=Moment(first, describe_distance(first, now)),
         elapsed_seconds=end - start,
@@ -88,7 +91,8 @@ def build_timeline(
     )
 
 
-def _measure(run: StepRun, now: datetime, graph: Graph | None) -> _Bar:
+def measure_run(run: StepRun, now: datetime, graph: Graph | None, *, origin: float = 0.0) -> Bar:
+    """Return when a step run waited and worked, in seconds after ``origin`` (default: the epoch)."""
     created = read_seconds(run.created_at)
     is_live = run.state in LIVE_STEP_RUN_STATES
     open_end = max(read_seconds(now), created) if is_live else created
@@ -102,17 +106,19 @@ def _measure(run: StepRun, now: datetime, graph: Graph | None) -> _Bar:
         began = ended
     node = graph.get_node(run.step) if graph else None
     asks_first = bool(node and node.asks_input and run.attempt == 1)
-    return _Bar(run, created, began, ended, run.state == StepRunState.INPUT_REQUIRED or asks_first)
+    created, began, ended = created - origin, began - origin, ended - origin
+    return Bar(run, created, began, ended, run.state == StepRunState.INPUT_REQUIRED or asks_first)
 
 
-def _build_row(
-    bar: _Bar,
+def build_row(
+    bar: Bar,
     axis: Axis,
     first: datetime,
     now: datetime,
     graph: Graph | None,
-    job_state: str,
+    job_state: str = "",
 ) -> TimelineRow:
+    """Return the row of a step run with its bar on the axis; "began after" counts from ``first``."""
     run = bar.run
     label = name_node(graph, run.step) if graph else guess_node_name(run.step)
     look = get_step_run_look(run.state, attempt=run.attempt, job_state=job_state)
@@ -135,7 +141,7 @@ def _build_row(
     )
 
 
-def _build_segments(bar: _Bar, axis: Axis) -> tuple[Segment, ...]:
+def _build_segments(bar: Bar, axis: Axis) -> tuple[Segment, ...]:
     segments = []
     if bar.began > bar.created:
         kind: SegmentKind = "input" if bar.waits_for_input else "queue"
@@ -155,7 +161,8 @@ def _build_offset(when: datetime, first: datetime) -> Moment:
     return Moment(when, "+" + describe_duration(count_seconds(first, when)))
 
 
-def _build_break(fold: Span, axis: Axis) -> Break:
+def build_break(fold: Span, axis: Axis) -> Break:
+    """Return a folded stretch at its place on the axis."""
     x = axis.place(fold[0])
     return Break(x, axis.place(fold[1]) - x, fold[1] - fold[0])
 
