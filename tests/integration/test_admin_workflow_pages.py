@@ -156,6 +156,31 @@ def test_of_a_version_that_ended_the_newest_jobs_are_looked_through_and_the_choi
     assert "(of the newest" not in read_page(response).text
 
 
+@pytest.mark.parametrize(("few", "searched"), [(1_000, 200_000), (1, 200_000), (1_000, 1)])
+def test_open_jobs_of_a_version_are_all_found_whether_or_not_they_are_few(
+    few: int, searched: int, redefined: Workflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_jobs, "FEW", few)
+    monkeypatch.setattr(open_jobs, "SEARCHED", searched)
+    new = redefined.current_definition
+    old = Definition.objects.filter(workflow=redefined).exclude(pk=redefined.current_definition_id).get()
+    jobs = [order_workflow_execution(Linear) for _ in range(6)]
+    Job.objects.update(definition=new)
+    Job.objects.filter(pk__in=jobs[:4]).update(definition=old)
+    for job, state in zip(jobs, ("FAILED", "FAILED", "PAUSED", "PENDING", "FAILED", "PENDING"), strict=True):
+        Job.objects.filter(pk=job).update(state=state)
+    client = sign_in_superuser()
+
+    def list_jobs(query: str) -> list[int]:
+        response = client.get(f"/admin/django_wfe/job/?definition={old.pk}&{query}")
+        return [job.pk for job in response.context["cl"].result_list]
+
+    assert list_jobs("state=open") == jobs[3::-1]
+    assert list_jobs("state=FAILED") == jobs[1::-1]
+    assert list_jobs("state=PENDING") == [jobs[3]]
+    assert list_jobs("state=WAITING") == []
+
+
 def test_where_very_many_jobs_stand_the_numbers_say_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "COUNTED", 2)
     monkeypatch.setattr(open_jobs, "COUNTED", 2)

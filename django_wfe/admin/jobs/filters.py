@@ -19,6 +19,7 @@ from django_wfe.admin.frame.days import FROM, TO
 from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import find_nodes_in_sight, list_visible_definitions, list_visible_workflows
 from django_wfe.engine.queries.incidents import jobs_of_incident
+from django_wfe.engine.queries.open_jobs import find_few
 from django_wfe.engine.rules.node_names import guess_node_name, load_node_names
 from django_wfe.models import Definition, Job
 from django_wfe.values.identifiers import parse_id
@@ -111,8 +112,10 @@ class DefinitionFilter(admin.SimpleListFilter):
         # With the workflow its index can be used, whether or not it was chosen.
         queryset = queryset.filter(definition=definition, workflow_id=definition.workflow_id)
         state = request.GET.get(StateFilter.parameter_name, "")
-        if not state:
-            return queryset.filter(state__in=sorted(states.OPEN_JOB_STATES))
+        if state in ("", OPEN) or state in states.OPEN_JOB_STATES:
+            asked = [state] if state in states.OPEN_JOB_STATES else sorted(states.OPEN_JOB_STATES)
+            few = find_few(definition.pk, asked)
+            return queryset.filter(state__in=asked) if few is None else queryset.filter(state__in=asked, pk__in=few)
         if state not in _WELL_ENDED or any(request.GET.get(name) for name in _TIMES):
             return queryset
         jobs = Job.objects.filter(workflow_id=definition.workflow_id).order_by("-pk").values_list("pk", flat=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlencode
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -13,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from django_wfe.admin.elements.drawing import draw_json, draw_time
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.jobs.downloads import FORMATS
+from django_wfe.engine.access import has_permission
 from django_wfe.models import Definition, Step, Workflow
 from django_wfe.rendering.diagram.picture import render_workflow_diagram
 
@@ -27,7 +31,7 @@ class DefinitionAdmin(ConsoleAdmin[Definition]):
     search_help_text = gettext_lazy("Finds a definition by its whole fingerprint.")
     sortable_by = ()
     ordering = ("-id",)
-    fields = ("workflow_link", "fingerprint", "code_hash", "created_at", "diagram", "downloads")
+    fields = ("workflow_link", "jobs_link", "fingerprint", "code_hash", "created_at", "diagram", "downloads")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Definition]:
@@ -36,6 +40,12 @@ class DefinitionAdmin(ConsoleAdmin[Definition]):
 
     def get_workflow_of(self, obj: Definition) -> Workflow:
         return obj.workflow
+
+    def get_fields(self, request: HttpRequest, obj: Definition | None = None) -> list[Any]:
+        shown: list[Any] = list(self.fields)
+        if not has_permission(request.user, "django_wfe.view_job"):
+            shown.remove("jobs_link")
+        return shown
 
     @admin.display(description=gettext_lazy("fingerprint"))
     def short_fingerprint(self, definition: Definition) -> str:
@@ -52,6 +62,12 @@ class DefinitionAdmin(ConsoleAdmin[Definition]):
         """The workflow that it is a version of."""
         url = self.build_url("django_wfe_workflow_change", definition.workflow_id)
         return format_html('<a href="{}">{}</a>', url, definition.workflow)
+
+    @admin.display(description=gettext_lazy("jobs"))
+    def jobs_link(self, definition: Definition) -> SafeString:
+        """The way to its open jobs."""
+        query = urlencode({"workflow": definition.workflow_id, "definition": definition.pk, "state": "open"})
+        return format_html('<a href="{}?{}">{}</a>', self.build_url("django_wfe_job_changelist"), query, _("Open jobs"))
 
     @admin.display(description=gettext_lazy("graph"))
     def diagram(self, definition: Definition) -> SafeString | str:

@@ -6,7 +6,7 @@ is about to has none by definition, since each step would pay for it: it is look
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.db import connections, transaction
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.access import list_visible_jobs
-from django_wfe.models import Workflow
+from django_wfe.models import Job, Workflow
 from django_wfe.states import OPEN_JOB_STATES, STANDING_JOB_STATES, JobState
 
 COUNTED = 2_000
@@ -22,6 +22,12 @@ COUNTED = 2_000
 
 LOOKED_AT = 5_000
 """Of all Jobs in a state that moves by itself, the newest that are looked at."""
+
+FEW = 1_000
+"""Up to so many Jobs of one version and state are named one by one."""
+
+SEARCHED = 200_000
+"""Up to so many Jobs of a state that moves by itself are searched for those of one version."""
 
 VERSIONS = 200
 """The newest versions of a Workflow that are looked at."""
@@ -59,6 +65,14 @@ WITH {newest}, moving AS (SELECT definition_id, count(*) AS number FROM ({moving
 SELECT version.id, COALESCE(moving.number, 0), {standing}, {is_full}
 FROM (SELECT id FROM django_wfe_definition WHERE workflow_id = %s ORDER BY id DESC LIMIT %s) AS version
 LEFT JOIN moving ON moving.definition_id = version.id ORDER BY version.id DESC
+"""
+
+_MOVING_OF_VERSION = """
+WITH newest AS MATERIALIZED (
+    SELECT id, definition_id FROM django_wfe_job WHERE state = %s ORDER BY id DESC LIMIT %s
+)
+(SELECT id FROM newest WHERE definition_id = %s LIMIT %s)
+UNION ALL (SELECT NULL FROM newest HAVING count(*) >= %s)
 """
 
 
@@ -180,6 +194,27 @@ def count_by_workflow(actor: Any, workflow_ids: Sequence[int]) -> dict[int, Jobs
             **{name: getattr(former, name) + min(number, COUNTED) for name, number in numbers.items()},
             at_least=former.at_least | at_least,
         )
+    return found
+
+
+def find_few(definition_id: int, states: Collection[str]) -> list[int] | None:
+    """Return the ids of all Jobs of a version that are in one of some open states, or None if they are not few.
+
+    Whoever may see them. Of a version that had very many Jobs, PostgreSQL expects as many among the open ones, and
+    would walk through all that is open for the few that are left. One bounded query for each state.
+    """
+    found: list[int] = []
+    for state in (state for state in _STANDING if state in states):
+        jobs = Job.objects.filter(state=state, definition=definition_id).order_by("-pk")
+        ids = list(jobs.values_list("pk", flat=True)[: FEW + 1])
+        if len(ids) > FEW:
+            return None
+        found += ids
+    for state in (state for state in _MOVING if state in states):
+        rows = _fetch(_MOVING_OF_VERSION, [state, SEARCHED, definition_id, FEW + 1, SEARCHED])
+        if len(rows) > FEW or any(pk is None for (pk,) in rows):
+            return None
+        found += [pk for (pk,) in rows]
     return found
 
 
