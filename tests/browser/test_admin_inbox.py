@@ -142,13 +142,13 @@ def test_twenty_similar_approvals_take_25_key_presses_in_all(clerk: User, open_a
     effort = Effort(page)
     effort.click(page.get_by_role("link", name="21 jobs wait for you."))
     effort.click(page.get_by_role("link", name="Approve", exact=True).first)
-    expect(page.get_by_label("Answer")).to_be_focused()
+    expect(page.get_by_label("Answer *")).to_be_focused()
     effort.press("a")  # approve
-    expect(page.get_by_label("Answer")).to_have_value("approve")
+    expect(page.get_by_label("Answer *")).to_have_value("approve")
     effort.click(page.get_by_label("same answer"))
     for left in range(20, 0, -1):
         expect(page.locator("[data-listed]")).to_have_count(left + 1)
-        expect(page.get_by_label("Answer")).to_have_value("approve")
+        expect(page.get_by_label("Answer *")).to_have_value("approve")
         effort.press("Control+Enter")
     expect(page.locator("[data-listed]")).to_have_count(1)
     expect(page.locator("#content-main")).to_have_attribute("data-job-id", str(other))
