@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Frame, Locator, Page, expect
 
 from django_wfe.engine.lifecycle import assign_input, run_workflow
 from django_wfe.models import Assignment, Job, StepRun
-from tests.declared.inbox_workflows import Numbering, Ordering
+from tests.declared.inbox_workflows import Approving, Numbering, Ordering
 from tests.support.doors.console import record
 from tests.support.running.engine_helpers import create_user
 
@@ -111,3 +111,91 @@ def test_a_clerk_starts_many_from_a_file(clerk: User, open_as: Callable[..., Pag
     page.get_by_role("button", name="Start 2 jobs").click()
     expect(page.locator(".messagelist")).to_contain_text("2 jobs were started.")
     assert set(Job.objects.values_list("key", flat=True)) == {"first", "third"}
+
+
+class Effort:
+    """Counts what a person does and waits for: clicks, key presses, page loads."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.clicks = self.keys = self.loads = 0
+        page.on("framenavigated", self._count_load)
+
+    def click(self, target: Locator) -> None:
+        self.clicks += 1
+        target.click()
+
+    def press(self, keys: str) -> None:
+        self.keys += 1
+        self.page.keyboard.press(keys)
+
+    def _count_load(self, frame: Frame) -> None:
+        self.loads += frame == self.page.main_frame
+
+
+def test_twenty_similar_approvals_take_25_key_presses_in_all(clerk: User, open_as: Callable[..., Page]) -> None:
+    record(Approving)
+    jobs = [run_workflow(Approving) for _ in range(20)]
+    record(Numbering)
+    other = run_workflow(Numbering)
+    page = open_as(clerk, reverse("admin:django_wfe_console"), viewport={"width": 1440, "height": 900})
+    effort = Effort(page)
+    effort.click(page.get_by_role("link", name="21 jobs wait for you."))
+    effort.click(page.get_by_role("link", name="Approve", exact=True).first)
+    expect(page.get_by_label("Answer *")).to_be_focused()
+    effort.press("a")  # approve
+    expect(page.get_by_label("Answer *")).to_have_value("approve")
+    effort.click(page.get_by_label("same answer"))
+    for left in range(20, 0, -1):
+        expect(page.locator("[data-listed]")).to_have_count(left + 1)
+        expect(page.get_by_label("Answer *")).to_have_value("approve")
+        effort.press("Control+Enter")
+    expect(page.locator("[data-listed]")).to_have_count(1)
+    expect(page.locator("#content-main")).to_have_attribute("data-job-id", str(other))
+    expect(page.get_by_label("Some data")).to_have_value("")
+    assert effort.clicks + effort.keys <= 25
+    assert effort.loads <= 22
+    answers = StepRun.objects.filter(job__in=jobs, number=1).values_list("external_data", flat=True)
+    assert [answer["answer"] for answer in answers] == ["approve"] * 20
+
+
+def test_the_work_of_an_ill_colleague_is_handed_over_in_four_clicks(clerk: User, open_as: Callable[..., Page]) -> None:
+    record(Numbering)
+    bob, eve = create_user("bob", *RIGHTS), create_user("eve", *RIGHTS)
+    for _ in range(30):
+        assign_input(get_waiting(run_workflow(Numbering)).pk, bob)
+    page = open_as(clerk, reverse("admin:django_wfe_console"))
+    effort = Effort(page)
+    effort.click(page.get_by_role("link", name="30 jobs wait for you."))
+    effort.click(page.get_by_role("link", name="Hand work over"))
+    effort.click(page.get_by_label("bob: 30 questions"))
+    effort.press("Tab")
+    expect(page.get_by_label("To whom")).to_be_focused()
+    page.keyboard.type("eve")
+    effort.click(page.get_by_role("button", name="Hand over"))
+    expect(page.locator(".messagelist")).to_contain_text("30 questions of bob are assigned to eve now.")
+    assert effort.clicks <= 4
+    assert effort.loads <= 4
+    assert Assignment.objects.filter(user=eve).count() == 30
+
+
+def test_the_list_stands_beside_the_form_on_a_wide_screen_and_makes_room_on_a_narrow_one(
+    clerk: User, open_as: Callable[..., Page]
+) -> None:
+    record(Numbering)
+    runs = [get_waiting(run_workflow(Numbering)) for _ in range(2)]
+    address = f"{reverse('admin:django_wfe_inbox')}?open={runs[0].pk}"
+    page = open_as(clerk, address, viewport={"width": 1280, "height": 800})
+    entries, form = page.locator(".wfe-inbox-list"), page.locator("#input-form")
+    expect(entries).to_be_visible()
+    left, right = entries.bounding_box(), form.bounding_box()
+    assert left is not None
+    assert right is not None
+    assert left["x"] + left["width"] <= right["x"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(entries).to_be_hidden()
+    expect(form).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("link", name="Back to the list").click()
+    expect(page.locator("tr[data-step-run]")).to_have_count(2)

@@ -9,6 +9,7 @@ from django_wfe.engine.lifecycle import run_workflow
 from django_wfe.models import Assignment, Job, StepRun
 from tests.declared.inbox_workflows import Numbering
 from tests.support.doors.console import record
+from tests.support.running.engine_helpers import create_user
 from tests.workflows import Asking, Failing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -99,4 +100,30 @@ def test_the_inbox(open_view: Callable[..., Page]) -> None:
     assert not Assignment.objects.exists()
     press(page, page.get_by_role("link", name="All"))
     press(page, row.get_by_role("link", name="Open"))
-    expect(page.locator("#input-form")).to_be_visible()
+    expect(page.get_by_label("Some data")).to_be_focused()  # it is what one came for
+    page.keyboard.type("5")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".messagelist")).to_contain_text("was taken")
+    assert Job.objects.get(pk=job_id).state == "INPUT_RECEIVED"
+
+
+def test_handing_over_from_the_inbox(open_view: Callable[..., Page]) -> None:
+    workflow = record(Numbering)
+    run = StepRun.objects.get(job_id=run_workflow(workflow), state="INPUT_REQUIRED")
+    create_user("bob", "view_job", "provide_input_job")
+    page = open_view("django_wfe_inbox", viewport={"width": 1440, "height": 900})
+    press(page, page.get_by_role("link", name="Give a number"))
+    expect(page.get_by_label("Some data")).to_be_focused()
+    press(page, page.get_by_text("Assign to somebody else"))
+    tab_to(page, page.get_by_label("Person"))
+    page.keyboard.type("bob")
+    page.keyboard.press("Enter")
+    expect(page.locator(".messagelist")).to_contain_text("is assigned to bob")
+    assert Assignment.objects.get(step_run=run).user.username == "bob"
+    press(page, page.get_by_role("link", name="Hand work over"))
+    tab_to(page, page.get_by_label("bob: 1 question"))
+    page.keyboard.press("Space")
+    tab_to(page, page.get_by_label("To whom"))
+    page.keyboard.type("operator")
+    press(page, page.get_by_role("button", name="Hand over"))
+    expect(page.locator(".messagelist")).to_contain_text("1 question of bob is assigned to operator now.")

@@ -3,6 +3,7 @@
 import datetime
 from datetime import timedelta
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, Field, SecretStr
 
@@ -80,3 +81,26 @@ class Dating(workflows.Workflow):
     """Asks for moments at once."""
 
     DIGRAPH = {steps.__start__: [AskMoments]}
+
+
+class Approve(steps.Step):
+    """May it be bought?"""
+
+    input_within = timedelta(days=2)
+
+    class UserInputSchema(BaseModel):
+        answer: Literal["approve", "reject"]
+        comment: str = ""
+
+    def execute(self, _input=None, external_input=None):
+        return external_input
+
+
+class ApproveAgain(Approve):
+    """May it be paid?"""
+
+
+class Approving(workflows.Workflow):
+    """Asks twice for an approval."""
+
+    DIGRAPH = {steps.__start__: [Approve], Approve: [ApproveAgain], ApproveAgain: [Done]}

@@ -1,5 +1,6 @@
 """The inbox and the page of a question: assignments, drafts, what comes next."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -327,3 +328,128 @@ def test_hostile_names_and_drafts_are_text(ann: Client) -> None:
         assert HOSTILE not in html, address
         assert "&lt;script&gt;alert" in html, address
     assert HOSTILE not in post_action(client, run, "assign").content.decode()
+
+
+def list_sections(client: Client, query: str = "") -> list[tuple[str, list[int]]]:
+    sections = client.get(INBOX + query).context["sections"]
+    return [(section.code, [item.step_run.pk for item in section.items]) for section in sections]
+
+
+def test_what_waits_stands_under_overdue_today_and_later_by_the_day_of_the_viewer(
+    ann: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon = datetime(2031, 5, 6, 12, tzinfo=UTC)
+    monkeypatch.setattr(inbox, "get_now", lambda: noon)
+    runs = [make_waiting(Ordering) for _ in range(5)]
+    undated = make_waiting()
+    due = {"late": (5, 23), "overdue": (6, 11), "soon": (6, 13), "evening": (6, 23), "tomorrow": (7, 13)}
+    for run, (day, hour) in zip(runs, due.values(), strict=True):
+        StepRun.objects.filter(pk=run.pk).update(expires_at=datetime(2031, 5, day, hour, tzinfo=UTC))
+    late, overdue, soon, evening, tomorrow = (run.pk for run in runs)
+    with timezone.override("UTC"):
+        assert list_sections(ann) == [
+            ("overdue", [late, overdue]),
+            ("today", [soon, evening]),
+            ("later", [tomorrow, undated.pk]),
+        ]
+    with timezone.override("Asia/Tokyo"):  # there 23:00 UTC is of the next day
+        assert list_sections(ann)[1:] == [("today", [soon]), ("later", [evening, tomorrow, undated.pk])]
+
+
+def test_the_inbox_is_filtered_by_step_and_person(bob: User) -> None:
+    client = sign_in(*RIGHTS, "view_workflow")
+    mine, orders, his = make_waiting(), make_waiting(Ordering), make_waiting()
+    assign_input(mine.pk, get_user(client))
+    assign_input(his.pk, bob)
+    numbering = his.job.workflow_id
+    assert list_shown(client, f"?person={bob.pk}") == [his.pk]
+    assert list_shown(client, f"?workflow={numbering}&step={his.step}") == [mine.pk, his.pk]
+    assert list_shown(client, f"?step={orders.step}") == [orders.pk]
+    # Not a step of this workflow: it is left out, as of a workflow that was chosen anew.
+    assert list_shown(client, f"?workflow={numbering}&step={orders.step}") == [mine.pk, his.pk]
+    for junk in ("?person=x", "?person=-1", "?person=9" + "9" * 30, "?step=%00", "?open=x", "?open=" + "9" * 30):
+        assert len(list_shown(client, junk)) == 3, junk
+    form = read_page(client.get(f"{INBOX}?workflow={numbering}&assigned=mine")).find_form("person")
+    assert {field.name for field in form.fields} == {"workflow", "step", "person", "assigned"}
+
+
+def test_a_question_is_answered_beside_the_list_and_the_next_one_stays_in_the_filter(ann: Client, bob: User) -> None:
+    first, order, second, held = make_waiting(), make_waiting(Ordering), make_waiting(), make_waiting()
+    assign_input(held.pk, bob)
+    query = f"?workflow={first.job.workflow_id}&open={first.pk}"
+    page = read_page(ann.get(INBOX + query))
+    assert page.find_form("input-some_data").get("step_run").values == [str(first.pk)]
+    assert [link.address.rpartition("open=")[2] for link in page.links if "open=" in link.address] == [
+        str(first.pk),
+        str(second.pk),
+        str(held.pk),
+    ]
+
+    def submit(run: StepRun, address: str, **more: str) -> Any:
+        return ann.post(address, {"input-some_data": "1", "step_run": str(run.pk), **more})
+
+    refused = ann.post(INBOX + query, {"input-some_data": "x", "step_run": str(first.pk), "_next": "1"})
+    assert "valid integer" in read_page(refused).text
+    following = submit(first, INBOX + query, _next="1")["Location"]
+    assert following == f"{INBOX}?workflow={first.job.workflow_id}&open={second.pk}"
+    last = submit(second, following, _next="1")["Location"]
+    assert last == f"{INBOX}?workflow={first.job.workflow_id}"  # neither the order nor what bob has
+    assert StepRun.objects.get(pk=order.pk).state == StepRun.objects.get(pk=held.pk).state == "INPUT_REQUIRED"
+    gone = ann.get(f"{INBOX}?open={first.pk}", follow=True)
+    assert gone.redirect_chain[-1][0] == INBOX
+    assert list_messages(gone)[-1] == "This no longer waits for input."
+
+
+def test_the_same_answer_fills_the_next_form_of_the_same_step_only(ann: Client) -> None:
+    runs, order = [make_waiting() for _ in range(3)], make_waiting(Asking)
+    address = f"{INBOX}?assigned=unassigned&open={runs[0].pk}"
+    data = {"input-some_data": "12", "step_run": str(runs[0].pk), "_next": "1", "_repeat": "1"}
+    following = ann.post(address, data)["Location"]
+    form = read_page(ann.get(following)).find_form("input-some_data")
+    assert form.get("input-some_data").values == ["12"]
+    assert read_page(ann.get(f"{INBOX}?open={order.pk}")).find_form("input-some_data").get(
+        "input-some_data"
+    ).values == [""]
+    ann.post(following, {"input-some_data": "13", "step_run": str(runs[1].pk), "_next": "1"})  # the box is not ticked
+    form = read_page(ann.get(f"{INBOX}?open={runs[2].pk}")).find_form("input-some_data")
+    assert form.get("input-some_data").values == [""]
+
+
+def test_a_question_is_assigned_to_somebody_else_from_the_page(ann: Client, bob: User) -> None:
+    run = make_waiting()
+    address = f"{INBOX}?open={run.pk}"
+    data = {"step_run": str(run.pk), "_assign_to": "1"}
+    assert "no user “nobody”" in list_messages(ann.post(address, {**data, "person": "nobody"}, follow=True))[-1]
+    assert get_assignment(run.pk) is None
+    done = ann.post(address, {**data, "person": "bob"}, follow=True)
+    assert done.redirect_chain[-1][0] == INBOX
+    assert list_messages(done) == ["“Give a number” is assigned to bob."]
+    assert get_assignment(run.pk).user == bob
+    stale = ann.post(build_input_url(run), {**data, "person": "bob", "holder": "999"}, follow=True)
+    assert get_assignment(run.pk).user == bob
+    assert stale.status_code == 200
+    history = read_page(ann.get(reverse("admin:django_wfe_job_change", args=[run.job_id]))).text
+    assert "assigned to somebody else: bob" in " ".join(history.split())
+
+
+def test_the_work_of_a_colleague_is_handed_over(ann: Client, bob: User) -> None:
+    page, runs = "/admin/django_wfe/job/inbox/hand-over/", [make_waiting() for _ in range(3)]
+    assert "Nobody holds anything" in read_page(ann.get(page)).text
+    for run in runs:
+        assign_input(run.pk, bob)
+    assert "bob: 3 questions" in read_page(ann.get(page)).text
+    before = describe_database()
+    for data, complaint in (
+        ({}, "required"),
+        ({"holder": str(bob.pk), "person": "nobody"}, "There is no user “nobody”."),
+        ({"holder": str(bob.pk), "person": "bob"}, "They have it already"),
+        ({"holder": "x", "person": "bob"}, "Select a valid choice"),
+        ({"holder": str(bob.pk), "person": "\0"}, "Null characters are not allowed."),
+    ):
+        assert complaint in read_page(ann.post(page, data or {"person": ""})).text
+        assert describe_database() == before
+    name = get_user(ann).get_username()
+    done = ann.post(page, {"holder": str(bob.pk), "person": name, "reason": "Ill."}, follow=True)
+    assert list_messages(done) == [f"3 questions of bob are assigned to {name} now."]
+    assert {get_assignment(run.pk).user for run in runs} == {get_user(ann)}
+    assert sign_in("view_job").get(page).status_code == 403
