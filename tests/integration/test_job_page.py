@@ -63,6 +63,7 @@ def test_a_failed_job_shows_the_end_of_its_traceback_and_of_its_log_first() -> N
     job_id = run_workflow(record(Failing))
     run = StepRun.objects.get(job_id=job_id, state="FAILED")
     JobLog.objects.create(step_run=run, sequence=99, text="".join(f"\x1b[31mline {n}\x1b[0m\n" for n in range(500)))
+    StepRun.objects.filter(pk=run.pk).update(traceback="  a frame\n" * 9000 + run.traceback)
     html = open_job(job_id).content.decode()
     now = read_section(html, "job-now")
     for part in ("ValueError: attempt 1 fails", "raise ValueError", "line 499", "How “Fail” failed"):
@@ -146,6 +147,21 @@ def test_only_what_failed_is_listed_on_demand_and_a_number_is_gone_to() -> None:
     assert [row.facts["number"] for row in page.rows if "attempt" in row.facts][-1] == "300"
     assert open_job(job_id, "?number=5000", client)["Location"].endswith("#run-999-1")
     assert open_job(job_id, "?number=junk", client).status_code == 200
+
+
+def test_a_traceback_is_cut_on_the_page_and_whole_in_its_file() -> None:
+    job_id = run_workflow(record(Failing))
+    run = StepRun.objects.get(job_id=job_id, state="FAILED")
+    StepRun.objects.filter(pk=run.pk).update(traceback="the first frame\n" + "  a frame\n" * 9000 + "the end\n")
+    client = sign_in_superuser()
+    page = read_page(client.get(reverse("admin:django_wfe_steprun_change", args=[run.pk])))
+    assert "the end" in page.text
+    assert page.text.count("a frame") < 250
+    file = client.get(page.find_link("All of it as plain text"))
+    assert file["Content-Type"] == "text/plain; charset=utf-8"
+    assert file.content.decode().startswith("the first frame")
+    viewer = sign_in("view_job", "view_steprun")
+    assert viewer.get(page.find_link("All of it as plain text")).status_code == 403
 
 
 def test_a_log_grows_at_the_top_and_not_in_its_row_as_well() -> None:

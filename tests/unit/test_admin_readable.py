@@ -6,7 +6,17 @@ from html import unescape
 
 import pytest
 
-from django_wfe.admin.elements.readable import COLUMNS_SHOWN, DEPTH, VALUES_SHOWN, KeyOrder, draw_json
+from django_wfe.admin.elements.payloads import cut_lines
+from django_wfe.admin.elements.readable import (
+    COLUMNS_SHOWN,
+    DEPTH,
+    VALUES_SHOWN,
+    KeyOrder,
+    draw_json,
+    list_briefly,
+    read_key_order,
+)
+from django_wfe.definition.graph import Graph, Node
 
 pytestmark = pytest.mark.unit
 
@@ -94,3 +104,33 @@ def test_what_is_deep_ends_as_json() -> None:
 @pytest.mark.parametrize("text", ["", "{", '"text"', "5", "null", "{}", "[]", '{"a": '])
 def test_what_is_no_more_readable_than_its_json_is_left_as_json(text: str) -> None:
     assert draw_json(text, KeyOrder()) == ""
+
+
+def test_a_key_has_the_title_of_its_field_unless_two_fields_call_it_differently() -> None:
+    def ask(path: str, **titles: str) -> Node:
+        properties = {key: {"title": title} for key, title in titles.items()}
+        return Node(path, path, "step", path, "", {"properties": properties})
+
+    graph = Graph((ask("a", sum="What it costs", unit_price="Unit Price", no="First"), ask("b", no="Second")), ())
+    order = read_key_order(graph)
+    assert read(str(draw_json('{"no": 1, "unit_price": 2, "sum": 3, "k": 4}', order))) == (
+        "What it costs 3 Unit price 2 No 1 K 4"
+    )
+
+
+def test_a_line_names_the_first_keys_and_short_values() -> None:
+    value = {"note": "x" * 500, "rows": [1, 2, 3], "paid": True, "k" * 220: None, "last": 1}
+    named = list_briefly(json.dumps(value), KeyOrder(), 4)
+    assert [len(label) <= 41 and len(text) <= 81 for label, text in named] == [True] * 4
+    assert named[1:3] == [("Rows", "3 entries"), ("Paid", "yes")]
+    assert list_briefly("[1, 2]", KeyOrder(), 4) == []
+    assert list_briefly("{broken", KeyOrder(), 4) == []
+
+
+@pytest.mark.parametrize(("is_end", "expected"), [(False, "a\nb\n[…]"), (True, "[…]\nb\nc")])
+def test_a_text_is_cut_to_its_first_or_last_lines_without_the_colours_of_a_terminal(
+    is_end: bool, expected: str
+) -> None:
+    assert cut_lines("a\n\x1b[1;31mb\x1b[0m\nc", 2, is_end=is_end) == expected
+    assert cut_lines("\x1b[32ma\x1b[K\nb\n", 2, is_end=is_end) == "a\nb\n"
+    assert cut_lines("\x1b[2Aover", 2) == "\x1b[2Aover", "what moves the cursor is shown"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +68,7 @@ class Preview:
     Attributes:
         size: the whole text's length in characters; where there is no text, in compressed bytes.
         order: of JSON, the order of its keys for a reader. None: this is not JSON.
-        column: of JSON, the column that it is in.
+        column: the column that has the whole, "" where that is in no file of its own.
         is_end: whether this is the end of the text, as of a log.
     """
 
@@ -148,15 +148,21 @@ def load_json_previews(step_run_ids: Iterable[int], characters: int, order: KeyO
 
 
 def load_text_previews(step_run_ids: Iterable[int], characters: int) -> dict[int, dict[str, Preview]]:
-    """Return the previews of each step run's error and traceback, by id and column, in one query."""
-    columns: dict[str, Any] = {}
-    for name in ("error", "traceback"):
-        columns[f"{name}_text"] = Left(name, characters)
-        columns[f"{name}_size"] = Length(name)
-    rows: Any = StepRun.objects.filter(pk__in=list(step_run_ids)).values("pk", **columns)
-    return {
-        row["pk"]: {name: _preview(row, name) for name in ("error", "traceback") if row[f"{name}_size"]} for row in rows
-    }
+    """Return the previews of each step run's error and traceback, by id and column, in one query.
+
+    Of a traceback that is the end: it tells what was raised, and where.
+    """
+    rows: Any = StepRun.objects.filter(pk__in=list(step_run_ids)).values_list(
+        "pk", Left("error", characters), Length("error"), Right("traceback", characters), Length("traceback")
+    )
+    previews: dict[int, dict[str, Preview]] = {}
+    for pk, error, error_size, traceback, traceback_size in rows:
+        previews[pk] = found = {}
+        if error_size:
+            found["error"] = Preview(error, error_size)
+        if traceback_size:
+            found["traceback"] = Preview(traceback, traceback_size, column="traceback", is_end=True)
+    return previews
 
 
 def load_log_previews(step_run_ids: Iterable[int], characters: int) -> dict[int, Preview]:
@@ -191,7 +197,3 @@ def cut_lines(text: str, lines: int = LINES_SHOWN, *, is_end: bool = False, look
 def write_json(value: Any) -> str:
     """Return a value as indented JSON text for a reader."""
     return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _preview(row: Mapping[str, Any], name: str) -> Preview:
-    return Preview(row[f"{name}_text"], row[f"{name}_size"])

@@ -34,6 +34,8 @@ from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import get_now
 from django_wfe.values.sealing import cover_sealed_text
 
+TRACEBACK = "traceback"
+
 
 class StepRunStateFilter(admin.SimpleListFilter):
     """By state."""
@@ -205,7 +207,10 @@ def show_log(model_admin: StepRunAdmin, request: HttpRequest, step_run_id: int) 
 
 
 def show_data(model_admin: StepRunAdmin, request: HttpRequest, step_run_id: int, column: str) -> HttpResponse:
-    """Return one input or result of a step run whole, as a file with the JSON that is stored, without its secrets."""
+    """Return one input or result of a step run whole, as a file with the JSON that is stored, without its secrets.
+
+    A traceback comes as plain text.
+    """
     run = find_step_run(model_admin, request, step_run_id)
     if not may_view_data(request.user, run.job):
         raise PermissionDenied
@@ -214,15 +219,16 @@ def show_data(model_admin: StepRunAdmin, request: HttpRequest, step_run_id: int,
         return refused
     # As text: to read megabytes as Python's objects, and write them again, would take hundreds of them.
     text: str | None = None
-    if column in JSON_COLUMNS:
+    if column in (*JSON_COLUMNS, TRACEBACK):
         text = StepRun.objects.values_list(Cast(column, TextField()), flat=True).get(pk=run.pk)
-    if text is None:
+    if not text:
         raise Http404(_("Step run %(id)s has no “%(column)s”.") % {"id": step_run_id, "column": column})
+    ending, content_type = ("txt", "text/plain") if column == TRACEBACK else ("json", "application/json")
     return HttpResponse(
-        cover_sealed_text(text),
-        content_type="application/json; charset=utf-8",
+        text if column == TRACEBACK else cover_sealed_text(text),
+        content_type=f"{content_type}; charset=utf-8",
         headers={
-            "Content-Disposition": f'attachment; filename="{column}-{run.job_id}-{run.number}-{run.attempt}.json"',
+            "Content-Disposition": f'attachment; filename="{column}-{run.job_id}-{run.number}-{run.attempt}.{ending}"',
             "X-Content-Type-Options": "nosniff",
         },
     )
