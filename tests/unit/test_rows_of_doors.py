@@ -34,10 +34,11 @@ NARROWED_AFTERWARDS = {
     "admin/home/page.py": {"find_oldest_ready"},  # job__in=list_visible_jobs(...)
     "admin/frame/job_lookup.py": {"search_jobs", "_find_by_uuid"},  # ids to look for among the jobs of the list
     "management/job_commands/choosing.py": {"choose_jobs"},  # ids of chosen jobs
+    "api/assignments.py": {"post"},  # is_job_in_sight(...)
 }
 
 JUST_CHANGED_FOR_THE_USER = {
-    "admin/inbox/assigning.py": {"change_assignment"},
+    "admin/inbox/assigning.py": {"_log"},
     "admin/frame/history.py": {"log_starts", "_log"},
     "admin/starting/one.py": {"_start"},
     "api/inputs.py": {"post"},
