@@ -36,10 +36,11 @@ BESIDE_A_FOUND_ROW = {
 NARROWED_AFTERWARDS = {
     "admin/home/page.py": {"find_oldest_ready"},  # job__in=list_visible_jobs(...)
     "management/job_commands/choosing.py": {"choose_jobs"},  # ids of chosen jobs
+    "api/assignments.py": {"post"},  # is_job_in_sight(...)
 }
 
 JUST_CHANGED_FOR_THE_USER = {
-    "admin/inbox/assigning.py": {"change_assignment"},
+    "admin/inbox/assigning.py": {"_log"},
     "admin/frame/history.py": {"log_starts", "_log"},
     "admin/starting/one.py": {"_start"},
     "api/inputs.py": {"post"},
