@@ -1,7 +1,7 @@
 """Which failures are the same: the same step, the same exception, raised at the same place with the same words.
 
-All of it is worked out from what a step run keeps, never from the exception: so that the failures that are stored can be
-compared with those to come, without the code that raised them.
+All of it is worked out from what a step run keeps, never from the exception: so stored failures can be compared with
+those to come, without the code that raised them.
 
 The place is the innermost function of the step's own module. What lies further in is a helper that others share, and
 would make one incident of all that goes wrong through it. A step that inherits what it runs has no function there: then

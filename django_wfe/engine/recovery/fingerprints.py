@@ -1,4 +1,4 @@
-"""Gives stored failures the fingerprint that they would get today, batch by batch, so that old and new are one incident.
+"""Gives stored failures the fingerprint that they would get today, so that old and new ones are one incident.
 
 The watchdog does it and not a migration: hundreds of thousands of tracebacks take minutes, and workers that still run
 the code of before go on writing fingerprints of before.
