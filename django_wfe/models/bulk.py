@@ -41,6 +41,14 @@ class BulkRun(Deed):
         blank=True,
         help_text=_("It stops by itself when a failure with this fingerprint comes back in one of its Jobs."),
     )
+    stops_also_on: Any = models.JSONField(
+        _("stops also on"),
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        editable=False,
+        help_text=_("The fingerprints that the failures of the incident have got since; any at their places counts."),
+    )
     # The sentence of a release before 2.0.0 whose events cannot tell it. Since then ``wording.bulk_stops`` makes it.
     stop_reason = models.TextField(_("why it stopped"), blank=True)
     is_trusted = models.BooleanField(

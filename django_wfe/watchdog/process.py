@@ -18,6 +18,7 @@ from django_wfe.discovery.sync import DefinitionSync, LeadLost, SyncReport
 from django_wfe.engine.bulk.runs import resume_bulk
 from django_wfe.engine.errors.database_errors import is_connection_error
 from django_wfe.engine.errors.database_trouble import explain_database_error
+from django_wfe.engine.recovery.fingerprints import renew_fingerprints
 from django_wfe.engine.recovery.sweeping import Observer, SweepReport, sweep
 from django_wfe.watchdog.leadership import Leadership
 
@@ -88,6 +89,7 @@ class Watchdog:
         if self._leadership.hold():
             sweep(self._observer)
             resume_bulk()
+            renew_fingerprints()
 
     def _guard(self, what: str, work: Callable[[], object]) -> None:
         """Run one job, so that its failure costs one round: it is told once, and once more when it is over."""
@@ -159,6 +161,7 @@ def run_once() -> tuple[SyncReport | None, SweepReport]:
         log_sync(report)
     swept = sweep()
     resume_bulk()
+    renew_fingerprints()
     connections.close_all()
     return report, swept
 

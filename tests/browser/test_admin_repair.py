@@ -49,14 +49,14 @@ def test_an_operator_sees_failures_rise_and_retries_one_then_ten_then_all(page: 
     expect(page.locator(".wfe-index-block")).to_contain_text("14 jobs failed.")
     expect(page.locator(".wfe-index-block")).to_contain_text("rising")
     page.get_by_role("link", name="Workflow console", exact=True).first.click()
-    expect(page.locator("#home-incidents")).to_contain_text("14 failed attempts in the last hour, 0 in the hour before")
+    expect(page.locator("#home-incidents")).to_contain_text("14 jobs failed in the last hour, 0 in the hour before")
     page.locator("#home-incidents").get_by_role("link", name="Fail: ValueError").click()
     main = page.locator("#content-main")
     expect(main).to_have_attribute("data-jobs", "14")
     expect(page.locator("[data-traceback]")).to_contain_text("raise ValueError")
     incident = page.url
 
-    one = retry(page, "Retry one", "1 job starts again at “Fail”.", "The supplier is back.")
+    one = retry(page, "Retry one job", "1 job starts again at “Fail”.", "The supplier is back.")
     let_workers_go(one)
     expect(main).to_have_attribute("data-state", "FINISHED")  # without a reload
     expect(page.locator("#bulk-progress")).to_contain_text("Retry: 1 of 1 job.")
@@ -64,14 +64,14 @@ def test_an_operator_sees_failures_rise_and_retries_one_then_ten_then_all(page: 
 
     page.goto(incident)
     expect(main).to_have_attribute("data-jobs", "13")
-    ten = retry(page, "Retry ten", "10 jobs start again at “Fail”.")
+    ten = retry(page, "Retry ten jobs", "10 jobs start again at “Fail”.")
     expect(page.locator("progress")).to_have_attribute("value", "0")
     let_workers_go(ten)
     expect(page.locator("progress")).to_have_attribute("value", "10")
     expect(page.locator("#bulk-items tr[data-item='DONE']")).to_have_count(10)
 
     page.goto(incident)
-    last = retry(page, "Retry all", "3 jobs start again at “Fail”.", "All of them.")
+    last = retry(page, "Retry all jobs", "3 jobs start again at “Fail”.", "All of them.")
     let_workers_go(last)
     expect(main).to_have_attribute("data-state", "FINISHED")
     page.goto(incident)
@@ -92,7 +92,7 @@ def test_a_run_that_meets_the_failure_again_stops_before_the_operators_eyes(
     jobs = fail(4)
     fingerprint = StepRun.objects.filter(state="FAILED").values_list("fingerprint", flat=True)[0]
     page.goto(page.url + "django_wfe/job/incidents/" + fingerprint + "/")
-    bulk = retry(page, "Retry all", "4 jobs start again")
+    bulk = retry(page, "Retry all jobs", "4 jobs start again")
     work_on_bulk(bulk.pk)
     run_ready(jobs[0])
     look_again(bulk)
@@ -105,7 +105,7 @@ def test_the_stop_button_stops_and_the_reason_stays_while_the_page_refreshes(pag
     jobs = fail(3)
     fingerprint = StepRun.objects.filter(job_id=jobs[0], state="FAILED").values_list("fingerprint", flat=True)[0]
     page.goto(page.url + "django_wfe/job/incidents/" + fingerprint + "/")
-    bulk = retry(page, "Retry all", "3 jobs start again")
+    bulk = retry(page, "Retry all jobs", "3 jobs start again")
     page.locator("#stop-form").get_by_label("Reason").fill("Wrong jobs.")
     page.locator("#wfe-items").click()
     BulkRun.objects.filter(pk=bulk.pk).update(state="RUNNING")

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from django_wfe import workflows
 from django_wfe.admin.incidents import page as incidents
-from django_wfe.admin.incidents.page import count_failures
+from django_wfe.admin.incidents.trend import Trend, count_failures
 from django_wfe.engine.bulk.runs import work_on_bulk
 from django_wfe.engine.lifecycle import cancel_job, run_workflow
 from django_wfe.models import BulkItem, BulkRun, Job, StepRun
@@ -42,12 +42,12 @@ def fail(times: int, workflow: type[workflows.Workflow] = Failing) -> tuple[list
     return jobs, StepRun.objects.filter(job_id=jobs[0], state="FAILED").values_list("fingerprint", flat=True)[0]
 
 
-def repair(client: Client, fingerprint: str, stage: str, reason: str = "") -> Any:
+def repair(client: Client, fingerprint: str, stage: str, reason: str = "", verb: str = "retry", **options: str) -> Any:
     """Open a stage's preview and confirm it."""
-    address = build("django_wfe_incident_repair", fingerprint, stage)
+    address = f"{build('django_wfe_incident', fingerprint)}{verb}/{stage}/"
     [form] = [form for form in read_page(client.get(address)).forms if form.identifier == "verb-form"]
     posted = {name: value for name, value in form.list_pairs(None) if isinstance(value, str)}
-    return client.post(address, {**posted, "reason": reason}, follow=True)
+    return client.post(address, {**posted, "reason": reason, **options}, follow=True)
 
 
 def list_jobs(bulk: BulkRun) -> list[int]:
@@ -122,7 +122,8 @@ def test_one_then_ten_then_all_are_retried() -> None:
     work_to_the_end(last)
     page = read_page(client.get(build("django_wfe_incident", fingerprint)))
     assert page.facts["jobs"] == "0"
-    assert "No job has this failure now." in page.text
+    assert "Nothing is left to repair: no job has this failure now." in page.text
+    assert "Solved: no job stands at “Fail” with ValueError" in page.text
     assert set(Job.objects.values_list("state", flat=True)) == {"FINISHED"}
 
 
@@ -175,7 +176,7 @@ def test_without_the_permission_the_stages_stay_visible_and_say_why() -> None:
     _jobs, fingerprint = fail(1)
     page = read_page(sign_in("view_job").get(build("django_wfe_incident", fingerprint)))
     assert "You need the permission “Can retry a failed step”." in page.text
-    assert not any("/retry/" in link.address for link in page.links)
+    assert not any(f"/{verb}/" in link.address for link in page.links for verb in ("retry", "skip", "cancel"))
 
 
 def test_incidents_of_a_workflow_are_for_the_members_of_its_groups() -> None:
@@ -222,14 +223,18 @@ def test_a_failed_job_leads_to_its_incident_and_says_how_many_stand_there(monkey
 
 
 def test_the_rise_of_failures_is_told_on_the_home_and_the_index() -> None:
-    fail(3)
+    fail(4)
     client = sign_in_superuser()
-    assert "3 failed attempts in the last hour, 0 in the hour before – rising" in read_page(client.get("/admin/")).text
+    home = read_page(client.get(build("django_wfe_console")))
+    assert "4 jobs failed in the last hour, 0 in the hour before" in home.text
+    assert "rising" not in home.text  # too few to say so
+    fail(1)
+    assert "5 jobs failed in the last hour, 0 in the hour before – rising" in read_page(client.get("/admin/")).text
     StepRun.objects.filter(state="FAILED").update(finished_at=timezone.now() - timedelta(minutes=90))
     trend = count_failures(User.objects.latest("pk"))
-    assert (trend.last_hour, trend.hour_before, trend.is_rising) == (0, 3, False)
+    assert (trend.last_hour, trend.hour_before, trend.is_rising) == (0, 5, False)
     home = read_page(client.get(build("django_wfe_console")))
-    assert "0 failed attempts in the last hour, 3 in the hour before" in home.text
+    assert "0 jobs failed in the last hour, 5 in the hour before" in home.text
     assert "rising" not in home.text
 
 
@@ -238,3 +243,79 @@ def test_an_unknown_incident_is_not_found() -> None:
     client = sign_in_superuser()
     for fingerprint in ("0" * 64, "x", "%00", "é"):
         assert client.get(f"/admin/django_wfe/job/incidents/{fingerprint}/").status_code == 404
+
+
+@pytest.mark.parametrize(("last", "before", "is_rising"), [(4, 0, False), (5, 0, True), (5, 4, False), (60, 50, False)])
+def test_only_a_difference_that_chance_would_not_make_is_called_rising(last: int, before: int, is_rising: bool) -> None:
+    assert Trend(last, before).is_rising == is_rising
+
+
+def test_a_job_that_was_tried_often_counts_once_in_the_trend() -> None:
+    jobs, _fingerprint = fail(1)
+    for attempt in range(2, 8):
+        run = StepRun.objects.get(job_id=jobs[0], state="FAILED", attempt=attempt - 1)
+        run.pk, run.attempt = None, attempt
+        run.save(force_insert=True)
+    trend = count_failures(User.objects.create_superuser("cas"))
+    assert (trend.last_hour, trend.is_rising) == (1, False)
+
+
+def fail_with(message: str, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> tuple[list[int], str]:
+    def execute(self: Any, _input: Any = None) -> Any:
+        raise ValueError(message)
+
+    monkeypatch.setattr(Fail, "execute", execute)
+    return fail(times)
+
+
+def test_variants_at_one_place_are_told_apart_and_each_is_repaired_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, at_closed = fail_with("the bank is closed since 7:15", monkeypatch, 3)
+    address, at_address = fail_with("no address", monkeypatch)
+    client = sign_in_superuser()
+    assert read_page(client.get(build("django_wfe_incidents"))).facts["incidents"] == "2"
+    page = read_page(client.get(build("django_wfe_incident", at_closed)))
+    assert "Failures at the same place" in page.text
+    assert page.facts["jobs"] == "3"
+    other = read_page(client.get(page.find_link(f"/incidents/{at_address}/")))
+    assert other.facts["jobs"] == "1"
+    repair(client, at_address, "all")
+    assert list_jobs(BulkRun.objects.get()) == address
+    cancel_job(address[0])
+    assert "Failures at the same place" not in read_page(client.get(build("django_wfe_incident", at_closed))).text
+    assert read_page(client.get(build("django_wfe_incident", at_closed))).facts["jobs"] == str(len(closed))
+
+
+def test_an_incident_is_skipped_with_one_result_and_stops_if_the_failure_comes_back() -> None:
+    jobs, fingerprint = fail(12)
+    client = sign_in_superuser()
+    page = read_page(client.get(build("django_wfe_incident_verb", fingerprint, "skip", "ten")))
+    assert "“Fail” does not run in 10 jobs, which go on with the result that you enter." in page.text
+    assert "stop if this failure comes back" in page.text
+    repair(client, fingerprint, "ten", verb="skip", result='{"paid": false}')
+    bulk = BulkRun.objects.get()
+    assert (bulk.verb, bulk.stop_on_fingerprint, list_jobs(bulk)) == ("skip", fingerprint, jobs[:10])
+    work_to_the_end(bulk)
+    assert StepRun.objects.filter(state="SKIPPED", result={"paid": False}).count() == 10
+    assert Job.objects.filter(state="FINISHED").count() == 10
+
+
+def test_junk_in_the_place_of_a_result_skips_nothing() -> None:
+    _jobs, fingerprint = fail(2)
+    client = sign_in_superuser()
+    response = repair(client, fingerprint, "all", verb="skip", result="{")
+    assert response.status_code == 200
+    assert not BulkRun.objects.exists()
+
+
+def test_an_incident_is_canceled_after_a_preview_that_promises_no_stop() -> None:
+    _jobs, fingerprint = fail(3)
+    client = sign_in_superuser()
+    page = read_page(client.get(build("django_wfe_incident_verb", fingerprint, "cancel", "all")))
+    assert "3 jobs that failed at “Fail” end as canceled and cannot be taken up again." in page.text
+    assert "comes back" not in page.text
+    repair(client, fingerprint, "all", verb="cancel")
+    bulk = BulkRun.objects.get()
+    assert (bulk.verb, bulk.stop_on_fingerprint) == ("cancel", "")
+    work_to_the_end(bulk)
+    assert set(Job.objects.values_list("state", flat=True)) == {"CANCELED"}
+    assert "Solved:" in read_page(client.get(build("django_wfe_incident", fingerprint))).text

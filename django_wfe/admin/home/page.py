@@ -18,7 +18,8 @@ from django_wfe.admin.elements.counts import count_up_to, write_count
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.live import Live
 from django_wfe.admin.home.waiting import build_waiting_list
-from django_wfe.admin.incidents.page import Trend, count_failures, list_incidents
+from django_wfe.admin.incidents.page import list_incidents
+from django_wfe.admin.incidents.trend import Trend, count_failures
 from django_wfe.admin.workers import leave_out_closed_nodes
 from django_wfe.conf import settings
 from django_wfe.engine.access import (

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils.translation import gettext as _
 
@@ -18,6 +17,8 @@ from django_wfe.admin.elements.counts import count_up_to, write_count
 from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS, PREVIEW_CHARACTERS, load_text_previews
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.live import Live
+from django_wfe.admin.incidents.stages import list_repairs
+from django_wfe.admin.incidents.trend import count_failures
 from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import (
     find_jobs_with_data,
@@ -26,7 +27,6 @@ from django_wfe.engine.access import (
     list_visible_step_runs,
     may_view_data,
 )
-from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.queries import incidents as engine
 from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.models import Job, StepRun
@@ -37,33 +37,10 @@ PACE = 5
 """Seconds until a page looks for news."""
 
 COUNT_CAP = 1_000
-"""Jobs of one incident, and failures of an hour, are counted up to here."""
+"""Jobs of one incident are counted up to here."""
 
 OTHERS_CAP = 100
 """A Job's page counts the others that failed so up to here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """How many steps failed in the last hour, and in the hour before it; each count stops beyond ``COUNT_CAP``."""
-
-    last_hour: int
-    hour_before: int
-
-    @property
-    def last_hour_text(self) -> str:
-        """The former count in words: "3", "1,000+"."""
-        return write_count(self.last_hour, COUNT_CAP)
-
-    @property
-    def hour_before_text(self) -> str:
-        """The latter count in words."""
-        return write_count(self.hour_before, COUNT_CAP)
-
-    @property
-    def is_rising(self) -> bool:
-        """Return whether there were more in the last hour."""
-        return self.last_hour > self.hour_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +68,11 @@ class FoundIncident:
     last: datetime
     jobs: QuerySet[Job]
     count: int
+
+    @property
+    def is_solved(self) -> bool:
+        """Return whether no job stands at it, among those that the user may see."""
+        return not self.count
 
     @property
     def count_text(self) -> str:
@@ -160,16 +142,24 @@ def show_incident(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerpr
         traceback=texts.get("traceback"),
         jobs=list(rows.order_by("-pk")[:JOBS_SHOWN]),
         jobs_shown=JOBS_SHOWN,
-        may_retry=has_permission(request.user, VERBS["retry"].permission, workflow),
+        repairs=list_repairs(request.user, workflow),
+        variants=list_variants(request.user, fingerprint),
         may_see_runs=has_permission(request.user, "django_wfe.view_steprun", workflow),
-        verb=VERBS["retry"],
         now=now,
     )
 
 
 def list_incidents(user: Any, *, most: int = engine.SHOWN) -> list[ListedIncident]:
     """Return at most so many incidents, those seen last first, with the labels of their nodes."""
-    found = engine.list_incidents(user, most=most)
+    return _describe(user, engine.list_incidents(user, most=most))
+
+
+def list_variants(user: Any, fingerprint: str) -> list[ListedIncident]:
+    """Return the failures with other words at the same place that jobs stand at, and this one among them."""
+    return _describe(user, engine.list_variants(user, fingerprint))
+
+
+def _describe(user: Any, found: list[engine.Incident]) -> list[ListedIncident]:
     labels = load_node_names({incident.step for incident in found})
     with_data = find_jobs_with_data(user, [incident.job_id for incident in found])
     return [
@@ -236,17 +226,6 @@ def find_incident_of(user: Any, job: Job) -> IncidentOfJob | None:
 def list_jobs_of_incident(user: Any, fingerprint: str) -> QuerySet[Job]:
     """Return the jobs that stand failed with this fingerprint, among those that the user may see."""
     return list_visible_jobs(user) & engine.jobs_of_incident(fingerprint)
-
-
-def count_failures(user: Any, *, fingerprint: str = "") -> Trend:
-    """Count the attempts that failed in the last hour and in the one before, in two bounded queries."""
-    hour = timedelta(hours=1)
-    rows = list_visible_step_runs(user).filter(state=states.StepRunState.FAILED).order_by()
-    if fingerprint:
-        rows = rows.filter(fingerprint=fingerprint)
-    last = rows.filter(finished_at__gte=Now() - hour)
-    before = rows.filter(finished_at__gte=Now() - 2 * hour, finished_at__lt=Now() - hour)
-    return Trend(count_up_to(last, COUNT_CAP), count_up_to(before, COUNT_CAP))
 
 
 def _list_last_runs(jobs: QuerySet[Job], fingerprint: str) -> QuerySet[StepRun]:

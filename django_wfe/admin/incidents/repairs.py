@@ -1,4 +1,7 @@
-"""Repairing an incident in stages: a retry of one job, of ten, of all. What failed again stops it by itself."""
+"""Repairing an incident in stages: one job, ten, all; tried again, skipped or canceled.
+
+What failed again stops a retry and a skip of more than one job by itself.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,19 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.bulk.ordering import start_bulk_run
+from django_wfe.admin.elements.form_fields import JsonResultField
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.incidents.page import find_incident, list_jobs_of_incident
+from django_wfe.admin.incidents.stages import STAGES, STOPPING, describe_effect, describe_stage
 from django_wfe.admin.verbs.forms import ManyForm
 from django_wfe.engine.access import has_permission
 from django_wfe.engine.lifecycle import VERBS, preview_bulk
 from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.models import Job
 from django_wfe.values.identifiers import parse_id
-
-STAGES = {"one": 1, "ten": 10, "all": 0}
-"""How many jobs each stage takes; 0: all."""
-
-VERB = VERBS["retry"]
 
 
 class RepairForm(ManyForm):
@@ -39,36 +40,78 @@ class RepairForm(ManyForm):
             raise forms.ValidationError(_("These are not the ids of jobs."))
         return ids
 
+    def collect_options(self) -> dict[str, Any]:
+        """Return what the verb takes."""
+        return {}
 
-def show_repair(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str, stage: str) -> HttpResponseBase:
-    """Show what a retry of one, ten or all jobs of the incident does, and start it when that is posted."""
+
+class SkipManyForm(RepairForm):
+    """The result that each of the jobs goes on with."""
+
+    result = JsonResultField(
+        label=gettext_lazy("Result"),
+        required=False,
+        help_text=gettext_lazy(
+            "As JSON. Each of the jobs goes on with it in place of what the step would have returned."
+        ),
+    )
+    transition = forms.IntegerField(
+        label=gettext_lazy("Way to take"),
+        required=False,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text=gettext_lazy("The number of the edge, from 0. Needed where several ways lead on from the step."),
+    )
+
+    field_order = ("result", "transition", "reason")
+
+    def collect_options(self) -> dict[str, Any]:
+        options = {"result": self.cleaned_data["result"]}
+        if self.cleaned_data["transition"] is not None:
+            options["transition"] = self.cleaned_data["transition"]
+        return options
+
+
+def show_repair(
+    model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerprint: str, stage: str, verb: str = "retry"
+) -> HttpResponseBase:
+    """Show what the verb does to one, ten or all jobs of the incident, and start it when that is posted."""
     model_admin.require_view_permission(request)
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
-    if not has_permission(request.user, VERB.permission):
+    asked = VERBS[verb]
+    if not has_permission(request.user, asked.permission):
         raise PermissionDenied
     incident = find_incident(request.user, fingerprint)
-    if not has_permission(request.user, VERB.permission, incident.run.job.workflow):
+    if not has_permission(request.user, asked.permission, incident.run.job.workflow):
         raise PermissionDenied
     limit = STAGES[stage]
-    stop_on = fingerprint if limit != 1 else ""
-    form = RepairForm(request.POST if request.method == "POST" else None)
+    stop_on = fingerprint if limit != 1 and verb in STOPPING else ""
+    form_class = SkipManyForm if verb == "skip" else RepairForm
+    form = form_class(request.POST if request.method == "POST" else None)
     if form.is_valid():
         jobs = list_jobs_of_incident(request.user, fingerprint)
         if limit:
             jobs = jobs.filter(pk__in=form.cleaned_data["jobs"][:limit])
         return start_bulk_run(
-            model_admin, request, VERB.name, jobs, reason=form.cleaned_data["reason"], stop_on_fingerprint=stop_on
+            model_admin,
+            request,
+            verb,
+            jobs,
+            options=form.collect_options(),
+            reason=form.cleaned_data["reason"],
+            stop_on_fingerprint=stop_on,
         )
     chosen = list_chosen(request.user, fingerprint, limit)
     if limit and not form.is_bound:
-        form = RepairForm(initial={"jobs": ",".join(str(job.pk) for job in chosen)})
+        form = form_class(initial={"jobs": ",".join(str(job.pk) for job in chosen)})
     label = load_node_names([incident.run.step])[incident.run.step]
+    preview = preview_bulk(verb, chosen)
     return model_admin.render(
         request,
         "django_wfe/console/repair.html",
-        title=describe_stage(stage),
+        title=describe_stage(verb, stage),
         crumbs=[
             Crumb(_("Incidents"), model_admin.build_url("django_wfe_incidents")),
             Crumb(
@@ -77,12 +120,13 @@ def show_repair(model_admin: ConsoleAdmin[Job], request: HttpRequest, fingerprin
             ),
         ],
         incident=incident,
-        label=label,
         stage=stage,
-        verb=VERB,
+        verb=asked,
         jobs=chosen if limit else None,
-        preview=preview_bulk(VERB.name, chosen),
+        preview=preview,
+        effect=describe_effect(verb, preview.allowed, label),
         stops=bool(stop_on),
+        goes_on=verb in STOPPING,
         form=form,
     )
 
@@ -94,8 +138,3 @@ def list_chosen(user: Any, fingerprint: str, limit: int) -> QuerySet[Job]:
         return jobs
     first = list(jobs.order_by("pk").values_list("pk", flat=True)[:limit])
     return jobs.filter(pk__in=first).select_related("workflow").defer("error").order_by("pk")
-
-
-def describe_stage(stage: str) -> str:
-    """Return a stage's name."""
-    return {"one": _("Retry one job"), "ten": _("Retry ten jobs")}.get(stage, _("Retry all jobs"))

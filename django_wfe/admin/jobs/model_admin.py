@@ -23,7 +23,8 @@ from django_wfe.admin.inbox.answering import show_input
 from django_wfe.admin.inbox.handing_over import show_hand_over
 from django_wfe.admin.inbox.page import show_inbox
 from django_wfe.admin.incidents.page import show_incident, show_incidents
-from django_wfe.admin.incidents.repairs import STAGES, show_repair
+from django_wfe.admin.incidents.repairs import show_repair
+from django_wfe.admin.incidents.stages import STAGES
 from django_wfe.admin.jobs.comparing import show_job_comparison
 from django_wfe.admin.jobs.downloads import show_job_graph
 from django_wfe.admin.jobs.filters import (
@@ -93,6 +94,11 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
                 rf"^incidents/(?P<fingerprint>[^/]+)/retry/(?P<stage>{stages})/$",
                 show_repair,
                 "django_wfe_incident_repair",
+            ),
+            self.route_pattern(
+                rf"^incidents/(?P<fingerprint>[^/]+)/(?P<verb>skip|cancel)/(?P<stage>{stages})/$",
+                show_repair,
+                "django_wfe_incident_verb",
             ),
             self.route("<int:job_id>/graph.svg", show_job_graph, "django_wfe_job_graph"),
             self.route("<int:job_id>/log/<int:step_run_id>/", show_tail, "django_wfe_job_log"),

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from django_wfe.engine.errors.fingerprints import get_place_range
 from django_wfe.engine.operations.verbs.registry import VERBS
 from django_wfe.models import BulkItem, BulkRun, Job, JobState, StepRun, StepRunState
 
@@ -36,7 +37,7 @@ def find_returned(bulk: BulkRun) -> int | None:
     changed = bulk.items.filter(state=BulkItem.State.DONE).order_by().values("job")
     for state in _FAILED_STATES:
         runs = StepRun.objects.filter(
-            fingerprint=bulk.stop_on_fingerprint,
+            is_the_failure(bulk),
             state=state,
             superseded=False,
             created_at__gte=BulkRun.objects.filter(pk=bulk.pk).values("created_at"),
@@ -47,6 +48,18 @@ def find_returned(bulk: BulkRun) -> int | None:
         for job_id in runs.order_by().values_list("job_id", flat=True)[:1]:
             return job_id
     return None
+
+
+def is_the_failure(bulk: BulkRun) -> Q:
+    """Return the condition on a step run that it failed with what stops this bulk run.
+
+    Where the failures of its incident got other fingerprints while it was open, each failure at one of their places
+    counts: the fingerprint that it was started with held all of them.
+    """
+    condition = Q(fingerprint=bulk.stop_on_fingerprint)
+    for fingerprint in bulk.stops_also_on:
+        condition |= Q(fingerprint__range=get_place_range(fingerprint))
+    return condition
 
 
 def count_room(bulk: BulkRun) -> int:
@@ -62,15 +75,15 @@ def count_room(bulk: BulkRun) -> int:
     runs = StepRun.objects.filter(job__in=changed, superseded=False)
     verb = VERBS.get(bulk.verb)
     if verb is None or not verb.goes_back:
-        runs = runs.filter(step=_find_step(bulk.stop_on_fingerprint))
+        runs = runs.filter(step=_find_step(bulk))
     under_way = sum(runs.filter(state=state).count() for state in _UNDER_WAY)
     failed = Job.objects.filter(pk__in=changed, state=JobState.FAILED).count()
     return max(1, len(changed) - under_way - failed) - under_way
 
 
-def _find_step(fingerprint: str) -> str:
+def _find_step(bulk: BulkRun) -> str:
     for state in _FAILED_STATES:
-        runs = StepRun.objects.filter(state=state, fingerprint=fingerprint).order_by()
+        runs = StepRun.objects.filter(is_the_failure(bulk), state=state).order_by()
         for step in runs.values_list("step", flat=True)[:1]:
             return step
     return ""

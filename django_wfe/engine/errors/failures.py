@@ -6,15 +6,12 @@ something that is not a text. So nothing here relies on it, and nothing here rai
 
 from __future__ import annotations
 
-import hashlib
-import os
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 from django_wfe.definition.texts import make_storable
+from django_wfe.engine.errors.fingerprints import compute_fingerprint
 from django_wfe.engine.errors.tracebacks import (
-    find_innermost,
     format_traceback,
     get_cause,
     get_context,
@@ -30,7 +27,7 @@ MAX_TRACEBACK_LENGTH = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failed attempt, in words. ``fingerprint`` is equal for failures of one kind."""
+    """A failed attempt, in words. ``fingerprint`` is equal for the same failure."""
 
     error_type: str
     message: str
@@ -53,17 +50,14 @@ def describe_failure(error: BaseException, step: str, *, engine_frames: int = 0)
         if location is not None and location.tb_next is not None:
             location = location.tb_next
     error_type = make_storable(name_type(type(error), hidden=("builtins", "django_wfe.exceptions")))
-    return Failure(
-        error_type=error_type[:255],
-        message=shorten(_say_in_english(error), MAX_ERROR_LENGTH),
-        traceback=shorten(make_storable(format_traceback(error, location)), MAX_TRACEBACK_LENGTH),
-        fingerprint=compute_fingerprint(step, error_type, _find_place(location)),
-    )
+    message = shorten(_say_in_english(error), MAX_ERROR_LENGTH)
+    traceback = shorten(make_storable(format_traceback(error, location)), MAX_TRACEBACK_LENGTH)
+    return _build(error_type[:255], message, traceback, step)
 
 
 def describe_reason(reason: str, step: str, kind: str) -> Failure:
     """Describe a failure that the engine found by itself, as one of the given kind, without a traceback."""
-    return Failure(kind, write_english(reason), "", compute_fingerprint(step, kind, ""))
+    return _build(kind, write_english(reason), "", step)
 
 
 def describe_engine_error(error: Exception, step: str) -> Failure:
@@ -75,12 +69,7 @@ def describe_engine_error(error: Exception, step: str) -> Failure:
         before = get_context(error)
     if before is not None:
         message += f" Before that came {describe_failure(before, step)}."
-    return Failure("EngineError", shorten(message, MAX_ERROR_LENGTH), described.traceback, described.fingerprint)
-
-
-def compute_fingerprint(step: str, error_type: str, place: str) -> str:
-    """Hash what makes two failures the same incident: the node, the exception's type, where it was raised."""
-    return hashlib.sha256("\n".join((step, error_type, place)).encode(errors="backslashreplace")).hexdigest()
+    return _build("EngineError", shorten(message, MAX_ERROR_LENGTH), described.traceback, step)
 
 
 def name_function(function: Any) -> str:
@@ -109,9 +98,5 @@ def _say_in_english(error: BaseException) -> str:
     return write_english(made_with) if type(made_with) is Sentence else make_storable(say(error))
 
 
-def _find_place(location: TracebackType | None) -> str:
-    """Name the function where it was raised. Not the line: it changes with each edit of the file above it."""
-    if location is None:
-        return ""
-    code = find_innermost(location).tb_frame.f_code
-    return f"{os.path.basename(code.co_filename)}:{code.co_qualname}"
+def _build(error_type: str, message: str, traceback: str, step: str) -> Failure:
+    return Failure(error_type, message, traceback, compute_fingerprint(step, error_type, message, traceback))

@@ -76,13 +76,6 @@ def read_attribute(error: BaseException | None, name: str) -> Any:
         return None
 
 
-def find_innermost(location: TracebackType) -> TracebackType:
-    """Return the last part of a traceback."""
-    while location.tb_next is not None:
-        location = location.tb_next
-    return location
-
-
 def name_type(kind: type[Any], *, hidden: tuple[str, ...] = ("builtins",)) -> str:
     """Return the dotted name of a class, without its module where that is ``hidden``. Never raises."""
     try:

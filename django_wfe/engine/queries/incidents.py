@@ -15,6 +15,7 @@ from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, Query
 from django_wfe.conf import DATABASE
 from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import list_visible_jobs
+from django_wfe.engine.errors.fingerprints import get_place_range, is_of_place
 from django_wfe.models import Job, JobState, StepRun
 from django_wfe.values.moments import build_moment, read_seconds
 
@@ -62,26 +63,31 @@ _CURRENT = """
     ORDER BY run.id DESC
 """
 
+VARIANTS = 20
+"""The most failures at one place that are told apart, in the order of their fingerprints."""
+
 # From one fingerprint to the next in the index, without reading what lies between; then the newest of each.
-_GROUP_KINDS = f"""
+_GROUP_KINDS = """
 WITH RECURSIVE kind AS (
-    (SELECT fingerprint FROM django_wfe_steprun WHERE state = 'FAILED' ORDER BY fingerprint LIMIT 1)
+    (SELECT fingerprint FROM django_wfe_steprun WHERE state = 'FAILED' {within} ORDER BY fingerprint LIMIT 1)
     UNION ALL
     SELECT (
         SELECT next.fingerprint FROM django_wfe_steprun AS next
-        WHERE next.state = 'FAILED' AND next.fingerprint > kind.fingerprint ORDER BY next.fingerprint LIMIT 1
+        WHERE next.state = 'FAILED' AND next.fingerprint > kind.fingerprint {within} ORDER BY next.fingerprint LIMIT 1
     ) FROM kind WHERE kind.fingerprint IS NOT NULL
 ), newest AS MATERIALIZED (
     SELECT kind.fingerprint, last.id, last.finished_at
-    FROM (SELECT fingerprint FROM kind WHERE fingerprint IS NOT NULL LIMIT {KINDS_CAP}) AS kind
-    CROSS JOIN LATERAL (SELECT run.id, run.finished_at {_CURRENT} LIMIT 1) AS last
+    FROM (SELECT fingerprint FROM kind WHERE fingerprint IS NOT NULL LIMIT {kinds}) AS kind
+    CROSS JOIN LATERAL (SELECT run.id, run.finished_at {current} LIMIT 1) AS last
     WHERE last.finished_at >= COALESCE(to_timestamp(%s), '-infinity'::timestamptz)
     ORDER BY last.finished_at DESC LIMIT %s
 )
-SELECT kind.fingerprint, (SELECT count(*) FROM (SELECT run.id {_CURRENT} LIMIT %s) AS counted),
+SELECT kind.fingerprint, (SELECT count(*) FROM (SELECT run.id {current} LIMIT %s) AS counted),
        (EXTRACT(EPOCH FROM kind.finished_at) * 1000000)::bigint, kind.id
 FROM newest AS kind ORDER BY kind.finished_at DESC
-"""  # noqa: S608  (constants of this module)
+"""
+
+_WITHIN = "AND fingerprint BETWEEN %s AND %s"
 
 # Which jobs stand at one kind, those that failed last first: as many looks as are asked for.
 _FIND_JOBS = f"""
@@ -102,7 +108,7 @@ CROSS JOIN LATERAL (
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Failures of one kind: the same node, the same exception, raised in the same function.
+    """One failure: the same node, the same exception, raised at the same place with the same words.
 
     ``jobs`` counts the Jobs that are FAILED with it now; where ``is_capped``, there are that many or more.
     ``first_seen`` is the oldest failure of this kind that is kept, repaired or not, in a Job that the user may see;
@@ -144,7 +150,31 @@ def list_incidents(actor: Any, since: datetime | None = None, *, most: int = SHO
         rows = _fetch(_GROUP_JOBS.format(jobs=jobs), [*parameters, seconds, most])
     else:
         jobs, parameters = _compile(failed.order_by().values_list("pk", "current_step_number"))
-        rows = _fetch(_GROUP_KINDS.format(jobs=jobs), [*parameters, seconds, most, *parameters, COUNT_CAP])
+        rows = _fetch(
+            _GROUP_KINDS.format(current=_CURRENT.format(jobs=jobs), within="", kinds=KINDS_CAP),
+            [*parameters, seconds, most, *parameters, COUNT_CAP],
+        )
+    return _build(visible, rows, is_exact=is_exact)
+
+
+def list_variants(actor: Any, fingerprint: str) -> list[Incident]:
+    """List the failures that differ from this one in their words alone, and this one, among Jobs that a user may see.
+
+    At most ``VARIANTS``, those with most Jobs first. Their Jobs are counted up to ``COUNT_CAP``. A fixed number of
+    queries, of bounded work.
+    """
+    if not is_of_place(fingerprint):
+        return []
+    visible = list_visible_jobs(actor)
+    failed = visible.filter(state=JobState.FAILED)
+    jobs, parameters = _compile(failed.order_by().values_list("pk", "current_step_number"))
+    within = get_place_range(fingerprint)
+    statement = _GROUP_KINDS.format(current=_CURRENT.format(jobs=jobs), within=_WITHIN, kinds=VARIANTS)
+    rows = _fetch(statement, [*within, *within, *parameters, None, VARIANTS, *parameters, COUNT_CAP])
+    return sorted(_build(visible, rows, is_exact=False), key=lambda variant: -variant.jobs)
+
+
+def _build(visible: QuerySet[Job], rows: list[tuple[Any, ...]], *, is_exact: bool) -> list[Incident]:
     jobs, parameters = _compile(visible.order_by().values_list("pk"))
     first_seen = dict(_fetch(_FIRST_SEEN.format(jobs=jobs), [[row[0] for row in rows], *parameters])) if rows else {}
     samples = StepRun.objects.defer("result", "external_data", "edited_input", "traceback").in_bulk(

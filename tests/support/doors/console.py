@@ -165,6 +165,18 @@ ADDRESSES = [
         )
         for stage, jobs in (("one", "{failed}"), ("ten", "{failed}"), ("all", ""))
     ),
+    *(
+        Address(
+            "django_wfe_incident_verb",
+            ("fingerprint", verb, stage),
+            ("view_job", f"{verb}_job"),
+            posts=True,
+            data={**VERB, "jobs": jobs, **data},
+            writes_event=False,
+        )
+        for verb, data in (("skip", {"result": "1"}), ("cancel", {}))
+        for stage, jobs in (("one", "{failed}"), ("all", ""))
+    ),
     Address("django_wfe_bulkrun_changelist"),
     Address("django_wfe_bulkrun_change", ("bulk_run",), ("view_job", "view_bulkrun")),
     Address("django_wfe_bulkrun_history", ("bulk_run",), ("view_job", "view_bulkrun")),
