@@ -38,6 +38,7 @@ from django_wfe.exceptions import CodeNotLoaded, PermissionRequired, WFEExceptio
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import Assignment, Job, StepRun
 from django_wfe.values.moments import count_seconds, get_now
+from django_wfe.values.sealing import unseal_readable
 
 logger = logging.getLogger(__name__)
 
@@ -146,10 +147,19 @@ def build_form(question: OpenQuestion, request: HttpRequest, typed: Any = None) 
             return form_class(request.POST, request.FILES, prefix=PREFIX), ""
         if typed is not None:
             return restore_form(form_class, typed, PREFIX), ""
-        return form_class(prefix=PREFIX), ""
+        return form_class(prefix=PREFIX, initial=load_former_answer(request.user, question.step_run)), ""
     except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
         logger.exception("The form of %s could not be made.", question.step_run.step)
         return None, say_briefly(error)
+
+
+def load_former_answer(user: Any, step_run: StepRun) -> Any:
+    """Return what this question was answered with before the Job ran again, or None; to who may not see it, too."""
+    runs = StepRun.objects.filter(job=step_run.job_id, step=step_run.step, superseded=True, external_data__isnull=False)
+    answers = list(runs.order_by("-number", "-attempt").values_list("external_data", flat=True)[:1])
+    if not answers or not may_view_data(user, step_run.job):
+        return None
+    return unseal_readable(answers[0])
 
 
 def load_given(user: Any, job: Job, step_run: StepRun) -> Preview | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from django_wfe import states
 from django_wfe.admin.elements.form_fields import ReasonField
 from django_wfe.engine.lifecycle import Verb, find_last_run
 from django_wfe.forms import InputForm, build_input_form
-from django_wfe.models import Job
+from django_wfe.models import Job, StepRun
 
 OPTIONS = "options"
 """The prefix of what a verb's own options are posted under."""
@@ -35,6 +35,10 @@ class VerbForm(forms.Form):
     def collect_arguments(self) -> dict[str, Any]:
         """Return what the engine's function takes besides."""
         return {}
+
+    def wants_look(self) -> bool:
+        """Return whether the user is to look at something of what was typed before the verb runs."""
+        return False
 
 
 class ManyForm(forms.Form):
@@ -57,13 +61,16 @@ class VerbPage:
     """The forms of one verb's page.
 
     ``options_form`` asks what ``Verb.Options`` declares; ``input_form`` is there where a retry can be given other
-    input, and ``input_problem`` says why it cannot.
+    input, and ``input_problem`` says why it cannot. ``former_runs`` are those that a rerun may supersede, with the
+    labels of their nodes, and ``warning`` says what that means.
     """
 
     form: VerbForm
     options_form: InputForm | None = None
     input_form: InputForm | None = None
     input_problem: str = ""
+    warning: str = ""
+    former_runs: Sequence[tuple[StepRun, str]] = ()
 
     @property
     def media(self) -> Media:
@@ -93,7 +100,9 @@ class VerbPage:
             return False
         if not are_all_valid(self.form, self.options_form):
             return False
-        return not self.wants_other_input or (self.input_form is not None and self.input_form.is_valid())
+        if self.wants_other_input and self.input_form is not None and not self.input_form.is_valid():
+            return False
+        return not self.form.wants_look()
 
     def collect_arguments(self) -> dict[str, Any]:
         """Return the options of the verb, and what else the form asks beside the reason and the expected state."""

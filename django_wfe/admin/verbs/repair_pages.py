@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.elements.form_fields import JsonResultField
+from django_wfe.admin.elements.payloads import write_json
 from django_wfe.admin.verbs.forms import PlacedForm, VerbForm, VerbPage, find_initial, read_posted
+from django_wfe.admin.verbs.step_input import MAX_CHARACTERS, StepInputForm, load_step_input
 from django_wfe.definition.graph import Edge, has_input
 from django_wfe.engine.access import may_view_data
 from django_wfe.engine.errors.tracebacks import say_briefly
@@ -21,6 +23,7 @@ from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import Job, StepRun
+from django_wfe.states import RESULT_STEP_RUN_STATES
 from django_wfe.values.sealing import unseal_readable
 
 logger = logging.getLogger(__name__)
@@ -77,7 +80,7 @@ class RerunForm(VerbForm):
         return {"number": self.cleaned_data["number"]}
 
 
-class RetryForm(PlacedForm):
+class RetryForm(StepInputForm):
     """Whether the step gets other input than before."""
 
     change_input = forms.BooleanField(
@@ -86,39 +89,65 @@ class RetryForm(PlacedForm):
         help_text=gettext_lazy("Without this the step is tried again with the input that it had."),
     )
 
-    field_order = ("change_input", "reason")
-
 
 def build_skip_page(job: Job, verb: Verb, request: HttpRequest) -> VerbPage:
     """Return the form that asks for the step's result, and for the way to take where there are several."""
     edges = job.definition.load_graph().list_edges_from(job.current_step)
     labels = load_node_names(edge.target for edge in edges)
-    return VerbPage(SkipForm(read_posted(request), initial=find_initial(job, verb), edges=edges, labels=labels))
+    initial = {**find_initial(job, verb), "result": load_former_result(job, request.user)}
+    return VerbPage(SkipForm(read_posted(request), initial=initial, edges=edges, labels=labels))
 
 
 def build_rerun_page(job: Job, verb: Verb, request: HttpRequest) -> VerbPage:
     """Return the form that asks where to begin again."""
-    return VerbPage(RerunForm(read_posted(request), initial=find_initial(job, verb), choices=list_rerun_choices(job)))
+    form = RerunForm(read_posted(request), initial=find_initial(job, verb), choices=list_rerun_choices(job))
+    return VerbPage(
+        form,
+        warning=_(
+            "What these steps did outside happens again from the number that you choose: mails, payments, calls to "
+            "other systems. Steps that ask are asked again; the form offers the answers given before."
+        ),
+        former_runs=list_former_runs(job),
+    )
 
 
 def build_retry_page(job: Job, verb: Verb, request: HttpRequest) -> VerbPage:
-    """Return the form that asks whether the step gets other input, and for that input."""
-    data, initial = read_posted(request), find_initial(job, verb)
+    """Return the form that asks for another ``_input``, and whether the step gets other external input."""
+    data = read_posted(request)
+    shared: dict[str, Any] = {"initial": find_initial(job, verb), "given": load_step_input(job, request.user)}
     step = job.current_step
     graph_node = job.definition.load_graph().get_node(step)
     if graph_node is None or not graph_node.asks_input:
-        return VerbPage(PlacedForm(data, initial=initial))
+        return VerbPage(StepInputForm(data, **shared))
     try:
         node = load_node(step)
         if not has_input(node):
-            return VerbPage(PlacedForm(data, initial=initial))
+            return VerbPage(StepInputForm(data, **shared))
         input_form = _build_other_input(build_input_form(node.UserInputSchema), job, request)
     except CodeNotLoaded as error:
-        return VerbPage(PlacedForm(data, initial=initial), input_problem=str(error))
+        return VerbPage(StepInputForm(data, **shared), input_problem=str(error))
     except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
         logger.exception("The form of %s could not be made.", step)
-        return VerbPage(PlacedForm(data, initial=initial), input_problem=say_briefly(error))
-    return VerbPage(RetryForm(data, initial=initial), input_form=input_form)
+        return VerbPage(StepInputForm(data, **shared), input_problem=say_briefly(error))
+    return VerbPage(RetryForm(data, **shared), input_form=input_form)
+
+
+def list_former_runs(job: Job) -> list[tuple[StepRun, str]]:
+    """Return the newest step runs that count, newest first, with the labels of their nodes."""
+    runs = StepRun.objects.filter(job=job, superseded=False, number__gt=0).order_by("-number", "-attempt")
+    rows = list(runs.only("number", "attempt", "step", "state", "finished_at", "job_id")[:RERUN_CHOICES])
+    labels = load_node_names(run.step for run in rows)
+    return [(run, labels[run.step]) for run in rows]
+
+
+def load_former_result(job: Job, user: Any) -> str:
+    """Return what this step of this Job returned when it last went well, as JSON text; "" if it never did."""
+    if not may_view_data(user, job):
+        return ""
+    done = StepRun.objects.filter(job=job, step=job.current_step, state__in=RESULT_STEP_RUN_STATES)
+    results = list(done.order_by("-number", "-attempt").values_list("result", flat=True)[:1])
+    text = write_json(results[0]) if results else ""
+    return text if len(text) <= MAX_CHARACTERS else ""
 
 
 def list_rerun_choices(job: Job) -> list[tuple[int, str]]:
