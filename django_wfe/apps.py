@@ -27,14 +27,18 @@ class DjangoWFEConfig(AppConfig):
     def ready(self) -> None:
         """Make the checks known, and let this process load definitions that it lacks."""
         from django.db.backends.signals import connection_created
+        from django.db.models.signals import pre_delete
 
         from django_wfe.checks.project_checks import register_checks
         from django_wfe.discovery import reload_if_changed
         from django_wfe.engine.isolation.sessions import note_connection
         from django_wfe.engine.project_code.classes import install_reloader
+        from django_wfe.engine.statistics.deleting import note_deletion
+        from django_wfe.models import Job
 
         register_checks()
         connection_created.connect(note_connection, dispatch_uid="django_wfe")
+        pre_delete.connect(note_deletion, sender=Job, dispatch_uid="django_wfe")
         install_reloader(reload_if_changed)
 
 

@@ -20,10 +20,14 @@ from django_wfe.engine.errors.database_errors import is_connection_error
 from django_wfe.engine.errors.database_trouble import explain_database_error
 from django_wfe.engine.recovery.fingerprints import renew_fingerprints
 from django_wfe.engine.recovery.sweeping import Observer, SweepReport, sweep
+from django_wfe.engine.statistics.rollup import forget_hours, roll_up
 from django_wfe.watchdog.leadership import Leadership
 
 RENEWALS = 3
 """How often the lease is renewed in its time."""
+
+STATISTICS_SECONDS = 30.0
+"""How often the statistics are brought up to date."""
 
 logger = logging.getLogger("django_wfe.watchdog.process")
 
@@ -68,6 +72,10 @@ class Watchdog:
         """Do one sweep, if this process leads."""
         self._guard("sweep", self._recover)
 
+    def keep_statistics(self) -> None:
+        """Count what is new, batch after batch, while this process leads."""
+        self._guard("statistics", self._keep_statistics)
+
     def keep_lead(self) -> None:
         """Renew the lease, or take it when it is free. A duty of its own: a long sync must not cost the lead."""
         self._guard("lease", self._leadership.hold)
@@ -90,6 +98,13 @@ class Watchdog:
             sweep(self._observer)
             resume_bulk()
             renew_fingerprints()
+
+    def _keep_statistics(self) -> None:
+        # Two who count do not harm each other, since the cursor is locked; one is enough.
+        while not self._stopping.is_set() and self._leadership.hold():
+            if not roll_up():
+                forget_hours()
+                return
 
     def _guard(self, what: str, work: Callable[[], object]) -> None:
         """Run one job, so that its failure costs one round: it is told once, and once more when it is over."""
@@ -135,7 +150,7 @@ class Watchdog:
             timezone=UTC,
             daemon=False,
             logger=_make_quiet("apscheduler.scheduler"),
-            executors={"default": ThreadPoolExecutor(3)},
+            executors={"default": ThreadPoolExecutor(4)},
             # A job that takes longer than its interval is not started twice, nor made up for.
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
         )
@@ -144,6 +159,7 @@ class Watchdog:
         jobs: list[tuple[Callable[[], None], float]] = [
             (self.recover, settings.recovery_interval),
             (self.keep_lead, self._leadership.seconds / RENEWALS),
+            (self.keep_statistics, STATISTICS_SECONDS),
         ]
         if settings.watchdog_interval > 0:
             jobs.insert(0, (self.watch_definitions, settings.watchdog_interval))
@@ -162,6 +178,8 @@ def run_once() -> tuple[SyncReport | None, SweepReport]:
     swept = sweep()
     resume_bulk()
     renew_fingerprints()
+    while roll_up():
+        pass
     connections.close_all()
     return report, swept
 

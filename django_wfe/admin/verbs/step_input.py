@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from django_wfe.admin.elements.form_fields import JsonResultField
@@ -84,7 +85,7 @@ class StepInputForm(PlacedForm):
         if self.cleaned_data["difference_seen"] in (AS_TYPED, digest):
             return False
         self.difference = compare(self.given or "", typed)
-        self.data = self.data.copy()
+        self.data = QueryDict(self.data.urlencode(), mutable=True)
         self.data["difference_seen"] = digest
         return True
 

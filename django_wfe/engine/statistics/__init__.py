@@ -1,0 +1,1 @@
+"""Numbers over time: facts are counted once, into sums by hour and day, and read from there."""
