@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from django_wfe.admin.elements.form_fields import JsonResultField
@@ -85,8 +84,9 @@ class StepInputForm(PlacedForm):
         if self.cleaned_data["difference_seen"] in (AS_TYPED, digest):
             return False
         self.difference = compare(self.given or "", typed)
-        self.data = QueryDict(self.data.urlencode(), mutable=True)
-        self.data["difference_seen"] = digest
+        shown: Any = self.data
+        self.data = shown.copy()
+        self.data["difference_seen"] = digest  # type: ignore[index]
         return True
 
     def collect_arguments(self) -> dict[str, Any]:
