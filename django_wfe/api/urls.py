@@ -12,6 +12,7 @@ from django_wfe.api.definitions import StepDetailView, StepListView, WorkflowDet
 from django_wfe.api.inputs import JobInputView
 from django_wfe.api.jobs import JobDetailView, JobListView, JobLogsView
 from django_wfe.api.operations import build_verb_view
+from django_wfe.api.statistics import StatisticsView
 from django_wfe.api.workflow_operations import WorkflowPauseView, WorkflowResumeView
 from django_wfe.engine.lifecycle import VERBS
 
@@ -32,6 +33,7 @@ urlpatterns = [
     _route("workflows/<workflow_id>", WorkflowDetailView, "workflow_detail"),
     _route("workflows/<workflow_id>/pause", WorkflowPauseView, "workflow_pause"),
     _route("workflows/<workflow_id>/resume", WorkflowResumeView, "workflow_resume"),
+    _route("statistics", StatisticsView, "statistics"),
     _route("steps", StepListView, "step_list"),
     _route("steps/<step_id>", StepDetailView, "step_detail"),
     _route("jobs", JobListView, "job_list"),

@@ -13,7 +13,7 @@ from tests.support.doors.console import ADDRESSES, build_world, read_page, sign_
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
-PLACES = ["Home", "Inbox", "Incidents", "Jobs", "Workflows"]
+PLACES = ["Home", "Inbox", "Incidents", "Jobs", "Workflows", "Statistics"]
 
 
 def list_places(content: str) -> list[str]:
@@ -77,8 +77,8 @@ def test_the_admins_index_and_sidebar_have_the_places_first_and_the_rest_below()
     page = read_page(sign_in_superuser().get("/admin/auth/user/"))
     links = [link.text for link in page.links]
     start = links.index("Workflow console")
-    assert links[start + 1 : start + 7] == [*PLACES, "Workflow console: more"]
-    assert "Step runs" in links[start + 7 :]
+    assert links[start + 1 : start + 8] == [*PLACES, "Workflow console: more"]
+    assert "Step runs" in links[start + 8 :]
 
 
 def test_no_breadcrumb_says_the_same_twice() -> None:

@@ -75,6 +75,13 @@ PLACES = (
         ("django_wfe_workflow_",),
         model="Workflow",
     ),
+    Place(
+        "statistics",
+        gettext_lazy("Statistics"),
+        "django_wfe_statistics",
+        ("django_wfe.view_job",),
+        ("django_wfe_statistics",),
+    ),
 )
 """In the order of the navigation. A page belongs to the first of them that holds it."""
 

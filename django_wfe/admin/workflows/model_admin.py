@@ -22,6 +22,7 @@ from django_wfe.admin.home.page import show_home
 from django_wfe.admin.jobs.downloads import FORMATS, show_workflow_graph
 from django_wfe.admin.starting.many import show_start_many
 from django_wfe.admin.starting.one import explain_no_start, show_start
+from django_wfe.admin.statistics.page import show_statistics
 from django_wfe.admin.verbs.pausing import may_pause, show_pause, show_resume
 from django_wfe.admin.workflows.comparing import show_comparison
 from django_wfe.admin.workflows.versions import SHOWN, build_versions, choose_definition, count_nodes
@@ -56,6 +57,7 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
     def get_urls(self) -> list[URLPattern]:
         return [
             self.route("console/", show_home, "django_wfe_console"),
+            self.route("statistics/", show_statistics, "django_wfe_statistics"),
             self.route("<int:workflow_id>/start/", show_start, "django_wfe_workflow_start"),
             self.route("<int:workflow_id>/start-many/", show_start_many, "django_wfe_workflow_start_many"),
             self.route("<int:workflow_id>/pause/", show_pause, "django_wfe_workflow_pause"),

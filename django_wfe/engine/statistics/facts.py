@@ -45,7 +45,7 @@ _WORKED = "GREATEST(EXTRACT(EPOCH FROM run.finished_at - run.started_at), 0)::fl
 _WAITED = "GREATEST(EXTRACT(EPOCH FROM run.started_at - run.created_at), 0)::float8"
 _DONE = f"(VALUES ('done', {_WORKED}), ('waited', {_WAITED})) AS part (measure, seconds)"
 
-# The run that the end of another opened. Retries and reruns of it have the same one before them: only the first counts.
+# The run that the end of another opened. Retries of it have the same one before them: the first alone counts.
 _FACTS_OF_RUNS = f"""
 , facts (workflow_id, node, person, measure, at, seconds) AS (
     SELECT job.workflow_id, run.step, '', part.measure, run.finished_at, part.seconds
@@ -133,6 +133,10 @@ SELECT (SELECT max(id) FROM batch), (SELECT count(*) FROM batch),
        EXTRACT(EPOCH FROM statement_timestamp())::bigint
 """
 
+_COUNT = """
+SELECT count(*) FROM new
+"""
+
 _FACTS = {RUNS: _FACTS_OF_RUNS, EVENTS: _FACTS_OF_EVENTS}
 
 
@@ -149,7 +153,7 @@ def _write(new: str, source: str) -> str:
 ROLL_UP = {source: _write(_NEW, source) + _TELL for source in (RUNS, EVENTS)}
 """Add what is new to the cells, and tell how far that was and what was missing on the way."""
 
-ROLL_UP_JOB = {source: _write(_OF_JOB, source) + "SELECT count(*) FROM new" for source in (RUNS, EVENTS)}  # noqa: S608
+ROLL_UP_JOB = {source: _write(_OF_JOB, source) + _COUNT for source in (RUNS, EVENTS)}
 """Add what is not yet counted of one Job."""
 
 FIND_UNCOUNTED = {

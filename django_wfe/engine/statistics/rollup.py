@@ -42,7 +42,8 @@ _FORGET_HOURS = [
 
 def roll_up(limit: int = BATCH) -> bool:
     """Count one batch of each source. Return whether more is there."""
-    return any([_roll_up_source(source, limit) for source in (RUNS, EVENTS)])
+    more_runs, more_events = _roll_up_source(RUNS, limit), _roll_up_source(EVENTS, limit)
+    return more_runs or more_events
 
 
 def forget_hours() -> None:

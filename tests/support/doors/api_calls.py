@@ -38,6 +38,7 @@ CALLS = [
     Call("POST", "workflows/{held}/resume", ("pause_workflow",), {}),
     Call("GET", "steps", ("view_step",)),
     Call("GET", "steps/{step}", ("view_step",)),
+    Call("GET", "statistics", ("view_job",)),
     Call("GET", "jobs", ("view_job",)),
     Call("POST", "jobs", ("add_job",), {"workflow_id": "{workflow}"}),
     Call("GET", "jobs/{job}", ("view_job",)),

@@ -62,6 +62,7 @@ VERB = {"reason": "because"}
 
 ADDRESSES = [
     Address("django_wfe_console"),
+    Address("django_wfe_statistics"),
     Address("django_wfe_workflow_changelist", permissions=("view_workflow",)),
     Address("django_wfe_workflow_change", ("workflow",), ("view_workflow",)),
     Address("django_wfe_workflow_history", ("workflow",), ("view_workflow",)),

@@ -1,0 +1,1 @@
+"""Numbers as pictures: geometry for SVG, with a table beside it."""

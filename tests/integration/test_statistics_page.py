@@ -1,0 +1,89 @@
+"""The page of the statistics and its call: what they count, and for whom."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from django_wfe import run_workflow
+from django_wfe.engine.lifecycle import provide_input
+from django_wfe.engine.statistics.rollup import roll_up
+from django_wfe.models import Job, Workflow
+from django_wfe.policies import Policy
+from tests import workflows
+from tests.support.doors.console import read_page, sign_in, sign_in_superuser
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+
+class OwnJobs(Policy):
+    """Shows people their own Jobs."""
+
+    def visible(self, actor, jobs):
+        return jobs.filter(created_by=actor)
+
+
+def count_some() -> None:
+    run_workflow(workflows.Linear)
+    run_workflow(workflows.Failing)
+    lead = User.objects.create_superuser("the lead")
+    provide_input(run_workflow(workflows.Asking), {"some_data": 1}, actor=lead)
+    while roll_up():
+        pass
+
+
+@pytest.mark.parametrize("period", ["24h", "7d", "30d", "90d"])
+def test_the_page_counts_the_jobs_of_a_period(period: str) -> None:
+    count_some()
+    response = sign_in_superuser().get(reverse("admin:django_wfe_statistics"), {"period": period})
+    read_page(response)
+    figures = {name: (value, before) for name, value, before in response.context["figures"]}
+    assert figures["Started"] == ("3", "0")
+    assert figures["Success rate"] == ("50.0 %", "–")
+    assert {node["label"] for node in response.context["nodes"]} >= {"Fetch", "Fail"}
+    text = response.content.decode()
+    assert "the lead" in text
+    assert "<rect" in text
+    table = sign_in_superuser().get(reverse("admin:django_wfe_statistics"), {"period": period, "format": "csv"})
+    rows = table.content.decode().split()
+    assert rows[0] == "since,started,finished,failed,canceled"
+    assert rows[-1].endswith(",3,1,1,0")
+
+
+def test_one_workflow_is_counted_by_itself() -> None:
+    count_some()
+    pk = Workflow.objects.get(name="Failing").pk
+    response = sign_in_superuser().get(reverse("admin:django_wfe_statistics"), {"workflow": pk})
+    figures = {name: value for name, value, _before in response.context["figures"]}
+    assert (figures["Started"], figures["Failed"]) == ("1", "1")
+
+
+def test_without_the_right_to_data_nobody_is_named_and_closed_workflows_do_not_count() -> None:
+    count_some()
+    Workflow.objects.filter(name="Failing").update(groups=["board"])
+    response = sign_in("view_job").get(reverse("admin:django_wfe_statistics"))
+    figures = {name: value for name, value, _before in response.context["figures"]}
+    assert (figures["Started"], figures["Failed"]) == ("2", "0")
+    assert "the lead" not in response.content.decode()
+
+
+def test_a_policy_that_narrows_jobs_leaves_no_numbers(settings) -> None:
+    count_some()
+    settings.WFE_POLICY = "tests.integration.test_statistics_page.OwnJobs"
+    response = sign_in_superuser().get(reverse("admin:django_wfe_statistics"))
+    assert response.status_code == 200
+    assert "not available to you" in response.content.decode()
+    assert "figures" not in response.context
+    assert Job.objects.count() == 3
+
+
+def test_rest_gives_the_same_numbers_and_refuses_whom_the_policy_narrows(settings) -> None:
+    count_some()
+    client = sign_in_superuser()
+    body = client.get("/wfe/statistics", {"period": "24h"}).json()
+    assert (body["sums"]["started"], body["sums"]["finished"], body["before"]["started"]) == (3, 1, 0)
+    assert body["people"][0]["person"] == "the lead"
+    assert sum(point["started"] for point in body["points"]) == 3
+    assert client.get("/wfe/statistics", {"period": "1y"}).status_code == 400
+    assert client.get("/wfe/statistics", {"workflow_id": "999999"}).status_code == 404
+    settings.WFE_POLICY = "tests.integration.test_statistics_page.OwnJobs"
+    assert client.get("/wfe/statistics").status_code == 403
