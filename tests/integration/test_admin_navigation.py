@@ -53,8 +53,8 @@ def test_the_page_that_is_shown_is_marked_once_above_and_once_aside(name: str, c
 def test_people_see_the_places_that_they_may_go_to() -> None:
     build_world()
     for rights, places in (
-        (("view_job",), ["Home", "Incidents", "Jobs"]),
-        (("view_job", "provide_input_job"), ["Home", "Inbox", "Incidents", "Jobs"]),
+        (("view_job",), ["Home", "Incidents", "Jobs", "Statistics"]),
+        (("view_job", "provide_input_job"), ["Home", "Inbox", "Incidents", "Jobs", "Statistics"]),
         (("view_workflow",), ["Workflows"]),
     ):
         address = "/admin/django_wfe/workflow/" if rights == ("view_workflow",) else "/admin/django_wfe/job/"

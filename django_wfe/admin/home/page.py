@@ -34,8 +34,9 @@ from django_wfe.engine.project_code.outdated_workers import list_outdated
 from django_wfe.engine.queries.open_jobs import JobsOfWorkflow, count_by_workflow
 from django_wfe.engine.recovery.liveness import annotate_silence, list_in_service
 from django_wfe.engine.rules.start_rules import explain_no_workflows
+from django_wfe.engine.statistics.queries import count_finished
 from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
-from django_wfe.values.moments import get_now
+from django_wfe.values.moments import get_now, localize
 from django_wfe.watchdog.leadership import find_leader
 
 RECENT_JOBS = 10_000
@@ -95,6 +96,7 @@ class WorkflowCounts:
 
     workflow: Workflow
     jobs: JobsOfWorkflow
+    finished: int | None
 
     @property
     def cells(self) -> list[tuple[Any, str, str]]:
@@ -105,10 +107,13 @@ class WorkflowCounts:
             ("held", _("Retrying or paused"), self.jobs.held, ""),
             ("failed", _("Failed"), self.jobs.failed, "state=FAILED"),
         )
-        return [
+        cells = [
             (title, write_count(count, is_more=name in self.jobs.at_least) if count else "", query)
             for name, title, count, query in groups
         ]
+        if self.finished is not None:
+            cells.append((_("Finished today"), write_count(self.finished) if self.finished else "", ""))
+        return cells
 
 
 def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpResponseBase:
@@ -198,10 +203,16 @@ def count_states(jobs: QuerySet[Job]) -> list[StateCount]:
 
 
 def list_workflow_counts(user: Any) -> list[WorkflowCounts]:
-    """Return the workflows with open jobs, those with failures first, then those with most that waits."""
+    """Return the workflows with something to tell, those with failures first, then those with most that waits."""
     workflows = {workflow.pk: workflow for workflow in list_named_workflows(user)}
     counted = count_by_workflow(user, list(workflows)) if workflows else {}
-    rows = [WorkflowCounts(workflows[pk], jobs) for pk, jobs in counted.items() if jobs != JobsOfWorkflow()]
+    midnight = localize(get_now()).replace(hour=0, minute=0, second=0, microsecond=0)
+    finished = count_finished(user, midnight)
+    rows = [
+        WorkflowCounts(workflows[pk], jobs, finished.get(pk, 0) if finished is not None else None)
+        for pk, jobs in counted.items()
+        if jobs != JobsOfWorkflow() or (finished or {}).get(pk)
+    ]
     return sorted(rows, key=lambda row: (-row.jobs.failed, -row.jobs.asking, str(row.workflow)))[:WORKFLOWS_SHOWN]
 
 

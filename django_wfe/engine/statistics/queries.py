@@ -76,6 +76,17 @@ def are_available(actor: Any) -> bool:
     return not is_narrowed(actor)
 
 
+def count_finished(actor: Any, since: datetime) -> dict[int, int] | None:
+    """Count the Jobs that finished since a moment, by Workflow in a user's sight; None if there are no statistics.
+
+    By whole hours, as far as the watchdog has counted them.
+    """
+    if not are_available(actor):
+        return None
+    ids = list(list_workflows_in_sight(actor).order_by().values_list("pk", flat=True))
+    return dict(_ask(_FINISHED, {"ids": ids, "is_day": False, "since": since}))
+
+
 def build_report(actor: Any, period: str, now: datetime, *, workflow_id: int | None = None, people: bool) -> Report:
     """Return the numbers of the Workflows in a user's sight, or of one of them, in five queries.
 
@@ -152,6 +163,11 @@ FROM django_wfe_statisticbucket WHERE {_OF_PERIOD} %(before)s AND (node = '' OR 
 _POINTS = f"""
 SELECT EXTRACT(EPOCH FROM since)::bigint, measure, sum(count)::bigint
 FROM django_wfe_statistic WHERE {_OF_PERIOD} %(since)s AND node = '' GROUP BY 1, 2
+"""  # noqa: S608  (of constants)
+
+_FINISHED = f"""
+SELECT workflow_id, sum(count)::bigint
+FROM django_wfe_statistic WHERE {_OF_PERIOD} %(since)s AND node = '' AND measure = 'finished' GROUP BY 1
 """  # noqa: S608  (of constants)
 
 _PEOPLE = f"""
