@@ -45,9 +45,7 @@ class Migration(migrations.Migration):
                 db_default=models.Value([], models.JSONField()),
                 default=list,
                 editable=False,
-                help_text=(
-                    "The fingerprints that the failures of the incident have got since; any at their places counts."
-                ),
+                help_text="Further fingerprints: each failure at one of their places counts.",
                 verbose_name="stops also on",
             ),
         ),

@@ -47,7 +47,7 @@ class BulkRun(Deed):
         db_default=Value([], models.JSONField()),
         blank=True,
         editable=False,
-        help_text=_("The fingerprints that the failures of the incident have got since; any at their places counts."),
+        help_text=_("Further fingerprints: each failure at one of their places counts."),
     )
     # The sentence of a release before 2.0.0 whose events cannot tell it. Since then ``wording.bulk_stops`` makes it.
     stop_reason = models.TextField(_("why it stopped"), blank=True)

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from django_wfe.admin.bulk.filters import preview_filter
 from django_wfe.admin.bulk.ordering import start_bulk_run
+from django_wfe.admin.bulk.stopping import MOST, VERBS_THAT_STOP, build_stop_field, list_fingerprints
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.history import log_action
 from django_wfe.admin.verbs.forms import ManyForm, are_all_valid, build_options_form, read_options
@@ -45,6 +46,21 @@ class BulkForm(ManyForm):
     """The jobs, each with the state that it had on the preview, and the reason."""
 
     jobs = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, verb: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if verb in VERBS_THAT_STOP:
+            self.fields["stop"] = build_stop_field()
+
+    def clean(self) -> dict[str, Any]:
+        """Find the failures to stop on."""
+        cleaned = {**(super().clean() or self.cleaned_data), "fingerprints": []}
+        if cleaned.get("stop") and "jobs" in cleaned:
+            cleaned["fingerprints"] = list_fingerprints(cleaned["jobs"])
+            if len(cleaned["fingerprints"]) > MOST:
+                message = _("These jobs stand at more than %(most)d failures. Select fewer, or do not let it stop.")
+                self.add_error("stop", message % {"most": MOST})
+        return cleaned
 
     def clean_jobs(self) -> dict[int, str]:
         """Read "12:FAILED,13:PAUSED"."""
@@ -96,7 +112,7 @@ class BulkActions(_Base):
             return None
         preview = build_preview(request.user, pks, verb)
         selection = ",".join(f"{job.pk}:{job.state}" for job, _status in preview.ready)
-        form = BulkForm(initial={"jobs": selection})
+        form = BulkForm(initial={"jobs": selection}, verb=verb)
         return self._render_preview(request, verb, preview, form, build_options_form(VERBS[verb]))
 
     def _render_preview(
@@ -140,7 +156,7 @@ def show_bulk(model_admin: BulkActions, request: HttpRequest, verb: str) -> Http
         raise PermissionDenied
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    form, options_form = BulkForm(request.POST), build_options_form(VERBS[verb], request)
+    form, options_form = BulkForm(request.POST, verb=verb), build_options_form(VERBS[verb], request)
     if not are_all_valid(form, options_form):
         if "jobs" in form.errors:
             messages.warning(request, " ".join(str(error) for error in form.errors["jobs"]))
@@ -149,9 +165,18 @@ def show_bulk(model_admin: BulkActions, request: HttpRequest, verb: str) -> Http
         preview = build_preview(request.user, [int(pk) for pk in posted], verb)
         return model_admin._render_preview(request, verb, preview, form, options_form)
     expected, reason, options = form.cleaned_data["jobs"], form.cleaned_data["reason"], read_options(options_form)
-    if len(expected) > IMMEDIATE_LIMIT:
-        unchanged = list_unchanged(request.user, expected)
-        return start_bulk_run(model_admin, request, verb, unchanged, options=options, reason=reason)
+    fingerprints = form.cleaned_data["fingerprints"]
+    if len(expected) > IMMEDIATE_LIMIT or fingerprints:
+        return start_bulk_run(
+            model_admin,
+            request,
+            verb,
+            list_unchanged(request.user, expected),
+            options=options,
+            reason=reason,
+            stop_on_fingerprint=fingerprints[0] if fingerprints else "",
+            stops_also_on=fingerprints[1:],
+        )
     _run(request, VERBS[verb], expected, reason, options)
     return HttpResponseRedirect(model_admin.build_changelist_url())
 

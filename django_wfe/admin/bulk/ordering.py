@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -27,6 +27,7 @@ def start_bulk_run(
     options: Mapping[str, Any] | None = None,
     reason: str,
     stop_on_fingerprint: str = "",
+    stops_also_on: Collection[str] = (),
 ) -> HttpResponseRedirect:
     """Start a BulkRun over these jobs, and lead to its page; to the Job list where none is left of them.
 
@@ -45,6 +46,7 @@ def start_bulk_run(
             source=Source.ADMIN,
             reason=reason,
             stop_on_fingerprint=stop_on_fingerprint,
+            stops_also_on=stops_also_on,
         )
     except PermissionRequired as error:
         raise PermissionDenied from error

@@ -105,7 +105,7 @@ def build_rerun_page(job: Job, verb: Verb, request: HttpRequest) -> VerbPage:
         form,
         warning=_(
             "What these steps did outside happens again from the number that you choose: mails, payments, calls to "
-            "other systems. Steps that ask are asked again; the form offers the answers given before."
+            "other systems. A step that asks for input asks again; its form offers the answer given before."
         ),
         former_runs=list_former_runs(job),
     )

@@ -84,9 +84,7 @@ class StepInputForm(PlacedForm):
         if self.cleaned_data["difference_seen"] in (AS_TYPED, digest):
             return False
         self.difference = compare(self.given or "", typed)
-        shown: Any = self.data
-        self.data = shown.copy()
-        self.data["difference_seen"] = digest  # type: ignore[index]
+        self.data = {**{name: self.data.get(name) for name in self.data}, "difference_seen": digest}
         return True
 
     def collect_arguments(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -93,6 +93,7 @@ def start_bulk(
     source: str = JobEvent.Source.PYTHON,
     reason: str = "",
     stop_on_fingerprint: str = "",
+    stops_also_on: Collection[str] = (),
 ) -> BulkRun:
     """Fix the list of Jobs, or of other entries, and have the workers apply the verb to each, in this order.
 
@@ -104,6 +105,7 @@ def start_bulk(
         options: further arguments of the verb, such as ``result`` for "skip"; what JSON can hold.
         stop_on_fingerprint: stop when a failure of this fingerprint comes back in a Job that was changed. Then it goes
             in stages: one Job first, then as many at a time as have got past the step that failed.
+        stops_also_on: further fingerprints; each failure at one of their places counts, whatever its words.
 
     Raises:
         ValueError: for a verb that there is not.
@@ -118,6 +120,7 @@ def start_bulk(
             verb=verb,
             reason=reason,
             stop_on_fingerprint=stop_on_fingerprint,
+            stops_also_on=sorted(stops_also_on),
             workflow=workflow,
             actor=actor,
             actor_name=name_actor(actor),

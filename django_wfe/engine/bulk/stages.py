@@ -75,15 +75,17 @@ def count_room(bulk: BulkRun) -> int:
     runs = StepRun.objects.filter(job__in=changed, superseded=False)
     verb = VERBS.get(bulk.verb)
     if verb is None or not verb.goes_back:
-        runs = runs.filter(step=_find_step(bulk))
+        runs = runs.filter(step__in=_find_steps(bulk))
     under_way = sum(runs.filter(state=state).count() for state in _UNDER_WAY)
     failed = Job.objects.filter(pk__in=changed, state=JobState.FAILED).count()
     return max(1, len(changed) - under_way - failed) - under_way
 
 
-def _find_step(bulk: BulkRun) -> str:
-    for state in _FAILED_STATES:
-        runs = StepRun.objects.filter(is_the_failure(bulk), state=state).order_by()
-        for step in runs.values_list("step", flat=True)[:1]:
-            return step
-    return ""
+def _find_steps(bulk: BulkRun) -> set[str]:
+    """Return the steps that failed so. Each fingerprint is of one step: so the newest run of each tells."""
+    steps = set[str]()
+    for fingerprint in (bulk.stop_on_fingerprint, *bulk.stops_also_on):
+        for state in _FAILED_STATES:
+            runs = StepRun.objects.filter(state=state, fingerprint=fingerprint).order_by()
+            steps.update(runs.values_list("step", flat=True)[:1])
+    return steps

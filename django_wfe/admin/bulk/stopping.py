@@ -1,0 +1,38 @@
+"""Retrying jobs of the list in stages: which failures they stand at, so that one that comes back stops the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django import forms
+from django.utils.translation import gettext_lazy
+
+from django_wfe.models import StepRun
+
+MOST = 20
+"""How many failures a bulk run may wait for: workers look for each of them again and again."""
+
+VERBS_THAT_STOP = frozenset({"retry"})
+
+
+def build_stop_field() -> forms.BooleanField:
+    """Return the field that asks for it."""
+    return forms.BooleanField(
+        label=gettext_lazy("Stop when a failure comes back"),
+        required=False,
+        help_text=gettext_lazy(
+            "Workers start with the oldest job, then take as many at a time as went well before, and stop if one of "
+            "them fails again at a place where these jobs stand failed."
+        ),
+    )
+
+
+def list_fingerprints(jobs: Collection[int]) -> list[str]:
+    """Return the failures that these jobs stand at, each once, at most one more than ``MOST``."""
+    last = (
+        StepRun.objects.filter(job__in=jobs, superseded=False)
+        .order_by("job_id", "-number", "-attempt")
+        .distinct("job_id")
+        .values_list("fingerprint", flat=True)
+    )
+    return sorted({fingerprint for fingerprint in last if fingerprint})[: MOST + 1]
