@@ -1,4 +1,4 @@
-"""The processes that run steps."""
+"""The processes that run steps, and the lease of the one that leads."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ _ADD = f"""
 , placed AS MATERIALIZED (
     SELECT facts.workflow_id, facts.node, facts.person, facts.measure, grain.is_day,
            date_trunc(grain.unit, facts.at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS since, facts.seconds,
-           floor({BUCKETS_A_DOUBLING} * log(2, GREATEST(facts.seconds, {SHORTEST_SECONDS})::numeric))::smallint
+           floor({BUCKETS_A_DOUBLING} / ln(2::float8) * ln(GREATEST(facts.seconds, {SHORTEST_SECONDS})))::smallint
                AS bucket
     FROM facts JOIN (VALUES (FALSE, 'hour'), (TRUE, 'day')) AS grain (is_day, unit)
         ON grain.is_day OR facts.at > statement_timestamp() - INTERVAL '{HOURS_KEPT_DAYS} days'
