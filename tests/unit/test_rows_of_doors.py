@@ -27,7 +27,14 @@ BESIDE_A_FOUND_ROW = {
     "admin/verbs/pausing.py": {"_show"},
     "admin/elements/payloads.py": {"load_text_previews", "load_log_previews"},
     "admin/jobs/step_runs.py": {"show_data"},
-    "admin/verbs/repair_pages.py": {"list_rerun_choices", "_load_former_input"},
+    "admin/verbs/repair_pages.py": {
+        "list_rerun_choices",
+        "_load_former_input",
+        "list_former_runs",
+        "load_former_result",
+    },
+    "admin/verbs/step_input.py": {"load_step_input"},
+    "admin/inbox/answering.py": {"load_former_answer"},
     "admin/workflows/model_admin.py": {"list_definitions"},
     "api/frame/storage.py": {"load_storages"},
 }

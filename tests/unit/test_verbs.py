@@ -18,7 +18,7 @@ from django_wfe.verbs import BulkVerb, Entry, Finding, Situation, Verb, find_ver
 pytestmark = pytest.mark.unit
 
 PACKAGE = Path(django_wfe.__file__).parent
-REPAIRS = {"admin/incidents/page.py", "admin/incidents/repairs.py"}
+REPAIRS = {"admin/incidents/stages.py", "admin/incidents/repairs.py"}
 """The repair of an incident is a retry: it names that verb."""
 
 

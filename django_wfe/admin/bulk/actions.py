@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from django_wfe.admin.bulk.filters import preview_filter
 from django_wfe.admin.bulk.ordering import start_bulk_run
-from django_wfe.admin.bulk.stopping import MOST, VERBS_THAT_STOP, build_stop_field, list_fingerprints
+from django_wfe.admin.bulk.stopping import MOST, build_stop_field, list_fingerprints, may_stop
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.history import log_action
 from django_wfe.admin.verbs.forms import ManyForm, are_all_valid, build_options_form, read_options
@@ -47,16 +47,17 @@ class BulkForm(ManyForm):
 
     jobs = forms.CharField(widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, verb: str, **options: Any) -> None:
+    def __init__(self, *args: Any, verb: Verb, user: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        if verb in VERBS_THAT_STOP:
+        self._user = user
+        if may_stop(verb):
             self.fields["stop"] = build_stop_field()
 
     def clean(self) -> dict[str, Any]:
         """Find the failures to stop on."""
         cleaned = {**(super().clean() or self.cleaned_data), "fingerprints": []}
         if cleaned.get("stop") and "jobs" in cleaned:
-            cleaned["fingerprints"] = list_fingerprints(cleaned["jobs"])
+            cleaned["fingerprints"] = list_fingerprints(self._user, cleaned["jobs"])
             if len(cleaned["fingerprints"]) > MOST:
                 message = _("These jobs stand at more than %(most)d failures. Select fewer, or do not let it stop.")
                 self.add_error("stop", message % {"most": MOST})
@@ -112,7 +113,7 @@ class BulkActions(_Base):
             return None
         preview = build_preview(request.user, pks, verb)
         selection = ",".join(f"{job.pk}:{job.state}" for job, _status in preview.ready)
-        form = BulkForm(initial={"jobs": selection}, verb=verb)
+        form = BulkForm(initial={"jobs": selection}, verb=VERBS[verb], user=request.user)
         return self._render_preview(request, verb, preview, form, build_options_form(VERBS[verb]))
 
     def _render_preview(
@@ -156,7 +157,10 @@ def show_bulk(model_admin: BulkActions, request: HttpRequest, verb: str) -> Http
         raise PermissionDenied
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    form, options_form = BulkForm(request.POST, verb=verb), build_options_form(VERBS[verb], request)
+    form, options_form = (
+        BulkForm(request.POST, verb=VERBS[verb], user=request.user),
+        build_options_form(VERBS[verb], request),
+    )
     if not are_all_valid(form, options_form):
         if "jobs" in form.errors:
             messages.warning(request, " ".join(str(error) for error in form.errors["jobs"]))

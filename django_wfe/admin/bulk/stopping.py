@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from django_wfe.models import StepRun
+from django_wfe.engine.access import list_visible_step_runs
+from django_wfe.engine.lifecycle import Verb
+from django_wfe.states import JobState
 
 MOST = 20
 """How many failures a bulk run may wait for: workers look for each of them again and again."""
 
-VERBS_THAT_STOP = frozenset({"retry"})
+
+def may_stop(verb: Verb) -> bool:
+    """Return whether a verb is for jobs that stand failed, so that their failures may come back."""
+    return verb.wanted_in == (JobState.FAILED,)
 
 
 def build_stop_field() -> forms.BooleanField:
@@ -27,10 +33,11 @@ def build_stop_field() -> forms.BooleanField:
     )
 
 
-def list_fingerprints(jobs: Collection[int]) -> list[str]:
-    """Return the failures that these jobs stand at, each once, at most one more than ``MOST``."""
+def list_fingerprints(user: Any, jobs: Collection[int]) -> list[str]:
+    """Return the failures of those jobs that a user may see, each once; at most one more than ``MOST``."""
     last = (
-        StepRun.objects.filter(job__in=jobs, superseded=False)
+        list_visible_step_runs(user)
+        .filter(job__in=jobs, superseded=False)
         .order_by("job_id", "-number", "-attempt")
         .distinct("job_id")
         .values_list("fingerprint", flat=True)
