@@ -47,7 +47,7 @@ def test_a_person_starts_a_job_answers_it_and_watches_it_end(open_page: Callable
     workflow = record(Asking)
     page = open_page(build("django_wfe_console"))
     page.get_by_role("link", name=str(workflow)).click()
-    page.get_by_label("Key").fill("order 7")
+    page.get_by_label("Key", exact=True).fill("order 7")
     page.get_by_role("button", name="Start the job").click()
     main = page.locator("#content-main")
     expect(main).to_have_attribute("data-state", "PENDING")

@@ -144,7 +144,7 @@ def test_the_count_stops_at_the_cap_and_the_page_says_so(monkeypatch: pytest.Mon
     with CaptureQueriesContext(connection) as captured:
         page = read_page(client.get("/admin/django_wfe/workflow/"))
     assert "There are more. The list goes to the first 3" in page.text
-    counts = [query["sql"] for query in captured if "COUNT(" in query["sql"]]
+    counts = [query["sql"] for query in captured if "COUNT(" in query["sql"] and "steprun" not in query["sql"]]
     assert len(counts) == 1
     assert "LIMIT 4" in counts[0]
 

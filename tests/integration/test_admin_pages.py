@@ -61,12 +61,12 @@ def open_job(job_id: int, query: str = "", **options: Any) -> Any:
 def test_whatever_a_step_or_a_user_wrote_is_shown_as_text() -> None:
     world = build_world()
     Workflow.objects.filter(pk=record(Hostile).pk).update(load_error=HOSTILE)
-    job_id = run_workflow(Hostile, key=HOSTILE)
+    other_id, job_id = run_workflow(Hostile), run_workflow(Hostile, key=HOSTILE)
     JobEvent.objects.filter(job_id=job_id).update(actor_name=HOSTILE[:200], data={"reason": HOSTILE})
     Worker.objects.update(hostname=HOSTILE, lacks={HOSTILE: HOSTILE})
     DefinitionModule.objects.create(path=HOSTILE, error=HOSTILE)
     failed = StepRun.objects.get(job_id=job_id, state="FAILED").pk
-    ids = {**world.ids, "waiting": job_id, "failed": job_id, "failed_run": failed}
+    ids = {**world.ids, "waiting": job_id, "failed": job_id, "failed_run": failed, "paused": other_id}
     ids["workflow"] = Job.objects.get(pk=job_id).workflow_id
     ids["event"] = JobEvent.objects.filter(job_id=job_id).latest("pk").pk
     ids["definition"] = Job.objects.get(pk=job_id).definition_id

@@ -91,7 +91,7 @@ def test_the_sweep_fills_in_what_a_worker_of_before_the_column_left_out() -> Non
 def test_the_migration_fills_it_for_what_waits_and_goes_on_where_it_was_cut_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    migration = importlib.import_module("django_wfe.migrations.0019_expires_at")
+    migration = importlib.import_module("django_wfe.migrations.0018_expires_at")
     waiting = sorted(make_waiting().pk for _ in range(5))
     make_waiting(Numbering)
     forget_due_times()

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from django_wfe import provide_external_input, run_workflow
+from django_wfe.engine.access import name_permission
 from django_wfe.engine.lifecycle import VERBS, cancel_job, list_verbs, pause_job, resume_job
 from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.exceptions import FinishedWorkflow, PermissionRequired, UnknownJob, WrongState
@@ -95,7 +96,7 @@ def test_each_verb_needs_its_permission(verb):
         assert raised.value.permission == f"django_wfe.{PERMISSIONS[verb]}"
         [status] = [status for status in list_verbs(get_job(job_id), actor) if status.verb.name == verb]
         assert not status.allowed
-        assert PERMISSIONS[verb] in status.reason
+        assert f"“{name_permission(raised.value.permission)}”" in status.reason
     assert take_everything(job_id) == before
 
 

@@ -106,7 +106,7 @@ def test_it_is_a_button_on_the_jobs_page_which_leads_to_a_form(shop: ModuleType,
 def test_without_its_permission_it_is_offered_nowhere(shop: ModuleType, job_id: int, client: Client, ada: User) -> None:
     ada.user_permissions.remove(Permission.objects.get(codename="escalate_order"))
     page = read_page(client.get(reverse("admin:django_wfe_job_change", args=[job_id])))
-    assert "You need the permission “shop.escalate_order”." in page.text
+    assert "You need the permission “Can escalate orders”." in page.text
     assert client.get(reverse("admin:django_wfe_job_verb", args=[job_id, "escalate"])).status_code == 403
     assert "escalate_selected" not in client.get(LIST).content.decode()
     api = APIClient()

@@ -10,6 +10,8 @@ from typing import Any
 import django
 
 NAME, PASSWORD = "boss", "secret-4711"
+COLLEAGUE = "colleague"
+"""The one of the calls in ``tests.support.doors.api_calls``, which needs the REST framework."""
 
 
 def make_people() -> Any:
@@ -23,8 +25,9 @@ def make_people() -> Any:
 
     call_command("makemigrations", "django_wfe", check_changes=True, dry_run=True)  # exits where one is missing
     model = get_user_model()
-    required = dict.fromkeys(model.REQUIRED_FIELDS, f"{NAME}@example.com")
-    model._default_manager.create_superuser(**{model.USERNAME_FIELD: NAME, "password": PASSWORD, **required})
+    for name in (NAME, COLLEAGUE):
+        required = dict.fromkeys(model.REQUIRED_FIELDS, f"{name}@example.com")
+        model._default_manager.create_superuser(**{model.USERNAME_FIELD: name, "password": PASSWORD, **required})
     told: dict[str, Any] = {
         "admin": apps.is_installed("django.contrib.admin"),
         "rest": apps.is_installed("rest_framework"),

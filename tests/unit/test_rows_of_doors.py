@@ -35,7 +35,7 @@ BESIDE_A_FOUND_ROW = {
     },
     "admin/verbs/step_input.py": {"load_step_input"},
     "admin/inbox/answering.py": {"load_former_answer"},
-    "admin/workflows/model_admin.py": {"list_definitions"},
+    "admin/workflows/versions.py": {"build_versions", "choose_definition"},
     "api/frame/storage.py": {"load_storages"},
 }
 """Functions that are given rows which the user sees, and read what hangs on those."""
@@ -43,6 +43,9 @@ BESIDE_A_FOUND_ROW = {
 NARROWED_AFTERWARDS = {
     "admin/home/page.py": {"find_oldest_ready"},  # job__in=list_visible_jobs(...)
     "management/job_commands/choosing.py": {"choose_jobs"},  # ids of chosen jobs
+    "admin/bulk/filters.py": {"preview_filter"},  # the newest id, to bound the rows of the list
+    "admin/frame/lists.py": {"_find_time"},  # the time at which a page of the list begins
+    "admin/jobs/filters.py": {"queryset"},  # ids to look for among the jobs of the list
     "api/assignments.py": {"post"},  # is_job_in_sight(...)
 }
 

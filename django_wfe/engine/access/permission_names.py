@@ -5,12 +5,23 @@ from __future__ import annotations
 from django.apps import apps
 from django.db.models import Model
 
+from django_wfe.engine.access.permissions import list_sufficient
+from django_wfe.values.sentences import gettext as _
+
 
 def name_permission(permission: str) -> str:
     """Return the name of a permission such as ``"django_wfe.cancel_job"``: "Can cancel a job".
 
-    Of one that no model declares, the permission itself. Names are not translated, since the admin lists them so.
+    Where another would do as well, it is named too; a sentence puts the whole in quotation marks. Of one that no model
+    declares, the permission itself. Names are not translated, since the admin lists them so.
     """
+    named, *others = (_find_name(sufficient) for sufficient in list_sufficient(permission))
+    for other in others:
+        named = _("%(one)s” or “%(other)s") % {"one": named, "other": other}
+    return named
+
+
+def _find_name(permission: str) -> str:
     app_label, _dot, codename = permission.partition(".")
     try:
         models = apps.get_app_config(app_label).get_models()

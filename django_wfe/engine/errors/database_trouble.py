@@ -19,7 +19,8 @@ NAMED = 5
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_UNDEFINED = frozenset({"42P01", "42703"})
+_UNDEFINED_COLUMN = "42703"
+_UNDEFINED = frozenset({"42P01", _UNDEFINED_COLUMN})
 """The SQLSTATEs of a table and of a column that is not there."""
 
 _OWN_TABLE = re.compile(r"\bdjango_wfe_\w+|\bwfe_\w+")
@@ -54,7 +55,7 @@ def explain_database_error(error: BaseException) -> Trouble | None:
         return Trouble(cause % {"alias": DATABASE, "vendor": vendor}, cure)
     code = _get_sqlstate(error)
     if code in _UNDEFINED:
-        return _explain_tables(str(error))
+        return _explain_tables(str(error), is_column=code == _UNDEFINED_COLUMN)
     if is_connection_error(error) and (code is None or code[:2] in ("08", "28", "3D", "53") or code[:3] == "57P"):
         return explain_connection_error(error)
     return None
@@ -119,8 +120,10 @@ def noting_database_trouble(function: Function) -> Function:
     return noting  # type: ignore[return-value]
 
 
-def _explain_tables(text: str) -> Trouble | None:
-    if not _OWN_TABLE.search(text):
+def _explain_tables(text: str, *, is_column: bool) -> Trouble | None:
+    """Explain a table or column that is not there. An error about a column may name its table by an alias alone."""
+    is_named = _OWN_TABLE.search(text) is not None
+    if not is_named and not is_column:
         return None  # another app's table: its own affair
     try:
         unapplied = list_unapplied_migrations()
@@ -128,6 +131,8 @@ def _explain_tables(text: str) -> Trouble | None:
         unapplied = []
     if unapplied:
         return explain_unapplied(unapplied)
+    if not is_named:
+        return None
     cause = _("A table of django-wfe is not as its migrations made it: %(error)s") % {
         "error": _end_sentence(text.strip().splitlines()[0])
     }

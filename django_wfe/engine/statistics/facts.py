@@ -52,7 +52,9 @@ _FACTS_OF_RUNS = f"""
     FROM new JOIN django_wfe_steprun AS run ON run.id = new.previous_id
     JOIN django_wfe_job AS job ON job.id = new.job_id
     CROSS JOIN LATERAL {_DONE}
-    WHERE run.number > 0 AND run.state = 'FINISHED' AND new.number = run.number + 1 AND NOT EXISTS (
+    -- What was taken over from version 1 tells no times.
+    WHERE run.number > 0 AND run.state = 'FINISHED' AND run.started_at IS NOT NULL AND run.finished_at IS NOT NULL
+        AND new.number = run.number + 1 AND NOT EXISTS (
         SELECT FROM django_wfe_steprun AS earlier
         WHERE earlier.job_id = new.job_id AND earlier.number = new.number
             AND earlier.previous_id = new.previous_id AND earlier.id < new.id
@@ -71,7 +73,7 @@ _FACTS_OF_EVENTS = f"""
     FROM new JOIN django_wfe_steprun AS run ON run.id = new.step_run_id
     JOIN django_wfe_job AS job ON job.id = new.job_id
     CROSS JOIN LATERAL {_DONE}
-    WHERE new.kind = 'finished' AND run.state = 'FINISHED'
+    WHERE new.kind = 'finished' AND run.state = 'FINISHED' AND run.started_at IS NOT NULL
   UNION ALL
     SELECT job.workflow_id, run.step, '', 'failed', new.created_at, {_WORKED}
     FROM new JOIN django_wfe_steprun AS run ON run.id = new.step_run_id
