@@ -37,7 +37,7 @@ MIXES = {
         """,
         failed_at="job.created_at",
         fingerprint="repeat((job.id % 3)::text, 64)",
-        words="Of 1,000 jobs 2 wait for input, 1 is ready, and 6 stand failed, in three ways.",
+        words="Of 1,000 jobs 2 wait for input, 1 is ready, and 6 have failed, in three ways.",
     ),
     "worst": Mix(
         state="""
@@ -46,7 +46,7 @@ MIXES = {
         """,
         failed_at="now() - job.id % 10800 * INTERVAL '1 second'",
         fingerprint="lpad(to_hex(job.id / 10 % 1000), 64, '0')",
-        words="The worst day: of 10 jobs 2 wait for input, 1 is ready, and 2 stand failed, in a thousand ways.",
+        words="The worst day: of 10 jobs 2 wait for input, 1 is ready, and 2 have failed, in a thousand ways.",
     ),
 }
 

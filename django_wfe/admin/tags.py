@@ -7,13 +7,12 @@ from typing import Any
 
 from django import template
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 
 from django_wfe.admin.elements import drawing
 from django_wfe.admin.frame.navigation import Navigation, build_navigation
 from django_wfe.admin.frame.trouble import count_safely
 from django_wfe.admin.home.page import Attention, count_attention
-from django_wfe.engine.access import name_permission
+from django_wfe.engine.access import say_permission_needed
 from django_wfe.engine.errors.database_trouble import Trouble
 from django_wfe.engine.rules.node_names import read_node_name
 
@@ -33,11 +32,6 @@ def register_tags(register: template.Library) -> None:
 def step_label(path: str, annotated: str) -> str:
     """Return the label that ``annotate_node_name`` found for a path, or one made from the path."""
     return read_node_name(annotated, path)
-
-
-def say_permission_needed(permission: str) -> str:
-    """Return a sentence on a permission that the user lacks."""
-    return _("You need the permission “%(permission)s”.") % {"permission": name_permission(permission)}
 
 
 def moment(context: template.Context, value: datetime | None) -> SafeString | str:

@@ -15,7 +15,14 @@ from django_wfe.api.frame.base import WFEView
 from django_wfe.api.shapes.schema import Answer, Parameter, component, describe
 from django_wfe.api.shapes.serializers import ProblemSerializer
 from django_wfe.engine.access import VIEW_DATA, has_permission, list_workflows_in_sight
-from django_wfe.engine.statistics.queries import JOB_MEASURES, PERIODS, Sums, are_available, build_report
+from django_wfe.engine.statistics.queries import (
+    DEFAULT_PERIOD,
+    JOB_MEASURES,
+    PERIODS,
+    Sums,
+    are_available,
+    build_report,
+)
 from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import get_now
 from django_wfe.values.sentences import gettext as _
@@ -68,7 +75,7 @@ class StatisticsView(WFEView):
             404: NOT_FOUND,
         },
         parameters=[
-            Parameter("period", "Default: 7d.", choices=list(PERIODS)),
+            Parameter("period", f"Default: {DEFAULT_PERIOD}.", choices=list(PERIODS)),
             Parameter("workflow_id", "One workflow. Default: all that the user sees.", int),
         ],
         tag="statistics",
@@ -78,7 +85,7 @@ class StatisticsView(WFEView):
         user = request.user
         if not are_available(user):
             raise PermissionDenied
-        period = request.query_params.get("period", "7d")
+        period = request.query_params.get("period", DEFAULT_PERIOD)
         if period not in PERIODS:
             raise ValidationError({"period": [_("Use one of: %(names)s.") % {"names": ", ".join(PERIODS)}]})
         workflow_id = None

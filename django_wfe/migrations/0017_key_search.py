@@ -4,33 +4,27 @@ import django.db.models.functions.text
 from django.db import migrations, models
 
 import django_wfe.models.columns.keys
+from django_wfe.migrations._indexes import change_indexes
 
 INDEXES = {
-    "wfe_job_key_begins": "(upper(key) text_pattern_ops)",
-    "wfe_job_key_numbers": "USING gin ((string_to_array(regexp_replace(key, '[^0-9]+', ' ', 'g'), ' ')))",
+    "wfe_job_key_begins": "django_wfe_job (upper(key) text_pattern_ops) WHERE key IS NOT NULL",
+    "wfe_job_key_numbers": (
+        "django_wfe_job USING gin ((string_to_array(regexp_replace(key, '[^0-9]+', ' ', 'g'), ' '))) "
+        "WHERE key IS NOT NULL"
+    ),
 }
 
 
 def add(apps, schema_editor):
-    if schema_editor.connection.vendor != "postgresql":
-        return
-    with schema_editor.connection.cursor() as cursor:
-        for name, content in INDEXES.items():
-            # One whose building was cut off is there, and of no use.
-            cursor.execute("SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid", [name])
-            if cursor.fetchone() is not None:
-                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-            cursor.execute(
-                f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON django_wfe_job {content} WHERE key IS NOT NULL"
-            )
+    if schema_editor.connection.vendor == "postgresql":
+        with schema_editor.connection.cursor() as cursor:
+            change_indexes(cursor, INDEXES, ())
 
 
 def remove(apps, schema_editor):
-    if schema_editor.connection.vendor != "postgresql":
-        return
-    with schema_editor.connection.cursor() as cursor:
-        for name in INDEXES:
-            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+    if schema_editor.connection.vendor == "postgresql":
+        with schema_editor.connection.cursor() as cursor:
+            change_indexes(cursor, {}, INDEXES)
 
 
 class Migration(migrations.Migration):

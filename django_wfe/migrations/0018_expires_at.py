@@ -7,6 +7,8 @@ the work. Cut off, it goes on where it was. What workers of before the upgrade o
 from django.db import migrations, models
 from django.db.models.functions import Now
 
+from django_wfe.migrations._indexes import change_indexes
+
 BATCH = 1000
 LONGEST = 100 * 365 * 86_400
 
@@ -28,17 +30,13 @@ FROM unnest(%s::bigint[], %s::float8[]) AS asked (id, within)
 WHERE run.id = asked.id AND run.state = 'INPUT_REQUIRED' AND run.expires_at IS NULL
 """
 
-FIND_BROKEN = """
-SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid
-"""
-
 COLUMN = "expires_at timestamp with time zone NULL"
 INDEXES = {
-    "wfe_run_due": "django_wfe_steprun (expires_at, created_at, id)",
-    "wfe_run_due_step": "django_wfe_steprun (step, expires_at, created_at, id)",
-    "wfe_job_waiting_workflow": "django_wfe_job (workflow_id, id DESC)",
+    "wfe_run_due": "django_wfe_steprun (expires_at, created_at, id) WHERE state = 'INPUT_REQUIRED'",
+    "wfe_run_due_step": "django_wfe_steprun (step, expires_at, created_at, id) WHERE state = 'INPUT_REQUIRED'",
+    "wfe_job_waiting_workflow": "django_wfe_job (workflow_id, id DESC) WHERE state = 'INPUT_REQUIRED'",
 }
-FORMER = {"wfe_run_waiting": "django_wfe_steprun (created_at)"}
+FORMER = {"wfe_run_waiting": "django_wfe_steprun (created_at) WHERE state = 'INPUT_REQUIRED'"}
 
 
 def add(apps, schema_editor):
@@ -69,18 +67,6 @@ def remove(apps, schema_editor):
     with schema_editor.connection.cursor() as cursor:
         change_indexes(cursor, FORMER, INDEXES)
         cursor.execute("ALTER TABLE django_wfe_steprun DROP COLUMN IF EXISTS expires_at")
-
-
-def change_indexes(cursor, added, dropped):
-    for name, place in added.items():
-        cursor.execute(FIND_BROKEN, [name])
-        if cursor.fetchone() is not None:
-            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-        cursor.execute(
-            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {place} WHERE state = 'INPUT_REQUIRED'"
-        )
-    for name in dropped:
-        cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
 class Migration(migrations.Migration):

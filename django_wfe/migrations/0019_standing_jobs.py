@@ -2,28 +2,24 @@
 
 from django.db import migrations, models
 
+from django_wfe.migrations._indexes import change_indexes
+
 NAME = "wfe_job_standing"
+PLACE = (
+    "django_wfe_job (definition_id, state, id DESC) WHERE state IN ('FAILED', 'INPUT_REQUIRED', 'PAUSED', 'WAITING')"
+)
 
 
 def add(apps, schema_editor):
-    if schema_editor.connection.vendor != "postgresql":
-        return
-    with schema_editor.connection.cursor() as cursor:
-        # One whose building was cut off is there, and of no use.
-        cursor.execute("SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid", [NAME])
-        if cursor.fetchone() is not None:
-            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {NAME}")
-        cursor.execute(
-            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {NAME} ON django_wfe_job (definition_id, state, id DESC) "
-            "WHERE state IN ('FAILED', 'INPUT_REQUIRED', 'PAUSED', 'WAITING')"
-        )
+    if schema_editor.connection.vendor == "postgresql":
+        with schema_editor.connection.cursor() as cursor:
+            change_indexes(cursor, {NAME: PLACE}, ())
 
 
 def remove(apps, schema_editor):
-    if schema_editor.connection.vendor != "postgresql":
-        return
-    with schema_editor.connection.cursor() as cursor:
-        cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {NAME}")
+    if schema_editor.connection.vendor == "postgresql":
+        with schema_editor.connection.cursor() as cursor:
+            change_indexes(cursor, {}, [NAME])
 
 
 class Migration(migrations.Migration):

@@ -14,11 +14,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_wfe.admin.inbox import page as inbox
-from django_wfe.engine.lifecycle import assign_input, get_assignment, load_draft, run_workflow, save_draft
+from django_wfe.engine.lifecycle import assign_input, get_assignment, load_draft, save_draft
 from django_wfe.models import Assignment, JobEvent, StepRun, Workflow
 from django_wfe.testing.clock import advance_time
 from tests.declared.inbox_workflows import Guarded, Numbering, Ordering
 from tests.support.doors.console import describe_database, list_messages, read_page, record, sign_in
+from tests.support.running import questions
 from tests.support.running.engine_helpers import create_user
 from tests.workflows import Asking
 
@@ -46,7 +47,7 @@ def get_user(client: Client) -> User:
 
 def make_waiting(workflow: Any = Numbering, **options: Any) -> StepRun:
     record(workflow)
-    return StepRun.objects.get(job_id=run_workflow(workflow, **options), state="INPUT_REQUIRED")
+    return questions.make_waiting(workflow, **options)
 
 
 def build_input_url(run: StepRun) -> str:

@@ -1,5 +1,6 @@
 """What the pages of repairing verbs fill in, show before they act, and say of what happens again."""
 
+import json
 from typing import Any
 
 import pytest
@@ -96,6 +97,19 @@ def test_junk_in_the_place_of_the_input_starts_nothing() -> None:
 def test_who_may_not_see_the_data_is_not_offered_to_edit_it() -> None:
     job_id = fail()
     assert "step_input" not in read_form(sign_in("view_job", "retry_job").get(build(job_id, "retry")))
+
+
+@pytest.mark.parametrize(("verb", "field"), [("retry", "step_input"), ("skip", "result")])
+def test_what_cannot_be_seen_is_escaped_where_it_is_edited(verb: str, field: str) -> None:
+    job_id = fail()
+    odd = {"rows": 0, "name": "left\u202eright\x9b"}
+    StepRun.objects.filter(job_id=job_id, number=1).update(result=odd)
+    again = StepRun.objects.get(job_id=job_id, number=2)
+    StepRun.objects.create(job_id=job_id, number=2, attempt=2, step=again.step, state="FINISHED", result=odd)
+    StepRun.objects.filter(job_id=job_id, attempt=2).update(superseded=True)
+    text = read_form(sign_in_superuser().get(build(job_id, verb)))[field]
+    assert "left\\u202eright\\u009b" in text
+    assert json.loads(text) == odd
 
 
 def test_skip_is_filled_in_with_what_the_step_returned_when_it_last_went_well() -> None:

@@ -18,6 +18,7 @@ from django_wfe.engine.recovery import sweep
 from django_wfe.models import StepRun
 from django_wfe.testing.clock import advance_time
 from tests.declared.inbox_workflows import Approving, Numbering, Ordering
+from tests.support.running import questions
 from tests.support.running.engine_helpers import create_user, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -26,12 +27,8 @@ TWO_DAYS = timedelta(days=2)
 YES = {"answer": "approve"}
 
 
-def get_waiting(job_id: int) -> StepRun:
-    return StepRun.objects.get(job_id=job_id, state="INPUT_REQUIRED")
-
-
 def make_waiting(workflow: Any = Approving, **options: Any) -> StepRun:
-    return get_waiting(run_workflow(workflow, **options))
+    return questions.make_waiting(workflow, **options)
 
 
 def test_it_is_the_time_of_opening_and_what_the_step_says_however_the_run_opens() -> None:
@@ -39,14 +36,14 @@ def test_it_is_the_time_of_opening_and_what_the_step_says_however_the_run_opens(
     assert get_due(first) == first.created_at + TWO_DAYS
     provide_external_input(first.job_id, YES)
     run_ready(first.job_id)
-    second = get_waiting(first.job_id)
+    second = questions.get_waiting(first.job_id)
     assert second.number == 2
     assert get_due(second) == second.created_at + TWO_DAYS
     rerun_job(first.job_id, 1)
-    again = get_waiting(first.job_id)
+    again = questions.get_waiting(first.job_id)
     assert get_due(again) == again.created_at + TWO_DAYS
     skip_step(first.job_id, YES)
-    skipped_to = get_waiting(first.job_id)
+    skipped_to = questions.get_waiting(first.job_id)
     assert skipped_to.step == second.step
     assert get_due(skipped_to) == skipped_to.created_at + TWO_DAYS
     assert not StepRun.objects.filter(expires_at__isnull=False).exclude(step__contains="Approve").exists()

@@ -6,7 +6,6 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import override_settings
 
-from django_wfe import run_workflow
 from django_wfe.engine.access import list_people
 from django_wfe.engine.lifecycle import (
     assign_input,
@@ -22,9 +21,10 @@ from django_wfe.engine.operations import handing_over
 from django_wfe.exceptions import PermissionRequired, UnknownJob, WrongState
 from django_wfe.models import Job, JobEvent, StepRun
 from django_wfe.policies import Policy
-from tests.declared.inbox_workflows import Guarded, Numbering
+from tests.declared.inbox_workflows import Guarded
 from tests.support.doors.api_calls import sign_in
 from tests.support.running.engine_helpers import create_user
+from tests.support.running.questions import make_waiting
 from tests.workflows import Asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -52,10 +52,6 @@ class NotForEve(Policy):
 
     def may(self, actor: Any, verb: str, job: Job) -> bool:
         return not (actor.username == "eve" and verb == "answer" and job.pk % 2)
-
-
-def make_waiting(workflow: Any = Numbering) -> StepRun:
-    return StepRun.objects.get(job_id=run_workflow(workflow), state="INPUT_REQUIRED")
 
 
 def get_holder(run: StepRun) -> str:

@@ -54,6 +54,14 @@ def test_counts_stop_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list_counts(read_page(sign_in_superuser().get(HOME))) == {"Failing": ["0", "0", "0", "2+", "0"]}
 
 
+def test_old_versions_of_one_workflow_do_not_push_out_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_jobs, "VERSIONS", 1)
+    for workflow in (Failing, Asking):
+        run_workflow(record(workflow))
+    counts = list_counts(read_page(sign_in_superuser().get(HOME)))
+    assert {name: sum(map(int, numbers)) for name, numbers in counts.items()} == {"Failing": 1, "Asking": 1}
+
+
 def test_nobody_sees_counts_of_workflows_that_they_may_not_see() -> None:
     run_workflow(record(Failing))
     Workflow.objects.update(groups=["managers"])

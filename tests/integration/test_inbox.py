@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_wfe import provide_external_input, run_workflow
+from django_wfe import provide_external_input
 from django_wfe.engine.lifecycle import (
     assign_input,
     cancel_job,
@@ -26,8 +26,9 @@ from django_wfe.engine.lifecycle import (
 )
 from django_wfe.exceptions import NotEncodable, PermissionRequired, UnknownJob, WrongState
 from django_wfe.models import Assignment, JobEvent, StepRun
-from tests.declared.inbox_workflows import Guarded, Numbering, Ordering
+from tests.declared.inbox_workflows import Guarded, Ordering
 from tests.support.running.engine_helpers import create_user, list_events
+from tests.support.running.questions import make_waiting
 from tests.workflows import Asking
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -43,10 +44,6 @@ def ann() -> User:
 @pytest.fixture
 def bob() -> User:
     return create_user("bob", *RIGHTS)
-
-
-def make_waiting(workflow: Any = Numbering) -> StepRun:
-    return StepRun.objects.get(job_id=run_workflow(workflow), state="INPUT_REQUIRED")
 
 
 def get_last(run: StepRun) -> tuple[str, str, Any]:

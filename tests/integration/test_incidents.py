@@ -211,20 +211,20 @@ def test_twenty_thousand_failures_are_listed_by_index_and_counted_up_to_a_cap(
 ) -> None:
     insert_failures(20_000, kinds=20)
     plans: list[str] = []
-    fetch = incidents._fetch
+    fetch = incidents.fetch_rows
 
     def explain_and_fetch(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
         plans.extend(row[0] for row in fetch(f"EXPLAIN {statement}", parameters))
         return fetch(statement, parameters)
 
-    monkeypatch.setattr(incidents, "_fetch", explain_and_fetch)
+    monkeypatch.setattr(incidents, "fetch_rows", explain_and_fetch)
     found = list_incidents(None)
     assert len(found) == 20 - 2, "two kinds are repaired"
     assert all((incident.jobs, incident.is_capped) == (incidents.COUNT_CAP, True) for incident in found)
     assert any("wfe_run_incident" in line for line in plans)
     assert not any("Seq Scan on django_wfe_steprun" in line for line in plans), "\n".join(plans)
     assert not any("Seq Scan on django_wfe_job" in line for line in plans), "\n".join(plans)
-    monkeypatch.setattr(incidents, "_fetch", fetch)
+    monkeypatch.setattr(incidents, "fetch_rows", fetch)
     with django_assert_max_num_queries(10):
         assert list_incidents(None) == found
     fingerprint = found[0].fingerprint

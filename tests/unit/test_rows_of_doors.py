@@ -61,10 +61,6 @@ JUST_CHANGED_FOR_THE_USER = {
 }
 """Functions that show where the row stands that the engine has let the user change."""
 
-FOR_EVERYBODY = {
-    "management/job_commands/choosing.py": {"find_user"},
-}
-
 NO_USER_ASKS = {
     "management/commands/wfe_check.py": {"_print_differences"},
     "management/commands/wfe_doctor.py": {"_explain"},
@@ -74,7 +70,7 @@ NO_USER_ASKS = {
 
 KNOWN = {
     (path, function)
-    for reason in (BESIDE_A_FOUND_ROW, NARROWED_AFTERWARDS, JUST_CHANGED_FOR_THE_USER, FOR_EVERYBODY, NO_USER_ASKS)
+    for reason in (BESIDE_A_FOUND_ROW, NARROWED_AFTERWARDS, JUST_CHANGED_FOR_THE_USER, NO_USER_ASKS)
     for path, functions in reason.items()
     for function in functions
 }

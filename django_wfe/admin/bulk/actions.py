@@ -157,10 +157,8 @@ def show_bulk(model_admin: BulkActions, request: HttpRequest, verb: str) -> Http
         raise PermissionDenied
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    form, options_form = (
-        BulkForm(request.POST, verb=VERBS[verb], user=request.user),
-        build_options_form(VERBS[verb], request),
-    )
+    form = BulkForm(request.POST, verb=VERBS[verb], user=request.user)
+    options_form = build_options_form(VERBS[verb], request)
     if not are_all_valid(form, options_form):
         if "jobs" in form.errors:
             messages.warning(request, " ".join(str(error) for error in form.errors["jobs"]))

@@ -8,8 +8,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from django_wfe.engine.access import list_visible_step_runs
+from django_wfe.engine.access import list_visible_jobs
 from django_wfe.engine.lifecycle import Verb
+from django_wfe.engine.queries import incidents
 from django_wfe.states import JobState
 
 MOST = 20
@@ -17,7 +18,7 @@ MOST = 20
 
 
 def may_stop(verb: Verb) -> bool:
-    """Return whether a verb is for jobs that stand failed, so that their failures may come back."""
+    """Return whether a verb is for failed jobs, whose failures may come back."""
     return verb.wanted_in == (JobState.FAILED,)
 
 
@@ -28,18 +29,12 @@ def build_stop_field() -> forms.BooleanField:
         required=False,
         help_text=gettext_lazy(
             "Workers start with the oldest job, then take as many at a time as went well before, and stop if one of "
-            "them fails again at a place where these jobs stand failed."
+            "them fails again where these jobs failed."
         ),
     )
 
 
 def list_fingerprints(user: Any, jobs: Collection[int]) -> list[str]:
     """Return the failures of those jobs that a user may see, each once; at most one more than ``MOST``."""
-    last = (
-        list_visible_step_runs(user)
-        .filter(job__in=jobs, superseded=False)
-        .order_by("job_id", "-number", "-attempt")
-        .distinct("job_id")
-        .values_list("fingerprint", flat=True)
-    )
-    return sorted({fingerprint for fingerprint in last if fingerprint})[: MOST + 1]
+    seen = list_visible_jobs(user).filter(pk__in=jobs)
+    return sorted(set(filter(None, incidents.list_fingerprints(seen, len(jobs)))))[: MOST + 1]

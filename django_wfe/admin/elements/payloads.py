@@ -17,7 +17,7 @@ from django_wfe.conf import DATABASE, settings
 from django_wfe.definition.secret_places import MASK
 from django_wfe.models import JobLog, StepRun
 from django_wfe.values.sealing import SEALED_TEXT
-from django_wfe.values.visible_text import strip_terminal_looks
+from django_wfe.values.visible_text import escape_unseen_in_json, strip_terminal_looks
 
 PREVIEW_CHARACTERS = 20_000
 SHORT_PREVIEW_CHARACTERS = 2_000
@@ -192,6 +192,11 @@ def cut_lines(text: str, lines: int = LINES_SHOWN, *, is_end: bool = False, look
     if is_whole:
         return f"{kept}\n" if ended else kept
     return f"[…]\n{kept}" if is_end else f"{kept}\n[…]"
+
+
+def write_json_to_edit(value: Any) -> str:
+    """Return a value as JSON text for a field: what is typed stays as it is, so it holds no unseen character."""
+    return escape_unseen_in_json(write_json(value))
 
 
 def write_json(value: Any) -> str:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from django_wfe.admin.elements.counts import write_count
 from django_wfe.engine.access import PROVIDE_INPUT, has_permission
-from django_wfe.engine.queries.attention import COUNTED, count_incidents, count_open_questions
+from django_wfe.engine.queries.attention import count_incidents, count_open_questions
 
 APP = "django_wfe"
 
@@ -179,8 +179,8 @@ def _arrange(request: HttpRequest, app: dict[str, Any]) -> Iterator[dict[str, An
 def _build_link(request: HttpRequest, place: Place, *, is_current: bool) -> Link:
     count = counted = ""
     if place.name == "inbox":
-        number = count_open_questions(request.user)
-        count = write_count(number, COUNTED) if number else ""
+        number, is_more = count_open_questions(request.user)
+        count = write_count(number, is_more=is_more) if number else ""
         counted = ngettext("%(count)s job waits for input", "%(count)s jobs wait for input", number) % {"count": count}
     elif place.name == "incidents":
         number, is_more = count_incidents(request.user)

@@ -269,7 +269,3 @@ def leave_out_told(modules: list[DefinitionModule], workflows: list[Workflow]) -
     """Leave out the modules whose problems are those of a workflow that is shown: they would be told twice."""
     paths = {workflow.path for workflow in workflows}
     return [module for module in modules if paths.isdisjoint(module.workflows)]
-
-
-def _count_by_state(jobs: QuerySet[Job]) -> dict[str, int]:
-    return dict(jobs.order_by().values_list("state").annotate(count=Count("pk")))

@@ -16,7 +16,15 @@ from django.utils.translation import gettext as _
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.engine.access import VIEW_DATA, has_permission, list_workflows_in_sight
 from django_wfe.engine.rules.node_names import load_node_names
-from django_wfe.engine.statistics.queries import JOB_MEASURES, PERIODS, Report, Sums, are_available, build_report
+from django_wfe.engine.statistics.queries import (
+    DEFAULT_PERIOD,
+    JOB_MEASURES,
+    PERIODS,
+    Report,
+    Sums,
+    are_available,
+    build_report,
+)
 from django_wfe.models import Workflow
 from django_wfe.rendering.charts.columns import HEIGHT, WIDTH, stack_columns
 from django_wfe.values.identifiers import parse_id
@@ -36,9 +44,9 @@ def show_statistics(model_admin: ConsoleAdmin[Workflow], request: HttpRequest) -
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
-    period = request.GET.get("period", "7d")
+    period = request.GET.get("period", DEFAULT_PERIOD)
     if period not in PERIODS:
-        period = "7d"
+        period = DEFAULT_PERIOD
     context: dict[str, Any] = {"available": are_available(user)}
     if context["available"]:
         workflows = list(list_workflows_in_sight(user).order_by("name", "pk").only("name", "label", "path"))

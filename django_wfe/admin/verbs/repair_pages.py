@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.elements.form_fields import JsonResultField
-from django_wfe.admin.elements.payloads import write_json
+from django_wfe.admin.elements.payloads import write_json_to_edit
 from django_wfe.admin.verbs.forms import PlacedForm, VerbForm, VerbPage, find_initial, read_posted
 from django_wfe.admin.verbs.step_input import MAX_CHARACTERS, StepInputForm, load_step_input
 from django_wfe.definition.graph import Edge, has_input
@@ -146,7 +146,7 @@ def load_former_result(job: Job, user: Any) -> str:
         return ""
     done = StepRun.objects.filter(job=job, step=job.current_step, state__in=RESULT_STEP_RUN_STATES)
     results = list(done.order_by("-number", "-attempt").values_list("result", flat=True)[:1])
-    text = write_json(results[0]) if results else ""
+    text = write_json_to_edit(results[0]) if results else ""
     return text if len(text) <= MAX_CHARACTERS else ""
 
 

@@ -11,12 +11,11 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from django_wfe.admin.elements.form_fields import JsonResultField
-from django_wfe.admin.elements.payloads import write_json
+from django_wfe.admin.elements.payloads import write_json_to_edit
 from django_wfe.admin.verbs.forms import PlacedForm
 from django_wfe.engine.access import may_view_data
 from django_wfe.models import Job, StepRun
 from django_wfe.values.sealing import holds_mark
-from django_wfe.values.visible_text import escape_unseen_in_json
 
 MAX_CHARACTERS = 100_000
 """A longer input is not edited on a page."""
@@ -74,13 +73,13 @@ class StepInputForm(PlacedForm):
         """Return whether other input was typed. Spaces and line ends are no change."""
         if "step_input" not in self.cleaned_data or not self.data.get("step_input", "").strip():
             return False
-        return _write(self.cleaned_data["step_input"]) != self.given
+        return write_json_to_edit(self.cleaned_data["step_input"]) != self.given
 
     def wants_look(self) -> bool:
         """Return whether the difference is to be shown once more before the verb runs; then it is there to be shown."""
         if not self.is_changed:
             return False
-        typed = _write(self.cleaned_data["step_input"])
+        typed = write_json_to_edit(self.cleaned_data["step_input"])
         digest = hashlib.sha256(typed.encode()).hexdigest()
         if self.cleaned_data["difference_seen"] in (AS_TYPED, digest):
             return False
@@ -108,12 +107,8 @@ def load_step_input(job: Job, user: Any) -> str | None:
         return None
     edited, result = row
     value = edited["value"] if isinstance(edited, dict) else result
-    text = _write(value)
+    text = write_json_to_edit(value)
     return None if len(text) > MAX_CHARACTERS or holds_mark(value) else text
-
-
-def _write(value: Any) -> str:
-    return escape_unseen_in_json(write_json(value))
 
 
 def compare(before: str, after: str) -> list[Line]:

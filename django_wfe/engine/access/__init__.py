@@ -9,7 +9,7 @@ project's policy is asked about single Jobs.
 
 from django_wfe.engine.access.actors import key_actor, name_actor, renew_actor
 from django_wfe.engine.access.people import find_person, list_people, may_be_assigned
-from django_wfe.engine.access.permission_names import name_permission
+from django_wfe.engine.access.permission_names import name_permission, say_permission_needed
 from django_wfe.engine.access.permissions import (
     PAUSE_WORKFLOW,
     PROVIDE_INPUT,
@@ -107,4 +107,5 @@ __all__ = [
     "require_allowed",
     "require_for_job",
     "require_permission",
+    "say_permission_needed",
 ]

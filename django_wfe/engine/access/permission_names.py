@@ -21,6 +21,11 @@ def name_permission(permission: str) -> str:
     return named
 
 
+def say_permission_needed(permission: str) -> str:
+    """Return a sentence on the permission that is missing."""
+    return _("You need the permission “%(permission)s”.") % {"permission": name_permission(permission)}
+
+
 def _find_name(permission: str) -> str:
     app_label, _dot, codename = permission.partition(".")
     try:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connections, transaction
 from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
 
-from django_wfe.conf import DATABASE
 from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import list_visible_jobs
 from django_wfe.engine.errors.fingerprints import get_place_range, is_of_place
+from django_wfe.engine.queries.reading import compile_rows, fetch_rows
 from django_wfe.models import Job, JobState, StepRun
 from django_wfe.values.moments import build_moment, read_seconds
 
@@ -146,11 +145,11 @@ def list_incidents(actor: Any, since: datetime | None = None, *, most: int = SHO
     is_exact = number <= EXACT_JOBS
     seconds = None if since is None else read_seconds(since)
     if is_exact:
-        jobs, parameters = _compile(failed.order_by().values_list("pk"))
-        rows = _fetch(_GROUP_JOBS.format(jobs=jobs), [*parameters, seconds, most])
+        jobs, parameters = compile_rows(failed.order_by().values_list("pk"))
+        rows = fetch_rows(_GROUP_JOBS.format(jobs=jobs), [*parameters, seconds, most])
     else:
-        jobs, parameters = _compile(failed.order_by().values_list("pk", "current_step_number"))
-        rows = _fetch(
+        jobs, parameters = compile_rows(failed.order_by().values_list("pk", "current_step_number"))
+        rows = fetch_rows(
             _GROUP_KINDS.format(current=_CURRENT.format(jobs=jobs), within="", kinds=KINDS_CAP),
             [*parameters, seconds, most, *parameters, COUNT_CAP],
         )
@@ -167,16 +166,17 @@ def list_variants(actor: Any, fingerprint: str) -> list[Incident]:
         return []
     visible = list_visible_jobs(actor)
     failed = visible.filter(state=JobState.FAILED)
-    jobs, parameters = _compile(failed.order_by().values_list("pk", "current_step_number"))
+    jobs, parameters = compile_rows(failed.order_by().values_list("pk", "current_step_number"))
     within = get_place_range(fingerprint)
     statement = _GROUP_KINDS.format(current=_CURRENT.format(jobs=jobs), within=_WITHIN, kinds=VARIANTS)
-    rows = _fetch(statement, [*within, *within, *parameters, None, VARIANTS, *parameters, COUNT_CAP])
+    rows = fetch_rows(statement, [*within, *within, *parameters, None, VARIANTS, *parameters, COUNT_CAP])
     return sorted(_build(visible, rows, is_exact=False), key=lambda variant: -variant.jobs)
 
 
 def _build(visible: QuerySet[Job], rows: list[tuple[Any, ...]], *, is_exact: bool) -> list[Incident]:
-    jobs, parameters = _compile(visible.order_by().values_list("pk"))
-    first_seen = dict(_fetch(_FIRST_SEEN.format(jobs=jobs), [[row[0] for row in rows], *parameters])) if rows else {}
+    jobs, parameters = compile_rows(visible.order_by().values_list("pk"))
+    kinds = [row[0] for row in rows]
+    first_seen = dict(fetch_rows(_FIRST_SEEN.format(jobs=jobs), [kinds, *parameters])) if rows else {}
     samples = StepRun.objects.defer("result", "external_data", "edited_input", "traceback").in_bulk(
         [step_run_id for *_, step_run_id in rows]
     )
@@ -206,8 +206,8 @@ def find_newest_jobs(actor: Any, fingerprint: str, most: int) -> list[int]:
     if not is_storable(fingerprint):
         return []
     failed = list_visible_jobs(actor).filter(state=JobState.FAILED).order_by()
-    jobs, parameters = _compile(failed.values_list("pk", "current_step_number"))
-    rows = _fetch(_FIND_JOBS.format(jobs=jobs) + " LIMIT %s", [fingerprint, *parameters, most])
+    jobs, parameters = compile_rows(failed.values_list("pk", "current_step_number"))
+    rows = fetch_rows(_FIND_JOBS.format(jobs=jobs) + " LIMIT %s", [fingerprint, *parameters, most])
     return [row[0] for row in rows]
 
 
@@ -228,15 +228,12 @@ def jobs_of_incident(fingerprint: str) -> QuerySet[Job]:
     return failed_jobs.filter(Subquery(last.annotate(is_it=is_it).values("is_it")[:1], output_field=BooleanField()))
 
 
-def _compile(jobs: QuerySet[Any, Any]) -> tuple[str, tuple[Any, ...]]:
-    sql, parameters = jobs.query.sql_with_params()
-    return sql, tuple(parameters)
+def list_fingerprints(jobs: QuerySet[Job], most: int) -> list[str]:
+    """Return the failures that the first of these Jobs stand at, in their order; "" for one that stands at none.
 
-
-def _fetch(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    with transaction.atomic(using=DATABASE), connections[DATABASE].cursor() as cursor:
-        # These look expensive by their worst case and do little: compiling them would cost a hundred times their run.
-        cursor.execute("SET LOCAL jit = off")
-        cursor.execute(statement, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+    Args:
+        most: how many Jobs are looked at, each once.
+    """
+    last = StepRun.objects.filter(job=OuterRef("pk"), superseded=False).order_by("-number", "-attempt")
+    kinds = jobs.annotate(kind=Subquery(last.values("fingerprint")[:1])).values_list("kind", flat=True)
+    return [kind or "" for kind in kinds[:most]]

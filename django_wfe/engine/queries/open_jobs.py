@@ -6,14 +6,12 @@ is about to has none by definition, since each step would pay for it: it is look
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections, transaction
-
-from django_wfe.conf import DATABASE
 from django_wfe.engine.access import list_visible_jobs
+from django_wfe.engine.queries.reading import compile_rows, fetch_rows
 from django_wfe.models import Job, Workflow
 from django_wfe.states import OPEN_JOB_STATES, STANDING_JOB_STATES, JobState
 
@@ -62,8 +60,10 @@ _STANDING_OF_VERSION = """
 """
 _BY_VERSION = """
 WITH {newest}, moving AS (SELECT definition_id, count(*) AS number FROM ({moving}) AS job GROUP BY 1)
-SELECT version.id, COALESCE(moving.number, 0), {standing}, {is_full}
-FROM (SELECT id FROM django_wfe_definition WHERE workflow_id = %s ORDER BY id DESC LIMIT %s) AS version
+SELECT workflow.id, version.id, COALESCE(moving.number, 0), {is_full}, {standing}
+FROM unnest(%s::bigint[]) AS workflow (id) CROSS JOIN LATERAL (
+    SELECT id FROM django_wfe_definition WHERE workflow_id = workflow.id ORDER BY id DESC LIMIT %s
+) AS version
 LEFT JOIN moving ON moving.definition_id = version.id ORDER BY version.id DESC
 """
 
@@ -85,16 +85,6 @@ class JobsAtNodes:
 
     counts: Mapping[str, Mapping[str, int]]
     at_least: frozenset[str]
-
-
-_BY_WORKFLOW = """
-WITH {newest}, moving AS (SELECT definition_id, count(*) AS number FROM ({moving}) AS job GROUP BY 1)
-SELECT version.workflow_id, COALESCE(moving.number, 0), {is_full}, {standing}
-FROM (
-    SELECT id, workflow_id FROM django_wfe_definition WHERE workflow_id = ANY(%s) ORDER BY id DESC LIMIT %s
-) AS version
-LEFT JOIN moving ON moving.definition_id = version.id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +126,7 @@ def count_at_nodes(actor: Any, definition_id: int) -> JobsAtNodes:
     counts: dict[str, dict[str, int]] = {}
     totals: dict[str, int] = {}
     at_least: set[str] = set()
-    for step, state, number in _fetch(statement, [*parameters, LOOKED_AT]):
+    for step, state, number in fetch_rows(statement, [*parameters, LOOKED_AT]):
         if step is None:
             at_least.add(state)
             continue
@@ -148,46 +138,23 @@ def count_at_nodes(actor: Any, definition_id: int) -> JobsAtNodes:
 
 def count_by_version(actor: Any, workflow: Workflow) -> list[JobsOfVersion]:
     """Count the open Jobs of each version of a Workflow, the newest first. One bounded query."""
-    newest, parameters = _build_newest(actor)
-    standing: list[str] = []
-    of_standing: list[Any] = []
-    for state in _STANDING:
-        jobs, of_jobs = _compile(actor, state)
-        standing.append(_STANDING_OF_VERSION.format(jobs=jobs))
-        of_standing += [*of_jobs, COUNTED + 1]
-    moving = " UNION ALL ".join(f"SELECT definition_id FROM {_name(state)}" for state in _MOVING)  # noqa: S608
-    is_full = " OR ".join(f"(SELECT count(*) FROM {_name(state)}) >= %s" for state in _MOVING)  # noqa: S608
-    statement = _BY_VERSION.format(newest=newest, moving=moving, standing=", ".join(standing), is_full=is_full)
-    parameters += [*of_standing, *[LOOKED_AT] * len(_MOVING), workflow.pk, VERSIONS]
     return [
         JobsOfVersion(
-            definition_id=row[0],
-            count=sum(min(count, COUNTED) for count in row[2:-1]) + row[1],
-            is_capped=row[-1] or any(count > COUNTED for count in row[2:-1]),
+            definition_id=definition_id,
+            count=sum(min(count, COUNTED) for count in standing.values()) + running,
+            is_capped=is_cut or any(count > COUNTED for count in standing.values()),
         )
-        for row in _fetch(statement, parameters)
+        for _workflow_id, definition_id, running, is_cut, standing in _count_versions(actor, [workflow.pk])
     ]
 
 
 def count_by_workflow(actor: Any, workflow_ids: Sequence[int]) -> dict[int, JobsOfWorkflow]:
     """Count the open Jobs of each of these Workflows, as far as the actor may see them. One bounded query."""
-    newest, parameters = _build_newest(actor)
-    standing: list[str] = []
-    of_standing: list[Any] = []
-    for state in _STANDING:
-        jobs, of_jobs = _compile(actor, state)
-        standing.append(_STANDING_OF_VERSION.format(jobs=jobs))
-        of_standing += [*of_jobs, COUNTED + 1]
-    moving = " UNION ALL ".join(f"SELECT definition_id FROM {_name(state)}" for state in _MOVING)  # noqa: S608
-    is_full = " OR ".join(f"(SELECT count(*) FROM {_name(state)}) >= %s" for state in _MOVING)  # noqa: S608
-    statement = _BY_WORKFLOW.format(newest=newest, moving=moving, is_full=is_full, standing=", ".join(standing))
-    parameters += [*[LOOKED_AT] * len(_MOVING), *of_standing, list(workflow_ids), VERSIONS]
     found: dict[int, JobsOfWorkflow] = {}
-    for workflow_id, running, is_cut, *counts in _fetch(statement, parameters):
+    for workflow_id, _definition_id, running, is_cut, standing in _count_versions(actor, workflow_ids):
         former = found.get(workflow_id, JobsOfWorkflow())
-        by_state = dict(zip(_STANDING, counts, strict=True))
-        held = by_state[JobState.WAITING] + by_state[JobState.PAUSED]
-        numbers = {"asking": by_state[JobState.INPUT_REQUIRED], "held": held, "failed": by_state[JobState.FAILED]}
+        held = standing[JobState.WAITING] + standing[JobState.PAUSED]
+        numbers = {"asking": standing[JobState.INPUT_REQUIRED], "held": held, "failed": standing[JobState.FAILED]}
         at_least = {name for name, number in numbers.items() if number > COUNTED} | ({"running"} if is_cut else set())
         found[workflow_id] = JobsOfWorkflow(
             running=former.running + running,
@@ -211,11 +178,32 @@ def find_few(definition_id: int, states: Collection[str]) -> list[int] | None:
             return None
         found += ids
     for state in (state for state in _MOVING if state in states):
-        rows = _fetch(_MOVING_OF_VERSION, [state, SEARCHED, definition_id, FEW + 1, SEARCHED])
+        rows = fetch_rows(_MOVING_OF_VERSION, [state, SEARCHED, definition_id, FEW + 1, SEARCHED])
         if len(rows) > FEW or any(pk is None for (pk,) in rows):
             return None
         found += [pk for (pk,) in rows]
     return found
+
+
+def _count_versions(actor: Any, workflow_ids: Sequence[int]) -> Iterator[tuple[int, int, int, bool, dict[str, int]]]:
+    """Yield the versions of Workflows, the newest first: how many of their open Jobs move, and stand in each state.
+
+    With each comes the Workflow's id, its own, and whether more may move. What stands is counted to one beyond
+    ``COUNTED``.
+    """
+    newest, parameters = _build_newest(actor)
+    standing: list[str] = []
+    of_standing: list[Any] = []
+    for state in _STANDING:
+        jobs, of_jobs = _compile(actor, state)
+        standing.append(_STANDING_OF_VERSION.format(jobs=jobs))
+        of_standing += [*of_jobs, COUNTED + 1]
+    moving = " UNION ALL ".join(f"SELECT definition_id FROM {_name(state)}" for state in _MOVING)  # noqa: S608
+    is_full = " OR ".join(f"(SELECT count(*) FROM {_name(state)}) >= %s" for state in _MOVING)  # noqa: S608
+    statement = _BY_VERSION.format(newest=newest, moving=moving, is_full=is_full, standing=", ".join(standing))
+    parameters += [*[LOOKED_AT] * len(_MOVING), *of_standing, list(workflow_ids), VERSIONS]
+    for workflow_id, definition_id, running, is_cut, *counts in fetch_rows(statement, parameters):
+        yield workflow_id, definition_id, running, is_cut, dict(zip(_STANDING, counts, strict=True))
 
 
 def _build_newest(actor: Any) -> tuple[str, list[Any]]:
@@ -234,13 +222,4 @@ def _name(state: str) -> str:
 
 def _compile(actor: Any, state: str) -> tuple[str, tuple[Any, ...]]:
     jobs = list_visible_jobs(actor).filter(state=state).order_by()
-    sql, parameters = jobs.values_list("pk", "definition_id").query.sql_with_params()
-    return sql, tuple(parameters)
-
-
-def _fetch(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    with transaction.atomic(using=DATABASE), connections[DATABASE].cursor() as cursor:
-        cursor.execute("SET LOCAL jit = off")
-        cursor.execute(statement, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+    return compile_rows(jobs.values_list("pk", "definition_id"))

@@ -16,6 +16,7 @@ from django_wfe.engine.access.policy import is_narrowed
 from django_wfe.engine.statistics.histogram import find_percentile
 
 PERIODS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
+DEFAULT_PERIOD = "7d"
 HOURLY = frozenset({"24h", "7d"})
 """The periods that are summed by hour; the others are by UTC day."""
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from django_wfe.engine import lifecycle as engine
-from django_wfe.engine.access import list_visible_jobs, list_visible_workflows, list_workflows_in_sight
+from django_wfe.engine.access import find_person, list_visible_jobs, list_visible_workflows, list_workflows_in_sight
 from django_wfe.engine.lifecycle import explain_unknown, list_declared_as
 from django_wfe.engine.queries.incidents import jobs_of_incident
 from django_wfe.exceptions import UnknownWorkflow, WFEException
@@ -24,8 +23,7 @@ def find_user(name: str | None) -> Any:
     """Return the user of this name; None, which stands for trusted code, where no name is given."""
     if name is None:
         return None
-    users = get_user_model()
-    user = users._default_manager.filter(**{users.USERNAME_FIELD: name}).first()
+    user = find_person(name)
     if user is None:
         raise reject(_("There is no user %(name)r.") % {"name": name})
     return user

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from pydantic import BaseModel, ValidationError
 
 from django_wfe.definition.texts import make_storable
-from django_wfe.engine.access import has_permission, is_allowed, name_actor, name_permission, require_for_job
+from django_wfe.engine.access import has_permission, is_allowed, name_actor, require_for_job, say_permission_needed
 from django_wfe.engine.operations.assigning import end_assignments
 from django_wfe.engine.rules.verb_rules import FINAL, Situation, judge
 from django_wfe.engine.store.locking import change_job, check_expected_state
@@ -300,8 +300,3 @@ def list_option_names(verb: BulkVerb, *, required: bool = False) -> list[str]:
     """Return the names of the options that a verb takes, or of those that it needs."""
     fields = verb.Options.model_fields if verb.Options is not None else {}
     return [name for name, info in fields.items() if info.is_required() or not required]
-
-
-def say_permission_needed(permission: str) -> str:
-    """Return a sentence on the permission that is missing."""
-    return _("You need the permission “%(permission)s”.") % {"permission": name_permission(permission)}
