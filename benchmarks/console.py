@@ -25,8 +25,19 @@ from benchmarks.machine import describe_machine
 from benchmarks.report import name_machine, write_page
 
 LIST_LIMIT_MS = 150
-LONG_JOB_LIMIT_MS = 400
+LIMITS_MS = {
+    "Job of 10,000": 400,
+    "Statistics, counting the backlog": 300_000,
+    "Statistics, counting": 200,
+}
+"""The limits of what is no usual page, by how its name begins."""
+
 LONG_JOB_RUNS = 10_000
+OLD_FINGERPRINT = "0" * 64
+"""Of an old version, which the first of a hundred jobs have."""
+
+JOBS_A_MINUTE = 200
+ROUNDS = 20
 ONE_MIX_FROM = 5_000_000
 
 Figures = dict[str, dict[str, float]]
@@ -82,7 +93,7 @@ def format_table(figures: Figures, mix: str, jobs: int, requests: int) -> str:
         "|---|---|---|---|",
     ]
     for page, figure in figures.items():
-        limit = LONG_JOB_LIMIT_MS if page.startswith("Job of 10,000") else LIST_LIMIT_MS
+        limit = next((limit for start, limit in LIMITS_MS.items() if page.startswith(start)), LIST_LIMIT_MS)
         lines.append(f"| {page} | {figure['p50']:.0f} | {figure['p95']:.0f} | {limit} |")
     return "\n".join(lines)
 
@@ -94,25 +105,50 @@ def _measure(database: Parameters, jobs: int, mix: str, requests: int) -> Figure
     from django.contrib.auth.models import User
     from django.test import Client
 
-    from benchmarks.console_rows import fill, insert_long_job
+    from benchmarks.console_rows import fill, insert_long_job, insert_more_jobs
     from benchmarks.database import execute
     from benchmarks.workflows import Chain10
     from django_wfe import run_workflow
+    from django_wfe.models import Definition
 
     run_workflow(Chain10)  # records the workflow and its definition
+    old = Definition.objects.get(workflow__name="Chain10")
+    Definition.objects.create(workflow_id=old.workflow_id, fingerprint=OLD_FINGERPRINT, graph=old.graph)
     began = time.perf_counter()
     fill(database, jobs, mix)
     print(f"{mix}: {jobs:,} jobs in {time.perf_counter() - began:.0f} s", file=sys.stderr)
     long_job = insert_long_job(database, LONG_JOB_RUNS)
     execute(database, "CHECKPOINT")
+    figures: Figures = {}
+    backlog = _count_all()
+    print(f"Backlog of the statistics: {backlog / 1000:.0f} s", file=sys.stderr)
+    figures[f"Statistics, counting the backlog of {jobs:,} jobs"] = {"p50": backlog, "p95": backlog}
+    rounds = []
+    for _ in range(ROUNDS):
+        insert_more_jobs(database, JOBS_A_MINUTE)
+        rounds.append(_count_all())
+    figures[f"Statistics, counting {JOBS_A_MINUTE} more jobs"] = _sum_up(rounds)
     client = Client()
     client.force_login(User.objects.create_superuser("operator"))
-    figures: Figures = {}
     for page, address in _list_pages(jobs, long_job).items():
         taken = [_get(client, address) for _ in range(requests + 2)][2:]
-        figures[page] = {"p50": median(taken), "p95": quantiles(taken, n=20)[18]}
+        figures[page] = _sum_up(taken)
         print(f"{page}: {figures[page]['p95']:.0f} ms", file=sys.stderr)
     return figures
+
+
+def _count_all() -> float:
+    """Let the statistics count what is there; return how long that took, in milliseconds."""
+    from django_wfe.engine.statistics.rollup import roll_up
+
+    began = time.perf_counter()
+    while roll_up():
+        pass
+    return (time.perf_counter() - began) * 1000
+
+
+def _sum_up(taken: list[float]) -> dict[str, float]:
+    return {"p50": median(taken), "p95": quantiles(taken, n=20)[18]}
 
 
 def _list_pages(jobs: int, long_job: int) -> dict[str, str]:
@@ -121,8 +157,9 @@ def _list_pages(jobs: int, long_job: int) -> dict[str, str]:
 
     from django_wfe.engine.lifecycle import rerun_job
     from django_wfe.engine.worker.loop import run_step_run
-    from django_wfe.models import Job, StepRun, Workflow
+    from django_wfe.models import Definition, Job, StepRun, Workflow
 
+    old = Definition.objects.get(fingerprint=OLD_FINGERPRINT).pk
     workflow, definition = Workflow.objects.values_list("pk", "current_definition").get(name="Chain10")
     middle = Job.objects.get(pk=jobs // 2).created_at.date()
     day, year = middle.isoformat(), (middle - timedelta(days=365)).isoformat()
@@ -133,6 +170,7 @@ def _list_pages(jobs: int, long_job: int) -> dict[str, str]:
     runs = StepRun.objects.filter(job=twenty, number__gt=0).count()
     assert runs == 20, f"the job has {runs} step runs besides its start"
     job_list = reverse("admin:django_wfe_job_changelist")
+    statistics = reverse("admin:django_wfe_statistics")
     failed, kind = StepRun.objects.filter(job__state="FAILED", state="FAILED").values_list("job", "fingerprint")[0]
     return {
         "Admin index": reverse("admin:index"),
@@ -146,12 +184,18 @@ def _list_pages(jobs: int, long_job: int) -> dict[str, str]:
         "Job list, of one day": f"{job_list}?from={day}&to={day}",
         "Job list, failed, of a year": f"{job_list}?from={year}&to={day}&state=FAILED",
         "Job list, of one definition": f"{job_list}?definition={definition}",
+        "Job list, open, of an old definition": f"{job_list}?definition={old}&state=open",
         "Job list, of one incident": f"{job_list}?incident={kind}",
         "Step run list": reverse("admin:django_wfe_steprun_changelist"),
         "Step run list, of one day": f"{reverse('admin:django_wfe_steprun_changelist')}?from={day}&to={day}",
         "Event list": reverse("admin:django_wfe_jobevent_changelist"),
         "Event list, of one day": f"{reverse('admin:django_wfe_jobevent_changelist')}?from={day}&to={day}",
         "Workflow page": reverse("admin:django_wfe_workflow_change", args=[workflow]),
+        "Statistics, 24 hours": f"{statistics}?period=24h",
+        "Statistics, 7 days": statistics,
+        "Statistics, 90 days": f"{statistics}?period=90d",
+        "Statistics, 7 days, one workflow": f"{statistics}?workflow={workflow}",
+        "Statistics, 90 days, one workflow": f"{statistics}?period=90d&workflow={workflow}",
         "Inbox": reverse("admin:django_wfe_inbox"),
         "Incidents": reverse("admin:django_wfe_incidents"),
         "Incident": reverse("admin:django_wfe_incident", args=[kind]),

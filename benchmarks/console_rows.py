@@ -54,27 +54,31 @@ _JOBS = """
 INSERT INTO django_wfe_job
     (uuid, workflow_id, definition_id, state, current_step, current_step_number, key, created_at, started_at,
      finished_at, error)
-SELECT gen_random_uuid(), workflow.id, workflow.current_definition_id, mixed.state,
+SELECT gen_random_uuid(), workflow.id,
+       CASE WHEN number > {jobs} / 100 THEN workflow.current_definition_id ELSE old.id END, mixed.state,
        'benchmarks.workflows.Noop4of10', 4, 'order-' || number,
        now() - (({jobs} - number) * {apart} || ' seconds')::interval, now(),
        CASE WHEN mixed.state IN ('FAILED', 'CANCELED', 'FINISHED') THEN now() END,
        CASE WHEN mixed.state = 'FAILED' THEN 'it failed' ELSE '' END
-FROM django_wfe_workflow AS workflow, generate_series(1, {jobs}) AS number,
-     LATERAL (SELECT {mix.state} AS state OFFSET 0) AS mixed
+FROM django_wfe_workflow AS workflow
+JOIN django_wfe_definition AS old ON old.workflow_id = workflow.id AND old.id <> workflow.current_definition_id,
+     generate_series(1, {jobs}) AS number, LATERAL (SELECT {mix.state} AS state OFFSET 0) AS mixed
 WHERE workflow.name = 'Chain10' ORDER BY number
 """
 
 _RUNS = """
 INSERT INTO django_wfe_steprun
-    (job_id, number, attempt, step, state, previous_id, result, transition, superseded, epoch, created_at, due_at,
+    (id, job_id, number, attempt, step, state, previous_id, result, transition, superseded, epoch, created_at, due_at,
      started_at, finished_at, lost_before, dispatched_at, dispatches, error_type, error, traceback, fingerprint)
-SELECT job.id, number, 1,
+SELECT {run}, job.id, number, 1,
        CASE number WHEN 0 THEN 'django_wfe.steps.__start__' ELSE 'benchmarks.workflows.Noop' || number || 'of10' END,
        CASE WHEN number < 4 OR job.state = 'FINISHED' THEN 'FINISHED' WHEN job.state = 'PENDING' THEN 'READY'
             ELSE job.state END,
-       NULL, '{{"rows": 3}}', 0, FALSE, 1, job.created_at, job.created_at, job.created_at,
+       CASE WHEN number > 0 THEN {run} - 1 END, '{{"rows": 3}}', 0, FALSE, 1, job.created_at, job.created_at,
+       job.created_at,
        CASE WHEN number = 4 AND job.state = 'FAILED' THEN {mix.failed_at}
-            WHEN number < 4 OR job.finished_at IS NOT NULL THEN job.created_at END, 0, now(), 0,
+            WHEN number < 4 OR job.finished_at IS NOT NULL
+            THEN job.created_at + job.id % 600 * INTERVAL '0.1 second' END, 0, now(), 0,
        CASE WHEN number = 4 AND job.state = 'FAILED' THEN 'ValueError' ELSE '' END,
        CASE WHEN number = 4 AND job.state = 'FAILED' THEN 'no such account' ELSE '' END,
        CASE WHEN number = 4 AND job.state = 'FAILED' THEN 'Traceback' ELSE '' END,
@@ -83,9 +87,41 @@ FROM django_wfe_job AS job, generate_series(0, 4) AS number
 WHERE job.key IS NOT NULL AND job.id BETWEEN {first} AND {last} ORDER BY job.id, number
 """
 
+# Each job's start, its end, and of one in ten that its second step was answered.
 _EVENTS = """
-INSERT INTO django_wfe_jobevent (job_id, kind, actor_name, source, data, created_at)
-SELECT id, 'started', '', 'engine', '{}', created_at FROM django_wfe_job WHERE key IS NOT NULL ORDER BY id
+INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_name, source, data, created_at)
+SELECT job.id, CASE WHEN number > 0 THEN {run} END, kind, actor, 'engine', '{{}}', created_at + after
+FROM django_wfe_job AS job, LATERAL (SELECT id % 600 * INTERVAL '0.1 second' AS taken) AS time, LATERAL (
+    VALUES ('started', 0, '', INTERVAL '0', TRUE),
+           ('input_provided', 2, 'person ' || id % 20, taken / 2, id % 10 = 7 AND id % 600 > 0),
+           (lower(state), 4, '', taken, state IN ('FINISHED', 'FAILED', 'CANCELED'))
+) AS event (kind, number, actor, after, holds)
+WHERE job.key IS NOT NULL AND holds ORDER BY created_at + after
+"""
+
+_MORE_JOBS = """
+WITH job AS (
+    INSERT INTO django_wfe_job
+        (uuid, workflow_id, definition_id, state, current_step, current_step_number, created_at, started_at,
+         finished_at, error)
+    SELECT gen_random_uuid(), id, current_definition_id, 'FINISHED', 'benchmarks.workflows.Noop4of10', 4,
+           now() - INTERVAL '1 minute', now(), now(), ''
+    FROM django_wfe_workflow, generate_series(1, {jobs}) WHERE name = 'Chain10' RETURNING id
+), run AS (
+    INSERT INTO django_wfe_steprun
+        (id, job_id, number, attempt, step, state, previous_id, result, transition, superseded, epoch, created_at,
+         due_at, started_at, finished_at, lost_before, dispatched_at, dispatches, error_type, error, traceback,
+         fingerprint)
+    SELECT {run}, job.id, number, 1, 'benchmarks.workflows.Noop' || number || 'of10', 'FINISHED',
+           CASE WHEN number > 0 THEN {run} - 1 END, '{{"rows": 3}}', 0, FALSE, 1, now(), now(), now(),
+           now() + job.id % 600 * INTERVAL '0.1 second', 0, now(), 0, '', '', '', ''
+    FROM job, generate_series(0, 4) AS number ORDER BY job.id, number
+    RETURNING id, job_id, number
+)
+INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_name, source, data, created_at)
+SELECT job_id, CASE number WHEN 4 THEN id END, CASE number WHEN 4 THEN 'finished' ELSE 'started' END, '', 'engine',
+       '{{}}', now()
+FROM run WHERE number IN (0, 4) ORDER BY id
 """
 
 _LONG_JOB = """
@@ -123,18 +159,43 @@ def fill(database: Parameters, jobs: int, mix: str = "usual") -> None:
     execute(database, _FAST, _JOBS.format(mix=mixed, jobs=jobs, apart=apart))
     bounds = [jobs * part // _PARTS for part in range(_PARTS + 1)]
     first = execute(database, "SELECT min(id) FROM django_wfe_job WHERE key IS NOT NULL")[0][0]
-    parts = [_RUNS.format(mix=mixed, first=first + low, last=first + high - 1) for low, high in pairwise(bounds)]
+    run = _number_runs(database, first)
+    parts = [
+        _RUNS.format(mix=mixed, first=first + low, last=first + high - 1, run=run) for low, high in pairwise(bounds)
+    ]
+    events = _EVENTS.format(run=run)
     # Step runs are numbered in the order of their making, as time goes: one connection for them, another for the rest.
     with ThreadPoolExecutor(_PARTS) as pool:
-        list(pool.map(lambda statements: execute(database, _FAST, *statements), [parts, [_EVENTS]]))
+        list(pool.map(lambda statements: execute(database, _FAST, *statements), [parts, [events]]))
         list(pool.map(lambda statement: execute(database, _FAST, statement), build))
+    _move_run_numbers(database)
     execute(database, "VACUUM ANALYZE")
+
+
+def insert_more_jobs(database: Parameters, jobs: int) -> None:
+    """Insert finished jobs of the last minute, with all that the statistics count of them."""
+    first = execute(database, "SELECT max(id) + 1 FROM django_wfe_job")[0][0]
+    execute(database, _FAST, _MORE_JOBS.format(jobs=jobs, run=_number_runs(database, first)))
+    _move_run_numbers(database)
 
 
 def insert_long_job(database: Parameters, runs: int) -> int:
     """Insert one paused job of so many step runs; give its id."""
     rows = execute(database, _FAST + "; " + _LONG_JOB.replace("%(runs)s", str(runs)))
     return int(rows[0][0])
+
+
+def _number_runs(database: Parameters, first_job: int) -> str:
+    """Return SQL for the id of a job's step run by its ``number``, so that each run can name the one before it."""
+    free = execute(database, "SELECT COALESCE(max(id), 0) + 1 FROM django_wfe_steprun")[0][0]
+    return f"{free} + (job.id - {first_job}) * 5 + number"
+
+
+def _move_run_numbers(database: Parameters) -> None:
+    execute(
+        database,
+        "SELECT setval(pg_get_serial_sequence('django_wfe_steprun', 'id'), (SELECT max(id) FROM django_wfe_steprun))",
+    )
 
 
 def _drop_indexes(database: Parameters) -> list[str]:

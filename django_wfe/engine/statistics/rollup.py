@@ -25,6 +25,11 @@ GAP_SECONDS = 60
 Gap = tuple[int, int, int, int]
 """The first and the last missing id, the transaction before which the cause is, and when it was noted."""
 
+# Rows are found by their ids. The planner cannot know how few the gaps hold, expects a tenth of the table, and would
+# read all of it.
+_BY_ID = "SELECT " + ", ".join(
+    f"set_config('{name}', 'off', TRUE)" for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit")
+)
 _MAKE_CURSOR = """
 INSERT INTO django_wfe_statisticcursor (source, counted_id, gaps) VALUES (%s, 0, '[]') ON CONFLICT DO NOTHING
 """
@@ -73,6 +78,7 @@ def _roll_up_source(source: str, limit: int) -> bool:
         if held is None:
             return False
         counted_id, gaps = held
+        cursor.execute(_BY_ID)
         cursor.execute(ROLL_UP[source], {"limit": limit, **_describe(counted_id, gaps)})
         last_id, number, found, missing, oldest, newest, now = cursor.fetchone()
         left = [
