@@ -62,9 +62,6 @@ LIVE_JOB_STATES = frozenset(JobState) - ENDED_JOB_STATES
 OPEN_JOB_STATES = frozenset(JobState) - TERMINAL_JOB_STATES
 """Live, or failed: what an operator may still have to do something about."""
 
-STANDING_JOB_STATES = frozenset({JobState.INPUT_REQUIRED, JobState.WAITING, JobState.PAUSED, JobState.FAILED})
-"""Open states in which no worker is at it: a Job stays in them until somebody or a time moves it on."""
-
 RUNNABLE_JOB_STATES = frozenset(
     {JobState.PENDING, JobState.ONGOING, JobState.INPUT_RECEIVED, JobState.WAITING, JobState.INPUT_REQUIRED}
 )

@@ -344,9 +344,10 @@ def test_an_empty_database_and_one_of_this_version_are_left_as_they_are(database
     indexes = "SELECT indexname FROM pg_indexes WHERE tablename IN ('django_wfe_job', 'django_wfe_steprun') ORDER BY 1"
     before = database(indexes)
     migrate()
-    added = {"wfe_job_key_begins", "wfe_job_key_numbers", "wfe_job_standing", "wfe_job_waiting_workflow"}
+    added = {"wfe_job_key_begins", "wfe_job_key_numbers", "wfe_job_open_version", "wfe_job_rare_state"}
     added |= {"wfe_run_due", "wfe_run_due_step"}
-    assert {name for (name,) in database(indexes)} == {name for (name,) in before} - {"wfe_run_waiting"} | added
+    dropped = {"wfe_run_waiting", "wfe_job_open_state", "wfe_job_canceled", "wfe_job_created"}
+    assert {name for (name,) in database(indexes)} == {name for (name,) in before} - dropped | added
     assert [workflow.pk for workflow in Workflow.objects.all()] == [90]
     sync_definitions()
     assert run_ready(order_workflow_execution(WORKFLOW)).workflow_id == 90

@@ -44,7 +44,6 @@ NARROWED_AFTERWARDS = {
     "admin/home/page.py": {"find_oldest_ready"},  # job__in=list_visible_jobs(...)
     "management/job_commands/choosing.py": {"choose_jobs"},  # ids of chosen jobs
     "admin/bulk/filters.py": {"preview_filter"},  # the newest id, to bound the rows of the list
-    "admin/frame/lists.py": {"_find_time"},  # the time at which a page of the list begins
     "admin/jobs/filters.py": {"queryset"},  # ids to look for among the jobs of the list
     "api/assignments.py": {"post"},  # is_job_in_sight(...)
 }

@@ -12,7 +12,7 @@ from import_export import fields
 from import_export.resources import ModelResource
 
 from django_wfe.admin.elements.payloads import JSON_COLUMNS
-from django_wfe.admin.frame.lists import BY_KEY, BY_TIME, cut_after
+from django_wfe.admin.frame.lists import BY_KEY
 from django_wfe.engine.access import find_jobs_with_data
 from django_wfe.models import Export, Job, StepRun
 from django_wfe.values.sealing import cover_sealed_text
@@ -74,18 +74,18 @@ class ExportedRows(ModelResource):
     def iterate(self, queryset: QuerySet[Any]) -> Iterator[list[Any]]:
         """Yield each row's values: texts, numbers, booleans, local times without their zone, None for nothing.
 
-        Each portion is a query of its own, from the last row on in the list's order: a cursor in the database would
+        Each portion is a query of its own, from the last row on: a cursor in the database would
         hold all rows on its disk, and a pool of connections knows none.
         """
         resource: Any = self
         rows = resource.filter_export(queryset)
-        rows = rows if rows.query.order_by in (BY_KEY, BY_TIME) else rows.order_by(*BY_KEY)
+        rows = rows.order_by(*BY_KEY)
         portion = list(rows[: self.rows_at_once])
         while portion:
             self.prepare(portion)
             for row in portion:
                 yield resource.export_resource(row, force_native_type=True)
-            portion = list(cut_after(rows, portion[-1].pk)[: self.rows_at_once])
+            portion = list(rows.filter(pk__lt=portion[-1].pk)[: self.rows_at_once])
 
     def prepare(self, portion: list[Any]) -> None:
         """Do what is to be done for some rows at a time before they are written. Default: nothing."""

@@ -25,7 +25,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2999
 
 
 class DayFilter(admin.ListFilter):
-    """By when the row was created. The index of these times finds it, so the list goes by them."""
+    """By when the row was created. Its times have no index, but ids rise with time: the list goes by id as ever."""
 
     title = gettext_lazy("day")
     template = "django_wfe/console/day_filter.html"
@@ -35,11 +35,6 @@ class DayFilter(admin.ListFilter):
         super().__init__(request, params, model, model_admin)
         self.given = {name: str((params.pop(name, None) or [""])[-1]).strip() for name in self.parameter_names}
         self.days = {name: read_day(text) for name, text in self.given.items()}
-
-    @property
-    def goes_by_time(self) -> bool:
-        """Return whether the list is to go by the times."""
-        return any(self.days.values())
 
     @property
     def problem(self) -> str:
@@ -86,22 +81,7 @@ class DayFilter(admin.ListFilter):
             return queryset.none()
         first, last = self.days[FROM], self.days[TO]
         start = begin_day(first) if first is not None else None
-        return self.narrow(queryset, start, begin_day(last + timedelta(days=1)) if last is not None else None)
-
-    def narrow(self, rows: QuerySet[Any], start: datetime | None, end: datetime | None) -> QuerySet[Any]:
-        """Return the rows of a time; None: no bound."""
-        if start is not None:
-            rows = rows.filter(created_at__gte=start)
-        return rows.filter(created_at__lt=end) if end is not None else rows
-
-
-class DayFilterByKey(DayFilter):
-    """The same for tables whose times have no index. Their ids rise with time: the list goes by id as ever."""
-
-    goes_by_time = False
-
-    def narrow(self, rows: QuerySet[Any], start: datetime | None, end: datetime | None) -> QuerySet[Any]:
-        return narrow_to_times(rows, start, end)
+        return narrow_to_times(queryset, start, begin_day(last + timedelta(days=1)) if last is not None else None)
 
 
 def read_day(text: str) -> date | None:

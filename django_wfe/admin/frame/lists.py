@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
-from django.db.models import Q, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from django_wfe.admin.elements.counts import count_up_to, write_count
@@ -21,8 +21,8 @@ AFTER, BEFORE = "after", "before"
 COUNTED = 1_000
 """Rows of a list by key that are counted at most: nobody pages through them by number."""
 
-BY_KEY, BY_TIME = ("-id",), ("-created_at", "-id")
-"""The two orders that are cut by keys. The latter is for lists of some days: the index of these times carries it."""
+BY_KEY = ("-id",)
+"""The order that is cut by keys."""
 
 
 class ConsoleList(ChangeList):
@@ -51,13 +51,11 @@ class ConsoleList(ChangeList):
         if not all(map(self._may_sort_by, self.params.get(ORDER_VAR, "").split("."))):
             self.params.pop(ORDER_VAR, None)
         order = super().get_ordering(request, queryset)
-        if order[0] not in ("-id", "-pk"):
-            return order
-        return list(BY_TIME if any(getattr(spec, "goes_by_time", False) for spec in self.filter_specs) else BY_KEY)
+        return list(BY_KEY) if order[0] in ("-id", "-pk") else order
 
     def get_results(self, request: HttpRequest) -> None:
         """Find the rows of the page."""
-        self.is_keyed = self.queryset.query.order_by in (BY_KEY, BY_TIME)
+        self.is_keyed = self.queryset.query.order_by == BY_KEY
         if self.is_keyed:
             self._find_page(request)
         else:
@@ -72,12 +70,12 @@ class ConsoleList(ChangeList):
         rows: list[Any] = []
         is_first = has_older = False
         if before is not None:
-            rows = list(cut_before(self.queryset, before)[: size + 1])[::-1]
+            rows = list(self.queryset.filter(pk__gt=before).order_by("id")[: size + 1])[::-1]
             has_older, is_first = True, len(rows) <= size  # too few: the first page, whole
             rows = rows[-size:]
         if before is None or is_first:
             is_first = before is not None or after is None
-            following = self.queryset if is_first or after is None else cut_after(self.queryset, after)
+            following = self.queryset if is_first or after is None else self.queryset.filter(pk__lt=after)
             rows = list(following[: size + 1])
             has_older = len(rows) > size
             rows = rows[:size]
@@ -99,26 +97,3 @@ class ConsoleList(ChangeList):
             return False
         columns = self.list_display[int(position) : int(position) + 1]
         return self.sortable_by is None or any(column in self.sortable_by for column in columns)
-
-
-def cut_after(rows: QuerySet[Any], pk: int) -> QuerySet[Any]:
-    """Return what follows a row, in the order of the rows: one of ``BY_KEY`` and ``BY_TIME``."""
-    if rows.query.order_by == BY_KEY:
-        return rows.filter(pk__lt=pk)
-    moment = _find_time(rows, pk)
-    return rows.filter(created_at__lte=moment).filter(Q(created_at__lt=moment) | Q(pk__lt=pk))
-
-
-def cut_before(rows: QuerySet[Any], pk: int) -> QuerySet[Any]:
-    """Return what precedes a row, the nearest first."""
-    if rows.query.order_by == BY_KEY:
-        return rows.filter(pk__gt=pk).order_by("id")
-    moment = _find_time(rows, pk)
-    preceding = rows.filter(created_at__gte=moment).filter(Q(created_at__gt=moment) | Q(pk__gt=pk))
-    return preceding.order_by("created_at", "id")
-
-
-def _find_time(rows: QuerySet[Any], pk: int) -> Subquery:
-    """Return the time of a row, or that of the next older one if it was deleted. No model's rules: only a place."""
-    nearest = rows.model._default_manager.filter(pk__lte=pk).order_by("-pk")
-    return Subquery(nearest.values("created_at")[:1])

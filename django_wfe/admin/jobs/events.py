@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.elements.drawing import NOTHING, draw_job_title, draw_json, draw_time
 from django_wfe.admin.frame.base import ConsoleAdmin
-from django_wfe.admin.frame.days import DayFilterByKey
+from django_wfe.admin.frame.days import DayFilter
 from django_wfe.engine.access import may_view_data
 from django_wfe.models import JobEvent, Workflow
 from django_wfe.values.identifiers import parse_id
@@ -27,7 +27,7 @@ class JobEventAdmin(ConsoleAdmin[JobEvent]):
     list_display = ("kind_drawn", "job_link", "actor_drawn", "source", "created")
     list_display_links = ("kind_drawn",)
     list_select_related = ("job__workflow",)
-    list_filter = (DayFilterByKey,)
+    list_filter = (DayFilter,)
     search_fields = ("=job__id",)
     search_help_text = gettext_lazy("Finds the events of a job by its exact id.")
     sortable_by = ()

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -18,11 +17,13 @@ from django_wfe import states
 from django_wfe.admin.frame.days import FROM, TO
 from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import find_nodes_in_sight, list_visible_definitions, list_visible_workflows
+from django_wfe.engine.queries.ages import narrow_to_times
 from django_wfe.engine.queries.incidents import jobs_of_incident
-from django_wfe.engine.queries.open_jobs import find_few
+from django_wfe.engine.queries.open_jobs import find_bounds, find_few
 from django_wfe.engine.rules.node_names import guess_node_name, load_node_names
 from django_wfe.models import Definition, Job
 from django_wfe.values.identifiers import parse_id
+from django_wfe.values.moments import get_now
 from django_wfe.wording.states import get_job_look
 
 OPEN = "open"
@@ -114,8 +115,10 @@ class DefinitionFilter(admin.SimpleListFilter):
         state = request.GET.get(StateFilter.parameter_name, "")
         if state in ("", OPEN) or state in states.OPEN_JOB_STATES:
             asked = [state] if state in states.OPEN_JOB_STATES else sorted(states.OPEN_JOB_STATES)
-            few = find_few(definition.pk, asked)
-            return queryset.filter(state__in=asked) if few is None else queryset.filter(state__in=asked, pk__in=few)
+            queryset, few = queryset.filter(state__in=asked), find_few(definition.pk, asked)
+            if few is not None:
+                return queryset.filter(pk__in=few)
+            return queryset.filter(pk__range=find_bounds(definition.pk, asked))
         if state not in _WELL_ENDED or any(request.GET.get(name) for name in _TIMES):
             return queryset
         jobs = Job.objects.filter(workflow_id=definition.workflow_id).order_by("-pk").values_list("pk", flat=True)
@@ -176,11 +179,6 @@ class AgeFilter(admin.SimpleListFilter):
 
     HOURS = {"hour": 1, "day": 24, "week": 7 * 24, "month": 30 * 24}
 
-    @property
-    def goes_by_time(self) -> bool:
-        """Return whether the list is to go by the times: their index then ends where the filter does."""
-        return self.value() in self.HOURS
-
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         return [
             ("hour", _("in the last hour")),
@@ -193,7 +191,7 @@ class AgeFilter(admin.SimpleListFilter):
         value = self.value() or ""
         if value not in self.HOURS:
             return queryset
-        return queryset.filter(created_at__gte=Now() - timedelta(hours=self.HOURS[value]))
+        return narrow_to_times(queryset, get_now() - timedelta(hours=self.HOURS[value]), None)
 
 
 class MineFilter(admin.SimpleListFilter):

@@ -21,7 +21,7 @@ from django_wfe.admin.elements.drawing import draw_job_title, draw_step_run_stat
 from django_wfe.admin.elements.payloads import JSON_COLUMNS, PAYLOAD_COLUMNS, get_whole_size
 from django_wfe.admin.exports.optional import ExportableStepRuns
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
-from django_wfe.admin.frame.days import DayFilterByKey
+from django_wfe.admin.frame.days import DayFilter
 from django_wfe.admin.frame.live import Live
 from django_wfe.admin.runs.rows import build_rows
 from django_wfe.definition.texts import is_storable
@@ -76,7 +76,7 @@ class StepRunAdmin(ExportableStepRuns, ConsoleAdmin[StepRun]):
 
     list_display = ("name", "job_link", "state_drawn", "error_type", "created", "finished")
     list_display_links = ("name",)
-    list_filter = (StepRunStateFilter, FingerprintFilter, DayFilterByKey)
+    list_filter = (StepRunStateFilter, FingerprintFilter, DayFilter)
     list_select_related = ("job__workflow",)
     search_fields = ("=job__id",)
     search_help_text = gettext_lazy("Finds the step runs of a job by its exact id.")

@@ -14,7 +14,7 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRe
 from django_wfe.conf import DATABASE
 from django_wfe.engine.access import PROVIDE_INPUT, has_permission, list_visible_step_runs
 from django_wfe.engine.rules.held_questions import list_held, narrow_to_answerable
-from django_wfe.models import Assignment, Job, JobState, StepRun, StepRunState
+from django_wfe.models import Assignment, Definition, Job, JobState, StepRun, StepRunState
 
 PAYLOAD = ("external_data", "edited_input", "result", "error", "traceback", "job__error", "assignment__draft")
 
@@ -150,8 +150,10 @@ def list_people_asked_for(actor: Any, assigned: Assigned, person: Any) -> list[A
 
 
 def _list_few_jobs(workflow: Any) -> QuerySet[Job, Any]:
-    waiting = Job.objects.filter(workflow=workflow, state=JobState.INPUT_REQUIRED)
-    return waiting.order_by("-pk").values("pk")[: FEW + 1]
+    # By the versions: what stands has an index by them. In any order, so that PostgreSQL stops at the last that counts.
+    versions = Definition.objects.filter(workflow=workflow).order_by()
+    waiting = Job.objects.filter(definition__in=versions, state=JobState.INPUT_REQUIRED)
+    return waiting.order_by().values("pk")[: FEW + 1]
 
 
 def _list_few_held(person: Any) -> QuerySet[Assignment, Any]:

@@ -89,8 +89,9 @@ def _find_by_uuid(visible: QuerySet[Job], term: str) -> list[int]:
 
 
 def _find_by_key(visible: QuerySet[Job], term: str) -> list[int]:
-    same = visible.filter(key__iexact=term).order_by("-pk")
-    return list(same.values_list("pk", flat=True)[:SHOWN])
+    # Sorted here: PostgreSQL would rather walk through all Jobs in the order asked for than look this key up.
+    same = visible.filter(key__iexact=term).order_by().values_list("pk", flat=True)
+    return sorted(same, reverse=True)[:SHOWN]
 
 
 def _find_by_numbers(visible: QuerySet[Job], term: str) -> list[int]:

@@ -1,7 +1,6 @@
 """Where the open Jobs of a Workflow stand: at which nodes, and in which versions. Bounded, whatever an outage piles up.
 
-What waits for somebody or something (input, a repair, a retry) is found by the index ``wfe_job_standing``. What runs or
-is about to has none by definition, since each step would pay for it: it is looked for among the newest of its state.
+The index ``wfe_job_open_version`` finds those of one version and state.
 """
 
 from __future__ import annotations
@@ -10,69 +9,47 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Max, Min, QuerySet
+
 from django_wfe.engine.access import list_visible_jobs
 from django_wfe.engine.queries.reading import compile_rows, fetch_rows
 from django_wfe.models import Job, Workflow
-from django_wfe.states import OPEN_JOB_STATES, STANDING_JOB_STATES, JobState
+from django_wfe.states import OPEN_JOB_STATES, JobState
 
 COUNTED = 2_000
 """Jobs of one version and state that are counted, the newest first."""
 
-LOOKED_AT = 5_000
-"""Of all Jobs in a state that moves by itself, the newest that are looked at."""
-
 FEW = 1_000
 """Up to so many Jobs of one version and state are named one by one."""
-
-SEARCHED = 200_000
-"""Up to so many Jobs of a state that moves by itself are searched for those of one version."""
 
 VERSIONS = 200
 """The newest versions of a Workflow that are looked at."""
 
-_STANDING, _MOVING = sorted(STANDING_JOB_STATES), sorted(OPEN_JOB_STATES - STANDING_JOB_STATES)
+_STATES = sorted(OPEN_JOB_STATES)
+_RUNNING = frozenset({JobState.PENDING, JobState.ONGOING, JobState.INPUT_RECEIVED})
 
-# The ids come first, from the index of the state alone: with more columns the planner would rather walk through all
-# that is open, as if each state were spread evenly over time.
-_NEWEST = """
-{name} AS MATERIALIZED (
-    SELECT job.definition_id, job.current_step
-    FROM (SELECT id FROM ({jobs}) AS job (id, definition_id) ORDER BY id DESC LIMIT %s) AS newest
-    JOIN django_wfe_job AS job USING (id)
-)
-"""
-_NEWEST_AT_NODE = "(SELECT current_step, '{state}' FROM {name} WHERE definition_id = %s LIMIT %s)"
-_STANDING_AT_NODE = """
+# The ids come first, from the index alone: with more columns the planner would rather walk through all that is open,
+# as if each state were spread evenly over time.
+_AT_NODE = """
 (SELECT job.current_step, '{state}' FROM (
     SELECT id FROM ({jobs}) AS job (id, definition_id) WHERE definition_id = %s ORDER BY id DESC LIMIT %s
 ) AS newest JOIN django_wfe_job AS job USING (id))
 """
-_AT_NODES = """
-WITH {newest}
-SELECT step, state, count(*) FROM ({found}) AS found (step, state) GROUP BY 1, 2
-UNION ALL SELECT NULL, state, number FROM ({sizes}) AS looked (state, number) WHERE number >= %s
-"""
+_AT_NODES = "SELECT step, state, count(*) FROM ({found}) AS found (step, state) GROUP BY 1, 2"
 
-_STANDING_OF_VERSION = """
+_OF_VERSION = """
 (SELECT count(*) FROM (
     SELECT FROM ({jobs}) AS job (id, definition_id) WHERE job.definition_id = version.id LIMIT %s
 ) AS counted)
 """
 _BY_VERSION = """
-WITH {newest}, moving AS (SELECT definition_id, count(*) AS number FROM ({moving}) AS job GROUP BY 1)
-SELECT workflow.id, version.id, COALESCE(moving.number, 0), {is_full}, {standing}
+SELECT workflow.id, version.id, {counts}
 FROM unnest(%s::bigint[]) AS workflow (id) CROSS JOIN LATERAL (
     SELECT id FROM django_wfe_definition WHERE workflow_id = workflow.id ORDER BY id DESC LIMIT %s
 ) AS version
-LEFT JOIN moving ON moving.definition_id = version.id ORDER BY version.id DESC
-"""
-
-_MOVING_OF_VERSION = """
-WITH newest AS MATERIALIZED (
-    SELECT id, definition_id FROM django_wfe_job WHERE state = %s ORDER BY id DESC LIMIT %s
-)
-(SELECT id FROM newest WHERE definition_id = %s LIMIT %s)
-UNION ALL (SELECT NULL FROM newest HAVING count(*) >= %s)
+WHERE EXISTS (
+    SELECT FROM django_wfe_job AS job WHERE job.definition_id = version.id AND job.state = ANY(%s::text[])
+) ORDER BY version.id DESC
 """
 
 
@@ -112,54 +89,46 @@ class JobsOfVersion:
 
 def count_at_nodes(actor: Any, definition_id: int) -> JobsAtNodes:
     """Count the open Jobs of a version by node and state, as far as the actor may see them. One bounded query."""
-    newest, parameters = _build_newest(actor)
     parts: list[str] = []
-    for state in _MOVING:
-        parts.append(_NEWEST_AT_NODE.format(name=_name(state), state=state))
-        parameters += [definition_id, COUNTED]
-    for state in _STANDING:
+    parameters: list[Any] = []
+    for state in _STATES:
         jobs, of_jobs = _compile(actor, state)
-        parts.append(_STANDING_AT_NODE.format(jobs=jobs, state=state))
+        parts.append(_AT_NODE.format(jobs=jobs, state=state))
         parameters += [*of_jobs, definition_id, COUNTED]
-    sizes = " UNION ALL ".join(f"SELECT '{state}', count(*) FROM {_name(state)}" for state in _MOVING)  # noqa: S608
-    statement = _AT_NODES.format(newest=newest, found=" UNION ALL ".join(parts), sizes=sizes)
     counts: dict[str, dict[str, int]] = {}
     totals: dict[str, int] = {}
-    at_least: set[str] = set()
-    for step, state, number in fetch_rows(statement, [*parameters, LOOKED_AT]):
-        if step is None:
-            at_least.add(state)
-            continue
+    for step, state, number in fetch_rows(_AT_NODES.format(found=" UNION ALL ".join(parts)), parameters):
         counts.setdefault(step, {})[state] = number
         totals[state] = totals.get(state, 0) + number
-    at_least |= {state for state, total in totals.items() if total >= COUNTED}
-    return JobsAtNodes(counts, frozenset(at_least))
+    return JobsAtNodes(counts, frozenset(state for state, total in totals.items() if total >= COUNTED))
 
 
 def count_by_version(actor: Any, workflow: Workflow) -> list[JobsOfVersion]:
-    """Count the open Jobs of each version of a Workflow, the newest first. One bounded query."""
+    """Count the open Jobs of each version of a Workflow that has any, the newest first. One bounded query."""
     return [
         JobsOfVersion(
             definition_id=definition_id,
-            count=sum(min(count, COUNTED) for count in standing.values()) + running,
-            is_capped=is_cut or any(count > COUNTED for count in standing.values()),
+            count=sum(min(count, COUNTED) for count in counts.values()),
+            is_capped=any(count > COUNTED for count in counts.values()),
         )
-        for _workflow_id, definition_id, running, is_cut, standing in _count_versions(actor, [workflow.pk])
+        for _workflow_id, definition_id, counts in _count_versions(actor, [workflow.pk])
     ]
 
 
 def count_by_workflow(actor: Any, workflow_ids: Sequence[int]) -> dict[int, JobsOfWorkflow]:
     """Count the open Jobs of each of these Workflows, as far as the actor may see them. One bounded query."""
-    found: dict[int, JobsOfWorkflow] = {}
-    for workflow_id, _definition_id, running, is_cut, standing in _count_versions(actor, workflow_ids):
-        former = found.get(workflow_id, JobsOfWorkflow())
-        held = standing[JobState.WAITING] + standing[JobState.PAUSED]
-        numbers = {"asking": standing[JobState.INPUT_REQUIRED], "held": held, "failed": standing[JobState.FAILED]}
-        at_least = {name for name, number in numbers.items() if number > COUNTED} | ({"running"} if is_cut else set())
+    found = dict.fromkeys(workflow_ids, JobsOfWorkflow())
+    for workflow_id, _definition_id, counts in _count_versions(actor, workflow_ids):
+        former = found[workflow_id]
+        numbers = {
+            "running": [counts[state] for state in _RUNNING],
+            "asking": [counts[JobState.INPUT_REQUIRED]],
+            "held": [counts[JobState.WAITING], counts[JobState.PAUSED]],
+            "failed": [counts[JobState.FAILED]],
+        }
         found[workflow_id] = JobsOfWorkflow(
-            running=former.running + running,
-            **{name: getattr(former, name) + min(number, COUNTED) for name, number in numbers.items()},
-            at_least=former.at_least | at_least,
+            **{name: getattr(former, name) + sum(min(n, COUNTED) for n in of) for name, of in numbers.items()},
+            at_least=former.at_least | {name for name, of in numbers.items() if any(n > COUNTED for n in of)},
         )
     return found
 
@@ -171,53 +140,46 @@ def find_few(definition_id: int, states: Collection[str]) -> list[int] | None:
     would walk through all that is open for the few that are left. One bounded query for each state.
     """
     found: list[int] = []
-    for state in (state for state in _STANDING if state in states):
-        jobs = Job.objects.filter(state=state, definition=definition_id).order_by("-pk")
-        ids = list(jobs.values_list("pk", flat=True)[: FEW + 1])
+    for state in states:
+        ids = list(_of_version(definition_id, state).order_by("-pk").values_list("pk", flat=True)[: FEW + 1])
         if len(ids) > FEW:
             return None
         found += ids
-    for state in (state for state in _MOVING if state in states):
-        rows = fetch_rows(_MOVING_OF_VERSION, [state, SEARCHED, definition_id, FEW + 1, SEARCHED])
-        if len(rows) > FEW or any(pk is None for (pk,) in rows):
-            return None
-        found += [pk for (pk,) in rows]
     return found
 
 
-def _count_versions(actor: Any, workflow_ids: Sequence[int]) -> Iterator[tuple[int, int, int, bool, dict[str, int]]]:
-    """Yield the versions of Workflows, the newest first: how many of their open Jobs move, and stand in each state.
+def find_bounds(definition_id: int, states: Collection[str]) -> tuple[int, int]:
+    """Return the lowest and the highest id of a version's Jobs in some open states; (0, 0) if there is none.
 
-    With each comes the Workflow's id, its own, and whether more may move. What stands is counted to one beyond
-    ``COUNTED``.
+    Between them PostgreSQL finds these Jobs soon: those of one version lie together. Two look-ups for each state.
     """
-    newest, parameters = _build_newest(actor)
-    standing: list[str] = []
-    of_standing: list[Any] = []
-    for state in _STANDING:
-        jobs, of_jobs = _compile(actor, state)
-        standing.append(_STANDING_OF_VERSION.format(jobs=jobs))
-        of_standing += [*of_jobs, COUNTED + 1]
-    moving = " UNION ALL ".join(f"SELECT definition_id FROM {_name(state)}" for state in _MOVING)  # noqa: S608
-    is_full = " OR ".join(f"(SELECT count(*) FROM {_name(state)}) >= %s" for state in _MOVING)  # noqa: S608
-    statement = _BY_VERSION.format(newest=newest, moving=moving, is_full=is_full, standing=", ".join(standing))
-    parameters += [*[LOOKED_AT] * len(_MOVING), *of_standing, list(workflow_ids), VERSIONS]
-    for workflow_id, definition_id, running, is_cut, *counts in fetch_rows(statement, parameters):
-        yield workflow_id, definition_id, running, is_cut, dict(zip(_STANDING, counts, strict=True))
+    lows, highs = [], []
+    for state in states:
+        found = _of_version(definition_id, state).aggregate(low=Min("pk"), high=Max("pk"))
+        if found["low"] is not None:
+            lows.append(found["low"])
+            highs.append(found["high"])
+    return min(lows, default=0), max(highs, default=0)
 
 
-def _build_newest(actor: Any) -> tuple[str, list[Any]]:
-    parts: list[str] = []
+def _of_version(definition_id: int, state: str) -> QuerySet[Job]:
+    return Job.objects.filter(definition=definition_id, state=state).order_by()
+
+
+def _count_versions(actor: Any, workflow_ids: Sequence[int]) -> Iterator[tuple[int, int, dict[str, int]]]:
+    """Yield the versions of Workflows that have open Jobs, the newest first: how many are in each state.
+
+    Before these numbers come the Workflow's id and the version's. Each is counted to one beyond ``COUNTED``.
+    """
+    columns: list[str] = []
     parameters: list[Any] = []
-    for state in _MOVING:
+    for state in _STATES:
         jobs, of_jobs = _compile(actor, state)
-        parts.append(_NEWEST.format(name=_name(state), jobs=jobs))
-        parameters += [*of_jobs, LOOKED_AT]
-    return ", ".join(parts), parameters
-
-
-def _name(state: str) -> str:
-    return f"newest_{state.lower()}"
+        columns.append(_OF_VERSION.format(jobs=jobs))
+        parameters += [*of_jobs, COUNTED + 1]
+    parameters += [list(workflow_ids), VERSIONS, _STATES]
+    for workflow_id, definition_id, *counts in fetch_rows(_BY_VERSION.format(counts=", ".join(columns)), parameters):
+        yield workflow_id, definition_id, dict(zip(_STATES, counts, strict=True))
 
 
 def _compile(actor: Any, state: str) -> tuple[str, tuple[Any, ...]]:
