@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 
 __all__ = [
     "CodeNotLoaded",
@@ -15,6 +16,7 @@ __all__ = [
     "InvalidTransition",
     "InvalidWorkflow",
     "NotEncodable",
+    "OtherInput",
     "PermissionRequired",
     "StepCanceled",
     "StepTimeout",
@@ -74,7 +76,16 @@ class CodeNotLoaded(WFEException):
 
 
 class InputNotAsked(WFEException):
-    """The workflow's first step asks for no input, so a start cannot bring any along."""
+    """The workflow, or its first step, asks for no input, so a start cannot bring any along."""
+
+
+class OtherInput(WFEException):
+    """A job was started with this key before, and with other input."""
+
+    def __init__(self, message: str = "", *, fields: Sequence[str] = ()) -> None:
+        """Build it with the names of the ``fields`` that differ; their values are in no message."""
+        super().__init__(message)
+        self.fields = tuple(fields)
 
 
 class NotEncodable(WFEException):

@@ -30,10 +30,12 @@ class StepContext:
     """
 
     load_job: Callable[[], Any]
+    load_job_input: Callable[[], Any] = lambda: None
     idempotency_key: str | Callable[[], str]
     attempt: int
     external_input_model: Any = None
     job: Any = field(default=None, init=False)
+    job_input: Any = field(default=None, init=False)
 
 
 class Step:
@@ -86,6 +88,17 @@ class Step:
         if context.job is None:
             context.job = context.load_job()
         return context.job
+
+    @property
+    def job_input(self) -> Any:
+        """What the job was started with, as an instance of its workflow's ``InputSchema``; None if it started without.
+
+        Secrets are in clear in it, and nowhere else.
+        """
+        context = self._get_context()
+        if context.job_input is None:
+            context.job_input = context.load_job_input()
+        return context.job_input
 
     @property
     def idempotency_key(self) -> str:

@@ -21,12 +21,16 @@ class Workflow:
         DIGRAPH: maps each node to the list of nodes that may follow it. It begins at ``steps.__start__``, which has
             one outgoing edge. A node without an entry, or with an empty list, ends the job. A Workflow without a
             DIGRAPH is abstract: a base for others.
+        InputSchema: a pydantic model; where it has a field, a job starts with data that fits it. Its first node gets
+            them as ``_input``, as JSON has them and secrets masked, every step as ``self.job_input``, the model.
+            Default None: jobs start without data.
         label: the workflow's name for people. Default "": its class name in words.
         groups: the names of the user groups that may see it and its jobs, and act on them as far as their permissions
             go. Default (): everybody with the permissions. Superusers always may.
     """
 
     DIGRAPH: ClassVar[Mapping[type[Step], Sequence[type[Step]]] | None] = None
+    InputSchema: ClassVar[Any] = None
     label: ClassVar[str] = ""
     groups: ClassVar[Sequence[str]] = ()
 
@@ -63,4 +67,4 @@ def _compile_graph(workflow: type[Workflow]) -> Graph:
     if problems:
         raise InvalidWorkflow(" ".join(str(problem) for problem in problems))
     assert workflow.DIGRAPH is not None  # noqa: S101  (find_problems has looked)
-    return build_graph(workflow.DIGRAPH)
+    return build_graph(workflow.DIGRAPH, workflow.InputSchema)

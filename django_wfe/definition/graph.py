@@ -63,12 +63,14 @@ class Edge:
 class Graph:
     """A compiled DIGRAPH. Nodes come in the order of the declaration, the start first.
 
-    ``is_history`` if it was drawn up from the paths of Jobs of django-wfe 1.x: nothing goes on by it.
+    ``input_schema`` is the JSON Schema of what a Job starts with, or None if it starts without data. ``is_history`` if
+    it was drawn up from the paths of Jobs of django-wfe 1.x: nothing goes on by it.
     """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     is_history: bool = False
+    input_schema: dict[str, Any] | None = None
 
     def get_node(self, path: str) -> Node | None:
         """Return the node of this path, or None."""
@@ -96,7 +98,11 @@ class Graph:
             "edges": [asdict(edge) for edge in self.edges],
         }
         # Left out where it is not so, so that definitions keep the fingerprints that they were recorded under.
-        return {**written, "is_history": True} if self.is_history else written
+        if self.is_history:
+            written["is_history"] = True
+        if self.input_schema is not None:
+            written["input_schema"] = self.input_schema
+        return written
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Graph:
@@ -105,6 +111,7 @@ class Graph:
             nodes=tuple(Node(**node) for node in data["nodes"]),
             edges=tuple(Edge(**edge) for edge in data["edges"]),
             is_history=data.get("is_history", False),
+            input_schema=data.get("input_schema"),
         )
 
     @cached_property
@@ -127,8 +134,12 @@ def _write_node(node: Node) -> dict[str, Any]:
     return written
 
 
-def build_graph(digraph: Mapping[type[Step], Sequence[type[Step]]]) -> Graph:
-    """Compile a DIGRAPH in which ``problems.find_problems`` found nothing."""
+def build_graph(digraph: Mapping[type[Step], Sequence[type[Step]]], input_schema: Any = None) -> Graph:
+    """Compile a DIGRAPH in which ``problems.find_problems`` found nothing.
+
+    Args:
+        input_schema: the pydantic model of what a Job starts with. Default None: it starts without data.
+    """
     nodes = [__start__, *(node for node in iterate_nodes(digraph) if node is not __start__)]
     edges = []
     for source in nodes:
@@ -136,7 +147,11 @@ def build_graph(digraph: Mapping[type[Step], Sequence[type[Step]]]) -> Graph:
         for index, target in enumerate(digraph.get(source, ())):
             label = str(labels[index]) if index < len(labels) else ""
             edges.append(Edge(dotted_path(source), dotted_path(target), index, label))
-    return Graph(nodes=tuple(_describe_node(node) for node in nodes), edges=tuple(edges))
+    return Graph(
+        nodes=tuple(_describe_node(node) for node in nodes),
+        edges=tuple(edges),
+        input_schema=describe_schema(input_schema) if has_fields(input_schema) else None,
+    )
 
 
 def iterate_nodes(digraph: Mapping[Any, Any]) -> list[Any]:
@@ -157,7 +172,11 @@ def list_targets(digraph: Mapping[Any, Any], source: Any) -> Sequence[Any]:
 
 def has_input(node: type[Step]) -> bool:
     """Return whether the node asks for external input: a schema without fields means no."""
-    schema = node.UserInputSchema
+    return has_fields(node.UserInputSchema)
+
+
+def has_fields(schema: Any) -> bool:
+    """Return whether there is anything to give for a declared schema."""
     return schema is not None and bool(getattr(schema, "model_fields", None))
 
 

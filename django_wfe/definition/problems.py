@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django_wfe.definition.graph import iterate_nodes, list_targets
 from django_wfe.definition.node_problems import find_node_problems, is_wrong_label
+from django_wfe.definition.schema_problems import find_schema_problems
 from django_wfe.definition.sentences import Finding, Sentence
 from django_wfe.definition.sentences import mark as _
 from django_wfe.definition.texts import describe_value, name_value
@@ -127,11 +128,17 @@ def find_workflow_problems(path: str, workflow: Any) -> Iterator[Problem]:
     if not isinstance(groups, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in groups):
         message = _("its groups are %(value)s, not a list of names.") % {"value": describe_value(groups)}
         yield Problem("groups", path, "", message, _('Write groups = ["accounting"], the names of user groups.'))
+    for code, message, cure in _inspect(lambda: find_schema_problems(workflow.InputSchema, "InputSchema")):
+        yield Problem(code, path, "", message, cure)
 
 
 def _examine(node: type[Step], digraph: Mapping[Any, Any]) -> list[Finding]:
+    return _inspect(lambda: find_node_problems(node, len(list_targets(digraph, node))))
+
+
+def _inspect(find: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
-        return list(find_node_problems(node, len(list_targets(digraph, node))))
+        return list(find())
     except Exception as error:
         # A metaclass, a descriptor or a schema's hook may raise anything; that is the node's problem, not the check's.
         reason = _("inspecting it raised %(type)s: %(error)s.") % {"type": type(error).__name__, "error": error}

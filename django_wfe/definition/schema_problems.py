@@ -1,4 +1,4 @@
-"""What is wrong with the schema of a node: what pydantic cannot build, nobody can answer, or JSON cannot hold."""
+"""What is wrong with a declared schema: what pydantic cannot build, nobody can answer, or JSON cannot hold."""
 
 from __future__ import annotations
 
@@ -21,15 +21,20 @@ from django_wfe.definition.texts import describe_value, find_unstorable, name_va
 _NOT_FROM_JSON = {"is-instance": "an instance of", "is-subclass": "a subclass of", "callable": "a callable"}
 
 
-def find_schema_problems(schema: Any) -> Iterator[Finding]:
-    """Yield a code, a message and a cure for each problem of a ``UserInputSchema``; none where no input is asked."""
+def find_schema_problems(schema: Any, attribute: str = "UserInputSchema") -> Iterator[Finding]:
+    """Yield a code, a message and a cure for each problem of a declared schema; none where no input is asked.
+
+    Args:
+        attribute: the name that it is declared under.
+    """
     if schema is None:
         return
     if not _is_model_or_empty(schema):
         yield (
             "schema",
-            _("UserInputSchema is %(value)s, not a pydantic model.") % {"value": describe_value(schema)},
-            _say_how_to_name(schema),
+            _("%(attribute)s is %(value)s, not a pydantic model.")
+            % {"attribute": attribute, "value": describe_value(schema)},
+            _say_how_to_name(schema, attribute),
         )
         return
     if not getattr(schema, "model_fields", None):
@@ -40,15 +45,16 @@ def find_schema_problems(schema: Any) -> Iterator[Finding]:
         name = error.name or "a type"
         yield (
             "undefined",
-            _("UserInputSchema uses %(name)s%(where)s, which is not defined at run time.")
-            % {"name": name, "where": _say_where(schema, name)},
+            _("%(attribute)s uses %(name)s%(where)s, which is not defined at run time.")
+            % {"attribute": attribute, "name": name, "where": _say_where(schema, name)},
             _('Import %(name)s outside of "if TYPE_CHECKING:", at the top of the module.') % {"name": name},
         )
         return
     except (PydanticUserError, TypeError, NameError) as error:
         yield (
             "schema",
-            _("pydantic cannot build its UserInputSchema: %(error)s") % {"error": _first_line(error)},
+            _("pydantic cannot build its %(attribute)s: %(error)s")
+            % {"attribute": attribute, "error": _first_line(error)},
             _("Correct the model."),
         )
         return
@@ -79,9 +85,12 @@ def _is_model_or_empty(schema: Any) -> bool:
     return issubclass(schema, BaseModel) or not has_fields
 
 
-def _say_how_to_name(schema: Any) -> Sentence:
+def _say_how_to_name(schema: Any, attribute: str) -> Sentence:
     if isinstance(schema, BaseModel):
-        return _("Name the class: UserInputSchema = %(type)s.") % {"type": type(schema).__name__}
+        return _("Name the class: %(attribute)s = %(type)s.") % {
+            "attribute": attribute,
+            "type": type(schema).__name__,
+        }
     if isinstance(schema, type) and issubclass(schema, pydantic.v1.BaseModel):
         return _("Let it inherit from pydantic.BaseModel, not from that of pydantic.v1.")
     return _("Let it inherit from pydantic.BaseModel.")

@@ -18,6 +18,7 @@ from django_wfe.engine.bulk.runs import (
     stop_bulk,
 )
 from django_wfe.engine.errors.database_trouble import noting_database_trouble
+from django_wfe.engine.inputs.validation import NOT_GIVEN
 from django_wfe.engine.operations.answering import OpenQuestion, get_open_question, provide_external_input
 from django_wfe.engine.operations.assigning import (
     Draft,
@@ -31,7 +32,7 @@ from django_wfe.engine.operations.declared_workflows import explain_unknown, lis
 from django_wfe.engine.operations.handing_over import HandedOver, assign_to, hand_over
 from django_wfe.engine.operations.recording_exports import exporting
 from django_wfe.engine.operations.rotating_secrets import Rotation, rotate_secrets
-from django_wfe.engine.operations.starting import NOT_GIVEN, Started, find_workflow, run_job_here, start_job
+from django_wfe.engine.operations.starting import Started, find_workflow, run_job_here, start_job
 from django_wfe.engine.operations.starting_many import (
     MAX_ROWS,
     PlannedRow,
@@ -137,6 +138,7 @@ def order_workflow_execution(
     workflow_id: Any = None,
     key: str | None = None,
     created_by: Any = None,
+    input: Any = NOT_GIVEN,  # noqa: A002  (the word of every caller)
     first_input: Any = NOT_GIVEN,
     actor: Any = None,
     source: str = Source.PYTHON,
@@ -144,14 +146,22 @@ def order_workflow_execution(
     """Start a Job and return its id at once; workers run it. With a ``key`` known to this workflow: the first Job's id.
 
     May be called inside ``transaction.atomic()``: if that rolls back, nothing is sent and no Job remains. Arguments
-    and errors as of ``start_job``; ``workflow_id`` is another name for ``workflow``.
+    and errors as of ``start_job``; ``workflow_id`` is another name for ``workflow``, and ``input`` for ``job_input``.
 
     A call that may be repeated gives the first step its input as ``first_input``, in this one call. Ordering with a
     ``key`` and then calling ``provide_external_input`` is no such call: the second time it answers whatever step the
     Job waits at by then.
     """
     chosen = _choose(workflow, workflow_id)
-    started = start_job(chosen, key=key, created_by=created_by, first_input=first_input, actor=actor, source=source)
+    started = start_job(
+        chosen,
+        key=key,
+        created_by=created_by,
+        job_input=input,
+        first_input=first_input,
+        actor=actor,
+        source=source,
+    )
     return started.job_id
 
 
@@ -162,6 +172,7 @@ def run_workflow(
     workflow_id: Any = None,
     key: str | None = None,
     created_by: Any = None,
+    input: Any = NOT_GIVEN,  # noqa: A002  (the word of every caller)
     first_input: Any = NOT_GIVEN,
     actor: Any = None,
     source: str = Source.PYTHON,
@@ -175,6 +186,7 @@ def run_workflow(
         _choose(workflow, workflow_id),
         key=key,
         created_by=created_by,
+        job_input=input,
         first_input=first_input,
         actor=actor,
         source=source,

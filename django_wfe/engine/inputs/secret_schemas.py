@@ -7,11 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from django_wfe.definition.graph import describe_schema, has_input
+from django_wfe.definition.graph import START, describe_schema, has_input
 from django_wfe.definition.secret_places import SecretPlaces
+from django_wfe.engine.inputs.job_input import find_job_input_schema
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.exceptions import CodeNotLoaded
-from django_wfe.models import BulkRun, Job
+from django_wfe.models import BulkRun, Definition, Job
 from django_wfe.models.workflows import load_graph
 from django_wfe.values.sealing import seal, seal_places
 
@@ -21,6 +22,8 @@ def find_places_of(definition_id: int, step: str) -> SecretPlaces:
 
     Definitions that were recorded before secrets were marked in them do not tell all, so the code is asked as well.
     """
+    if step == START:
+        return _find_places_of_job_input(definition_id)
     node = load_graph(definition_id).get_node(step)
     schemas = [node.input_schema] if node is not None and node.input_schema is not None else []
     try:
@@ -29,6 +32,19 @@ def find_places_of(definition_id: int, step: str) -> SecretPlaces:
         return SecretPlaces.read(*schemas)
     return SecretPlaces.read(
         *schemas, *([describe_schema(step_class.UserInputSchema)] if has_input(step_class) else [])
+    )
+
+
+def _find_places_of_job_input(definition_id: int) -> SecretPlaces:
+    """Return the places that hold secrets in what a Job starts with: kept as the result of its start."""
+    known = load_graph(definition_id).input_schema
+    path = Definition.objects.values_list("workflow__path", flat=True).get(pk=definition_id)
+    try:
+        today = find_job_input_schema(path)
+    except CodeNotLoaded:
+        today = None
+    return SecretPlaces.read(
+        *[known] if known is not None else [], *[describe_schema(today)] if today is not None else []
     )
 
 

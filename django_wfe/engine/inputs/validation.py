@@ -25,6 +25,9 @@ from django_wfe.values.sentences import gettext as _
 
 logger = logging.getLogger("django_wfe.engine")
 
+NOT_GIVEN: Any = object()
+"""Stands for input that was not given, where None is a value like others."""
+
 
 @dataclass(frozen=True, slots=True)
 class ValidInput:

@@ -47,10 +47,12 @@ def rotate_secrets(*, tell: Callable[[Rotation], None] = lambda rotation: None) 
     nodes = _find_nodes()
     steps = {step for _definition_id, step in nodes}
     runs = StepRun.objects.filter(external_data__isnull=False)
+    starts = StepRun.objects.filter(number=0, result__isnull=False)
     events = JobEvent.objects.filter(kind=JobEvent.Kind.INPUT_REFUSED)
     drafts = Assignment.objects.filter(draft__isnull=False, step_run__step__in=steps)
     for rows, column, step, definition, change in (
         (runs, "external_data", "step", "job__definition_id", _seal),
+        (starts, "result", "step", "job__definition_id", _seal),
         (events, "data", "step_run__step", "job__definition_id", _seal_event),
         (drafts, "draft", "step_run__step", "step_run__job__definition_id", _clear_draft),
     ):
@@ -74,7 +76,7 @@ def _find_nodes() -> _Nodes:
     nodes: _Nodes = {}
     for definition_id in Definition.objects.order_by("pk").values_list("pk", flat=True):
         for node in load_graph(definition_id).nodes:
-            places = find_places_of(definition_id, node.path) if node.asks_input else None
+            places = find_places_of(definition_id, node.path) if node.asks_input or node.is_start else None
             if places:
                 nodes[definition_id, node.path] = places
     return nodes

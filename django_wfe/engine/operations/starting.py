@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from django_wfe.conf import DATABASE
 from django_wfe.definition.graph import START, has_input
 from django_wfe.definition.texts import is_storable
@@ -21,7 +23,8 @@ from django_wfe.engine.access import (
     require_permission,
 )
 from django_wfe.engine.delivery.signal_sending import notify_job_started
-from django_wfe.engine.inputs.validation import encode_input
+from django_wfe.engine.inputs.job_input import DIGESTS, GivenInput, read_given_input, require_same_input
+from django_wfe.engine.inputs.validation import NOT_GIVEN, encode_input
 from django_wfe.engine.operations.declared_workflows import build_unknown, find_declared
 from django_wfe.engine.project_code.classes import load_node, read_graph
 from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
@@ -33,19 +36,18 @@ from django_wfe.engine.store.prepared import Statement, fetch_row
 from django_wfe.engine.store.transactions import atomic, fetch_committed_row
 from django_wfe.engine.worker.heartbeat import get_worker
 from django_wfe.engine.worker.loop import run_slice
-from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, PermissionRequired, WorkflowDeleted
+from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, PermissionRequired, WFEException, WorkflowDeleted
 from django_wfe.models import Definition, Job, JobEvent, StepRunState, Workflow
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import dotted_path
+from django_wfe.values.encoding import dump
 from django_wfe.values.identifiers import make_uuid
+from django_wfe.values.sealing import cover_sealed
 from django_wfe.values.sentences import gettext as _
 from django_wfe.workflows import Workflow as WorkflowClass
 
 MAX_KEY_LENGTH = 255
 COLUMNS = statements.WORKFLOW_COLUMNS
-
-NOT_GIVEN: Any = object()
-"""Stands for input that was not given, where None is a value like others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ def start_job(
     *,
     key: str | None = None,
     created_by: Any = None,
+    job_input: Any = NOT_GIVEN,
     first_input: Any = NOT_GIVEN,
     actor: Any = None,
     source: str = JobEvent.Source.PYTHON,
@@ -74,10 +77,13 @@ def start_job(
 ) -> Started:
     """Insert a Job, its finished start and its first step run in one transaction; send the message after it.
 
+    A start with a known ``key`` and the same ``job_input`` gives the first Job.
+
     Args:
         workflow: the id or row of a Workflow, a Workflow class, or its dotted path.
         key: a text of at most 255 characters; a second start of this workflow with it gives the first Job.
         created_by: the user that the Job is kept under. Default: ``actor``.
+        job_input: what the workflow's ``InputSchema`` asks for: a dict or a model. Default: no field is given.
         first_input: what the first step asks for. It is validated before anything is started, and committed with the
             Job, which never waits for it. Where ``key`` is known it is not looked at. Default: the Job asks for it.
         actor: the user who is asked for the permission ``add_job`` or ``run_workflow``, and with ``first_input`` for
@@ -87,9 +93,11 @@ def start_job(
     Raises:
         UnknownWorkflow, WorkflowDeleted, InvalidWorkflow: if no Job can be started of it.
         PermissionRequired: if ``actor`` may not.
-        pydantic.ValidationError, NotEncodable: ``first_input`` does not fit, or cannot be kept as JSON.
-        InputNotAsked: there is a ``first_input``, and the first step asks for none.
-        CodeNotLoaded: this process lacks the code that validates ``first_input``.
+        pydantic.ValidationError, NotEncodable: ``job_input`` or ``first_input`` does not fit, or cannot be kept as
+            JSON.
+        OtherInput: a Job was started with this ``key`` and another ``job_input``.
+        InputNotAsked: there is a ``job_input`` or ``first_input``, and the workflow or its first step asks for none.
+        CodeNotLoaded: this process lacks the code that validates it.
     """
     row = find_workflow(workflow, actor)
     require_permission(actor, START_JOBS)
@@ -109,12 +117,22 @@ def start_job(
         if known is None:
             raise
         return _return_known(known, row, actor)
+    given = read_given_input(row.path, definition_id, job_input)
     node = load_graph(definition_id).first
     encoded = worker = None
     if brings_input:
         known = _find_started(row, key)
         if known is not None:
-            return _return_known(known, row, actor)
+            return _return_known(known, row, actor, key, given)
+    try:
+        encoded_job_input = given.encode() if given is not None else None
+    except (ValidationError, WFEException):
+        # What fitted when it was given first need not fit today: a validator may look at the world.
+        known = _find_started(row, key)
+        if known is None:
+            raise
+        return _return_known(known, row, actor, key, given)
+    if brings_input:
         encoded = _encode_first_input(row, node.path, first_input)
     user = created_by if created_by is not None else actor
     if actor is not None:
@@ -138,6 +156,8 @@ def start_job(
         "epoch": 1 if worker else 0,
         "actor_name": name_actor(user),
         "source": str(source),
+        "job_input": encoded_job_input,
+        "event_data": dump({DIGESTS: given.digest()}) if given is not None else "{}",
     }
     if brings_input:
         inserted = fetch_committed_row(statements.START_ANSWERED, {**parameters, "external_data": encoded})
@@ -147,7 +167,8 @@ def start_job(
         parameters["input_within"] = get_deadline(node)
         inserted = fetch_committed_row(statements.START_WITH_DEADLINE, parameters)
     if inserted is None:
-        return _return_known(Job.objects.values_list("pk", flat=True).get(workflow=row, key=key), row, actor)
+        known = Job.objects.values_list("pk", flat=True).get(workflow=row, key=key)
+        return _return_known(known, row, actor, key, given)
     job_id, step_run_id = inserted
     notify_job_started(job_id)
     claim = None
@@ -163,7 +184,7 @@ def start_job(
             attempt=1,
             epoch=1,
             step=node.path,
-            value=None,
+            value=cover_sealed(json.loads(encoded_job_input)) if encoded_job_input is not None else None,
             external_data=json.loads(encoded) if encoded is not None else None,
             worker_id=worker.id,
         )
@@ -246,10 +267,13 @@ def build_candidate(row: Workflow, key: str | None, created_by: Any) -> Job:
     return Job(workflow=row, key=key, created_by_id=key_actor(created_by))
 
 
-def _return_known(job_id: int, row: Workflow, actor: Any) -> Started:
+def _return_known(
+    job_id: int, row: Workflow, actor: Any, key: str | None = None, given: GivenInput | None = None
+) -> Started:
     """Return the Job that was started with the same key before.
 
     Raises:
+        OtherInput: it was started with other input than is given now.
         PermissionRequired: it is out of the actor's sight.
     """
     if not is_job_in_sight(actor, Job(pk=job_id, workflow=row)):
@@ -257,6 +281,7 @@ def _return_known(job_id: int, row: Workflow, actor: Any) -> Started:
             _("The key belongs to a job that %(actor)s may not see. Use another key.") % {"actor": name_actor(actor)},
             permission="django_wfe.view_job",
         )
+    require_same_input(job_id, key, given)
     return Started(job_id, created=False)
 
 

@@ -25,9 +25,9 @@ from django_wfe.engine.access import (
 )
 from django_wfe.engine.errors.invalid_input import cover_quoted, list_problems
 from django_wfe.engine.errors.tracebacks import say_briefly
-from django_wfe.engine.inputs.validation import ValidInput, encode_input, validate_input
+from django_wfe.engine.inputs.validation import NOT_GIVEN, ValidInput, encode_input, validate_input
 from django_wfe.engine.operations.answering import describe_today
-from django_wfe.engine.operations.starting import MAX_KEY_LENGTH, NOT_GIVEN, build_candidate, find_workflow, start_job
+from django_wfe.engine.operations.starting import MAX_KEY_LENGTH, build_candidate, find_workflow, start_job
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.start_rules import require_startable
 from django_wfe.exceptions import CodeNotLoaded, InputCheckFailed, NotEncodable, WFEException

@@ -11,6 +11,7 @@ from django_wfe.engine.store import statements
 from django_wfe.engine.store.prepared import fetch_row
 from django_wfe.models.jobs import build_idempotency_key, build_logfile_path
 from django_wfe.states import RUNNABLE_JOB_STATES
+from django_wfe.values.sealing import cover_sealed, holds_sealed
 
 RUNNABLE = sorted(RUNNABLE_JOB_STATES)
 
@@ -87,11 +88,17 @@ def claim_step_run(step_run_id: int, worker_id: uuid.UUID, *, suspects: bool = T
         attempt=attempt,
         epoch=epoch,
         step=step,
-        value=_decode(value),
+        value=_decode_covered(value) if number == 1 else _decode(value),
         external_data=_decode(data),
         worker_id=worker_id,
         lost_before=lost_before,
     )
+
+
+def _decode_covered(column: str | None) -> Any:
+    """Return what a Job was started with, its secrets masked: a Decision would hand them on as its result."""
+    value = _decode(column)
+    return cover_sealed(value) if column is not None and holds_sealed(column) else value
 
 
 def _decode(column: str | None) -> Any:

@@ -37,6 +37,7 @@ TYPES = {
     "id": "bigint",
     "input_within": "double precision",
     "job_error": "text",
+    "job_input": "jsonb",
     "job_state": "text",
     "key": "text",
     "log": "text",

@@ -42,6 +42,7 @@ WITH job AS (
         now="created_at",
         started_at="created_at",
         finished_at="created_at",
+        result="%(job_input)s::jsonb",
         transition="0",
         returning="id, job_id",
     )
@@ -77,7 +78,7 @@ def _start(**others: str) -> str:
     {_open_first_run(**others)}
 ), event AS (
     INSERT INTO django_wfe_jobevent (job_id, kind, actor_id, actor_name, source, data, created_at)
-    SELECT id, 'started', %(created_by_id)s, %(actor_name)s, %(source)s, '{{}}', created_at FROM job
+    SELECT id, 'started', %(created_by_id)s, %(actor_name)s, %(source)s, %(event_data)s::jsonb, created_at FROM job
 )
 SELECT job.id, first.id FROM job, first
 """
@@ -97,7 +98,8 @@ START_ANSWERED = Statement(
     -- One INSERT, so that the history has them in this order.
     INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_id, actor_name, source, data, created_at)
     SELECT job.id, CASE WHEN kind = 'input_provided' THEN first.id END, kind,
-           %(created_by_id)s, %(actor_name)s, %(source)s, '{{}}', created_at
+           %(created_by_id)s, %(actor_name)s, %(source)s,
+           CASE kind WHEN 'started' THEN %(event_data)s::jsonb ELSE '{{}}' END, created_at
     FROM job, first, (VALUES (1, 'started'), (2, 'input_provided')) AS happened (place, kind)
     ORDER BY place
 )

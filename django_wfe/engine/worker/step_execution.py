@@ -13,6 +13,7 @@ from django_wfe.definition.graph import has_input
 from django_wfe.engine.errors.database_errors import is_connection_broken, is_connection_error
 from django_wfe.engine.errors.failures import describe_failure, describe_reason
 from django_wfe.engine.errors.tracebacks import list_members, say
+from django_wfe.engine.inputs.job_input import load_job_input
 from django_wfe.engine.inputs.validation import list_values, load_input
 from django_wfe.engine.isolation.contexts import enter_context
 from django_wfe.engine.isolation.interrupts import ActiveRun, get_run, release_logging_locks
@@ -94,6 +95,7 @@ def _perform(
         step = step_class(
             StepContext(
                 load_job=lambda: Job.objects.select_related("workflow").get(pk=claim.job_id),
+                load_job_input=lambda: load_job_input(claim.job_id, claim.workflow_path),
                 idempotency_key=claim.build_idempotency_key,
                 attempt=claim.attempt,
                 external_input_model=model,

@@ -88,7 +88,7 @@ def _do(command: dict[str, Any]) -> Any:
     from django_wfe import order_workflow_execution, provide_external_input
     from django_wfe.engine.lifecycle import assign_input, save_draft
     from django_wfe.engine.worker.loop import run_step_run
-    from django_wfe.exceptions import WrongState
+    from django_wfe.exceptions import OtherInput, WrongState
     from tests import workflows
 
     match command["do"]:
@@ -121,6 +121,12 @@ def _do(command: dict[str, Any]) -> Any:
             return [name for name, _ in workflows.EXECUTED]
         case "start":
             return order_workflow_execution(command["workflow"], key=command["key"])
+        case "start with job input":
+            try:
+                given = {"order": command["values"][command["contender"]]}
+                return order_workflow_execution(command["workflow"], key=command["key"], input=given)
+            except OtherInput as error:
+                return list(error.fields)
         case "start with input":
             # Each brings input of its own.
             value = command["values"][command["contender"]]

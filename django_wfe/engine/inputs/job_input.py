@@ -1,0 +1,155 @@
+"""What a Job starts with: validated at its start, kept as the result of its start run, and read back by its steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.utils.crypto import constant_time_compare, salted_hmac
+from pydantic import BaseModel
+
+from django_wfe.definition.graph import has_fields
+from django_wfe.engine.inputs.validation import NOT_GIVEN, ValidInput, encode_input, load_input
+from django_wfe.engine.project_code.classes import load_workflow
+from django_wfe.exceptions import CodeNotLoaded, InputNotAsked, OtherInput
+from django_wfe.models import JobEvent, StepRun
+from django_wfe.models.workflows import load_graph
+from django_wfe.values.encoding import dump, encode
+from django_wfe.values.revealing import reveal
+from django_wfe.values.sentences import gettext as _
+
+DIGESTS = "input_digests"
+"""The name in the data of a Job's first event under which the digests of what was given are kept."""
+
+Digests = dict[str, str]
+"""A keyed digest of what was given for each field; of what a default added there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenInput:
+    """What was given for a Job, as it was given: a ``ValidInput``, or JSON text."""
+
+    schema: type[BaseModel]
+    data: ValidInput | str
+
+    def encode(self) -> str:
+        """Validate it, and return what is kept as JSON text.
+
+        Raises:
+            pydantic.ValidationError, NotEncodable, CodeNotLoaded, InputCheckFailed: as of ``encode_input``.
+        """
+        data = self.data if isinstance(self.data, ValidInput) else json.loads(self.data)
+        return encode_input(self.schema, data, _("the input of the job"))
+
+    def digest(self) -> Digests:
+        """Return the digests of its fields."""
+        given = json.loads(self.data.given if isinstance(self.data, ValidInput) else self.data)
+        return {name: _digest(value, django_settings.SECRET_KEY) for name, value in self._name_fields(given).items()}
+
+    def find_differences(self, kept: Digests) -> list[str]:
+        """Return the names of the fields that were given otherwise, or in one of the two places alone."""
+        given = json.loads(self.data.given if isinstance(self.data, ValidInput) else self.data)
+        fields = self._name_fields(given)
+        keys = [django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS]
+        return sorted(
+            name
+            for name in fields.keys() | kept.keys()
+            if name not in fields
+            or not any(constant_time_compare(_digest(fields[name], key), kept.get(name, "")) for key in keys)
+        )
+
+    def _name_fields(self, given: Any) -> Mapping[str, Any]:
+        """Return what was given by the names of the fields, whatever alias it came under; "" for what is no object."""
+        if not isinstance(given, dict):
+            return {"": given}
+        aliases: dict[str, str] = {}
+        for name, field in self.schema.model_fields.items():
+            for alias in (field.alias, field.validation_alias):
+                if isinstance(alias, str):
+                    aliases[alias] = name
+        return {str(aliases.get(name, name)): value for name, value in given.items()}
+
+
+def read_given_input(workflow_path: str, definition_id: int, given: Any) -> GivenInput | None:
+    """Return what was given for a Job that is to start, or None if its Workflow asks for nothing.
+
+    Args:
+        given: a dict, a model, a ``ValidInput``, or ``NOT_GIVEN`` for no field at all.
+
+    Raises:
+        InputNotAsked: something was given, and the Workflow asks for nothing.
+        NotEncodable: it cannot be kept as JSON.
+        CodeNotLoaded: this process lacks the code that validates it.
+    """
+    if load_graph(definition_id).input_schema is None:
+        if given is NOT_GIVEN:
+            return None
+        raise InputNotAsked(
+            _("%(workflow)s starts without input. Leave input out, or give the workflow an InputSchema with a field.")
+            % {"workflow": workflow_path}
+        )
+    schema = find_job_input_schema(workflow_path)
+    if schema is None:
+        raise CodeNotLoaded(
+            _("%(workflow)s no longer has an InputSchema, and the workflow has not been read again since.")
+            % {"workflow": workflow_path}
+        )
+    if isinstance(given, ValidInput):
+        return GivenInput(schema, given)
+    if isinstance(given, BaseModel):
+        # With its secrets, which it would write as asterisks, and without what its defaults added.
+        given = reveal(given.model_dump(mode="python", round_trip=True, exclude_unset=True, warnings=False))
+    return GivenInput(schema, encode({} if given is NOT_GIVEN else given, _("the input of the job")))
+
+
+def find_job_input_schema(workflow_path: str) -> type[BaseModel] | None:
+    """Return the model of what Jobs of a Workflow start with, by the code of this process; None if with nothing.
+
+    Raises:
+        CodeNotLoaded: this process lacks the Workflow's code.
+    """
+    schema: Any = load_workflow(workflow_path).InputSchema
+    return schema if has_fields(schema) else None
+
+
+def require_same_input(job_id: int, key: str | None, given: GivenInput | None) -> None:
+    """Refuse to take a Job that was started with other input for the one that is asked for.
+
+    Raises:
+        OtherInput: with the names of the fields that differ.
+    """
+    if given is None:
+        return
+    events = JobEvent.objects.filter(job=job_id, kind=JobEvent.Kind.STARTED).order_by("pk")
+    data = events.values_list("data", flat=True).first()
+    kept = data.get(DIGESTS) if isinstance(data, dict) else None
+    if kept is None:  # it was started before the Workflow had an InputSchema
+        return
+    fields = given.find_differences(kept)
+    if fields:
+        names = ", ".join(name or _("the input") for name in fields)
+        raise OtherInput(
+            _("Job %(job)s was started with the key %(key)s and other input: %(fields)s. Use another key.")
+            % {"job": job_id, "key": key, "fields": names},
+            fields=fields,
+        )
+
+
+def load_job_input(job_id: int, workflow_path: str) -> BaseModel | None:
+    """Return what a Job was started with as the model of its Workflow, secrets in clear; None if it started without.
+
+    Raises:
+        pydantic.ValidationError: if it no longer fits.
+        UnreadableSecret, CodeNotLoaded: as of ``load_input``.
+    """
+    stored = StepRun.objects.filter(job=job_id, number=0).order_by("-attempt").values_list("result", flat=True).first()
+    schema = find_job_input_schema(workflow_path) if stored is not None else None
+    return load_input(schema, dump(stored)) if schema is not None else None
+
+
+def _digest(value: Any, secret: str | bytes) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return salted_hmac("django_wfe.job_input", text, secret=secret, algorithm="sha256").hexdigest()[:32]
