@@ -42,6 +42,8 @@ class SumsSerializer(serializers.Serializer[Any]):
     success_rate = serializers.FloatField(allow_null=True)
     duration_p50 = serializers.FloatField(allow_null=True)
     duration_p95 = serializers.FloatField(allow_null=True)
+    worked_p50 = serializers.FloatField(allow_null=True, help_text="Of a node, when one workflow is asked for.")
+    worked_p95 = serializers.FloatField(allow_null=True, help_text="Of a node, when one workflow is asked for.")
     worked_seconds = serializers.FloatField()
     waited_seconds = serializers.FloatField()
     answer_seconds = serializers.FloatField()
@@ -119,6 +121,8 @@ def _show(sums: Sums) -> dict[str, Any]:
         "success_rate": sums.success_rate,
         "duration_p50": sums.find_percentile("finished", 0.5),
         "duration_p95": sums.find_percentile("finished", 0.95),
+        "worked_p50": sums.find_percentile("done", 0.5),
+        "worked_p95": sums.find_percentile("done", 0.95),
         "worked_seconds": sums.seconds["done"],
         "waited_seconds": sums.seconds["waited"],
         "answer_seconds": sums.seconds["answered"],

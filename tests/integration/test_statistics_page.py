@@ -7,8 +7,9 @@ from django.urls import reverse
 from django_wfe import run_workflow
 from django_wfe.engine.lifecycle import provide_input
 from django_wfe.engine.statistics.rollup import roll_up
-from django_wfe.models import Job, Workflow
+from django_wfe.models import Job, Statistic, StatisticBucket, Workflow
 from django_wfe.policies import Policy
+from django_wfe.values.moments import get_now
 from tests import workflows
 from tests.support.doors.console import read_page, sign_in, sign_in_superuser
 
@@ -87,3 +88,57 @@ def test_rest_gives_the_same_numbers_and_refuses_whom_the_policy_narrows(setting
     assert client.get("/wfe/statistics", {"workflow_id": "999999"}).status_code == 404
     settings.WFE_POLICY = "tests.integration.test_statistics_page.OwnJobs"
     assert client.get("/wfe/statistics").status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["work", "waiting", "failures"])
+def test_the_graph_shows_where_time_goes_and_failures_come_from(kind: str) -> None:
+    count_some()
+    workflow = Workflow.objects.get(name="Failing")
+    Statistic.objects.filter(workflow=workflow, node="tests.workflows.Fetch", measure="waited").update(seconds=5)
+    address = reverse("admin:django_wfe_workflow_change", args=[workflow.pk])
+    client = sign_in_superuser()
+    plain = client.get(address)
+    assert "wfe-heat--" not in str(plain.context["diagram"])
+    assert read_page(plain).find_link("Failures") == f"{address}?heat=failures"
+    warm = client.get(address, {"heat": kind, "period": "24h"})
+    page = read_page(warm)
+    drawn = str(warm.context["diagram"])
+    hottest = next(node for node in drawn.split('<g class="wfe-node ') if "wfe-heat--5" in node)
+    if kind == "failures":
+        assert 'aria-label="Fail: 1 failure, 100 % of its attempts' in hottest
+        assert "1 · 100 %" in hottest
+        assert "wfe-heat--0" in drawn, "nothing failed at Fetch"
+    else:
+        assert "in all" in hottest
+    assert "The darker a step" in page.text
+    assert page.find_link("30 days") == f"{address}?heat={kind}&period=30d"
+    shown = client.get(reverse("admin:django_wfe_statistics"), {"workflow": workflow.pk, "heat": kind})
+    assert "wfe-heat--5" in str(shown.context["diagram"])
+
+
+def test_heat_is_for_those_who_may_see_statistics(settings) -> None:
+    count_some()
+    address = reverse("admin:django_wfe_workflow_change", args=[Workflow.objects.get(name="Failing").pk])
+    without_jobs = sign_in("view_workflow").get(address, {"heat": "failures"})
+    assert "wfe-heat" not in without_jobs.content.decode()
+    assert "1 · 100 %" in sign_in("view_workflow", "view_job").get(address, {"heat": "failures"}).content.decode()
+    settings.WFE_POLICY = "tests.integration.test_statistics_page.OwnJobs"
+    assert "wfe-heat" not in sign_in_superuser().get(address, {"heat": "failures"}).content.decode()
+
+
+def test_half_and_most_of_a_step_are_those_of_its_times() -> None:
+    count_some()
+    workflow = Workflow.objects.get(name="Linear")
+    StatisticBucket.objects.all().delete()
+    node = "tests.workflows.Fetch"
+    for bucket, count in ((8, 10), (24, 9), (40, 1)):  # 2, 8 and 32 s
+        StatisticBucket.objects.create(
+            workflow=workflow, node=node, measure="done", is_day=False, since=get_now(), bucket=bucket, count=count
+        )
+    client = sign_in_superuser()
+    response = client.get(reverse("admin:django_wfe_statistics"), {"workflow": workflow.pk})
+    shown = next(row for row in response.context["nodes"] if row["path"] == node)
+    assert (shown["half"], shown["most"]) == ("2.1 s", "8.4 s")
+    body = client.get("/wfe/statistics", {"workflow_id": workflow.pk}).json()["nodes"][node]
+    assert body["worked_p50"] == pytest.approx(2, rel=0.045)
+    assert body["worked_p95"] == pytest.approx(8, rel=0.045)

@@ -14,6 +14,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
+from django_wfe.admin.statistics.heat import HEAT, PERIOD, WORKED, build_heat_map, name_periods
 from django_wfe.engine.access import VIEW_DATA, has_permission, list_workflows_in_sight
 from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.engine.statistics.queries import (
@@ -27,6 +28,7 @@ from django_wfe.engine.statistics.queries import (
 )
 from django_wfe.models import Workflow
 from django_wfe.rendering.charts.columns import HEIGHT, WIDTH, stack_columns
+from django_wfe.rendering.diagram.picture import render_workflow_diagram
 from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import get_now
 from django_wfe.wording.durations import describe_duration
@@ -56,11 +58,13 @@ def show_statistics(model_admin: ConsoleAdmin[Workflow], request: HttpRequest) -
         if request.GET.get("format") == "csv":
             return _write_csv(report)
         context |= _describe(report, workflows, chosen, may_name=may_name)
+        if chosen is not None:
+            context |= _draw_heat(model_admin, request, report, chosen)
     return model_admin.render(
         request,
         "django_wfe/console/statistics.html",
         title=_("Statistics"),
-        media=forms.Media(css={"all": ["django_wfe/statistics.css"]}),
+        media=forms.Media(css={"all": ["django_wfe/statistics.css", "django_wfe/diagram.css"]}),
         period=period,
         **context,
     )
@@ -79,7 +83,7 @@ def _describe(report: Report, workflows: list[Workflow], chosen: Workflow | None
     return {
         "workflows": workflows[:WORKFLOWS_OFFERED],
         "chosen": chosen,
-        "periods": [(key, name) for key, name in _name_periods().items()],
+        "periods": list(name_periods().items()),
         "figures": _list_figures(report),
         "bars": bars,
         "highest": highest,
@@ -98,6 +102,8 @@ def _describe(report: Report, workflows: list[Workflow], chosen: Workflow | None
                 "failed": sums.counts["failed"],
                 "worked": describe_duration(sums.seconds["done"]),
                 "average": _average(sums, "done"),
+                "half": _percentile(sums, 0.5, "done"),
+                "most": _percentile(sums, 0.95, "done"),
                 "waited": _average(sums, "waited"),
                 "answered": sums.counts["answered"],
                 "answer": _average(sums, "answered"),
@@ -115,6 +121,23 @@ def _describe(report: Report, workflows: list[Workflow], chosen: Workflow | None
         "people": [(name, count, describe_duration(seconds)) for name, count, seconds in report.people],
         "may_name": may_name,
         "csv_query": urlencode({**query, "format": "csv"}),
+    }
+
+
+def _draw_heat(
+    model_admin: ConsoleAdmin[Workflow], request: HttpRequest, report: Report, workflow: Workflow
+) -> dict[str, Any]:
+    """Draw the graph of a workflow's newest version, with heat."""
+    row = Workflow.objects.select_related("current_definition").get(pk=workflow.pk)
+    heat_map = build_heat_map(request.user, row, request.GET, report=report, default=WORKED)
+    if row.current_definition is None or heat_map is None:
+        return {}
+    address = model_admin.build_url("django_wfe_workflow_change", row.pk)
+    query = urlencode({HEAT: heat_map.kind, PERIOD: report.period})
+    return {
+        "heat_map": heat_map,
+        "diagram": render_workflow_diagram(row.current_definition, heat=heat_map.heat),
+        "workflow_url": f"{address}?{query}",
     }
 
 
@@ -142,16 +165,12 @@ def _list_figures(report: Report) -> list[tuple[str, ...]]:
     ]
 
 
-def _name_periods() -> dict[str, str]:
-    return {"24h": _("24 hours"), "7d": _("7 days"), "30d": _("30 days"), "90d": _("90 days")}
-
-
 def _percent(share: float | None) -> str:
     return NOTHING if share is None else _("%(number)s %%") % {"number": number_format(share * 100, 1)}
 
 
-def _percentile(sums: Sums, share: float) -> str:
-    seconds = sums.find_percentile("finished", share)
+def _percentile(sums: Sums, share: float, measure: str = "finished") -> str:
+    seconds = sums.find_percentile(measure, share)
     return NOTHING if seconds is None else describe_duration(seconds)
 
 

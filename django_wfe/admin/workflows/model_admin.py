@@ -22,6 +22,7 @@ from django_wfe.admin.home.page import show_home
 from django_wfe.admin.jobs.downloads import FORMATS, show_workflow_graph
 from django_wfe.admin.starting.many import show_start_many
 from django_wfe.admin.starting.one import explain_no_start, show_start
+from django_wfe.admin.statistics.heat import build_heat_map
 from django_wfe.admin.statistics.page import show_statistics
 from django_wfe.admin.verbs.pausing import may_pause, show_pause, show_resume
 from django_wfe.admin.workflows.comparing import show_comparison
@@ -105,6 +106,8 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
         may_see_jobs = has_permission(request.user, "django_wfe.view_job", workflow)
         jobs = list_visible_jobs(request.user).filter(workflow=workflow)
         counts, counted_up_to = count_nodes(request.user, definition) if may_see_jobs and definition else ({}, "")
+        heat_map = build_heat_map(request.user, workflow, request.GET) if may_see_jobs and definition else None
+        heat = heat_map.heat if heat_map is not None else None
         graph = definition.load_graph() if definition is not None else None
         nodes = [node for node in graph.nodes if not node.is_start] if graph is not None else []
         node_urls = {node.path: self._build_node_url(definition, node.path) for node in nodes} if may_see_jobs else {}
@@ -119,7 +122,10 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
             definition=definition,
             condition=condition,
             condition_class=condition_class,
-            diagram=render_workflow_diagram(definition, counts=counts, node_urls=node_urls) if definition else None,
+            diagram=render_workflow_diagram(definition, counts=None if heat else counts, node_urls=node_urls, heat=heat)
+            if definition
+            else None,
+            heat_map=heat_map,
             nodes=[
                 {
                     "node": node,

@@ -158,7 +158,8 @@ FROM django_wfe_statistic WHERE {_OF_PERIOD} %(before)s GROUP BY 1, 2, 3, 4
 
 _BUCKETS = f"""
 SELECT since >= %(since)s, node, measure, bucket, sum(count)::bigint
-FROM django_wfe_statisticbucket WHERE {_OF_PERIOD} %(before)s AND (node = '' OR %(nodes)s) GROUP BY 1, 2, 3, 4
+FROM django_wfe_statisticbucket WHERE {_OF_PERIOD} %(before)s
+    AND (node = '' OR %(nodes)s AND measure IN ('done', 'waited', 'answered')) GROUP BY 1, 2, 3, 4
 """  # noqa: S608  (of constants)
 
 _POINTS = f"""

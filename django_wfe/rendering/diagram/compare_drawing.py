@@ -9,8 +9,9 @@ from django.utils.safestring import SafeString
 
 from django_wfe.definition.graph import Graph
 from django_wfe.models import Definition
+from django_wfe.rendering.diagram.badges import build_badge, find_corners, keep_inside, measure_badge
 from django_wfe.rendering.diagram.compare import ADDED, LOOKS, REMOVED, GraphDifference, Way
-from django_wfe.rendering.diagram.drawing import DrawnNode, build_badge, draw, find_corners, keep_inside, measure_badge
+from django_wfe.rendering.diagram.drawing import DrawnNode, draw
 from django_wfe.rendering.diagram.layout import EDGE_FONT_SIZE, Layout, NodeBox, Point, get_layout, wrap_edge_label
 from django_wfe.rendering.diagram.svg import trace_spline
 from django_wfe.rendering.templates import render_with_plain_numbers

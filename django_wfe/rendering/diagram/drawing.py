@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
 from django_wfe.definition.graph import Graph
 from django_wfe.engine.rules.node_names import name_node
+from django_wfe.rendering.diagram.badges import (
+    BADGE_GAP,
+    Badge,
+    Text,
+    build_badge,
+    find_corners,
+    keep_inside,
+    measure_badge,
+)
+from django_wfe.rendering.diagram.heat import Heat
 from django_wfe.rendering.diagram.layout import (
     EDGE_FONT_SIZE,
     LINE_HEIGHT,
@@ -21,37 +31,12 @@ from django_wfe.rendering.diagram.layout import (
 )
 from django_wfe.rendering.diagram.overlay import JobOverlay, NodeCounts, NodeState, describe_counts
 from django_wfe.rendering.diagram.svg import build_arrow, build_shape, build_spline, find_place_beside, format_number
-from django_wfe.rendering.text import measure_text
 from django_wfe.wording import states
 from django_wfe.wording.node_kinds import describe_kind
 from django_wfe.wording.states import Look
 
-BADGE_GAP = 3
-
 _SMALLEST_SCALE = 0.75
 _SAFE_STARTS = ("/", "?", "#", "http://", "https://")
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A line of text around its middle."""
-
-    x: str
-    y: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Badge:
-    """A pill on a node's border: an icon, a text, or both. ``x`` and ``y`` are those of its corner."""
-
-    css_class: str
-    x: str
-    y: str
-    width: str
-    icon: str = ""
-    text: Text | None = None
-    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +89,12 @@ def draw(
     node_urls: Mapping[str, str],
     overlay: JobOverlay | None = None,
     counts: Mapping[str, NodeCounts] | None = None,
+    heat: Heat | None = None,
 ) -> Drawing:
-    """Put live state on a layout: that of one Job (``overlay``) or of all live Jobs (``counts``)."""
-    nodes = tuple(_draw_node(graph, box, node_urls, overlay, counts or {}, layout.width) for box in layout.nodes)
+    """Put live state on a layout: that of one Job (``overlay``) or of all live Jobs (``counts``); or ``heat``."""
+    nodes = [_draw_node(graph, box, node_urls, overlay, counts or {}, layout.width) for box in layout.nodes]
+    if heat is not None:
+        nodes = [_warm(node, box, heat, layout.width) for node, box in zip(nodes, layout.nodes, strict=True)]
     edges = [_draw_edge(line, overlay) for line in layout.edges]
     # Edges taken lie above the others where they cross.
     edges.sort(key=lambda edge: edge.css_class.endswith("--taken"))
@@ -117,7 +105,7 @@ def draw(
         width=format_number(layout.width),
         height=format_number(layout.height),
         floor=format_number(round(layout.width * _SMALLEST_SCALE)),
-        nodes=nodes,
+        nodes=tuple(nodes),
         edges=tuple(edges),
         legend=_build_legend(layout, overlay, counts or {}),
         has_marks=any(node.mark for node in nodes),
@@ -161,6 +149,27 @@ def _draw_node(
         lines=_place_lines(box, asks_input=asks_input),
         badges=_build_job_badges(box, state) if state else _build_count_badges(box, of_node, width),
         mark=_build_mark(box) if asks_input else None,
+    )
+
+
+def _warm(node: DrawnNode, box: NodeBox, heat: Heat, width: float) -> DrawnNode:
+    """Put heat on a node. The start and the end stay cold: nothing runs there."""
+    if box.form in {"start", "end"}:
+        return node
+    css_class = f"{node.css_class} wfe-heat wfe-heat--{heat.find_level(box.path)}"
+    found = heat.nodes.get(box.path)
+    if found is None:
+        return replace(node, css_class=css_class)
+    _left, right, top = find_corners(box)
+    size = measure_badge(found.badge, "")
+    badge = build_badge("wfe-badge--heat", keep_inside(right + 10 - size, size, width), top, text=found.badge)
+    name, _separator, facts = node.label.partition(": ")
+    return replace(
+        node,
+        css_class=css_class,
+        label=f"{name}: {'; '.join(part for part in (found.words, facts) if part)}",
+        title=f"{node.title}\n{found.words}",
+        badges=(badge,),
     )
 
 
@@ -269,34 +278,6 @@ def _measure_row(row: list[tuple[Look, str]]) -> float:
     return sum(measure_badge(text, look.icon) + BADGE_GAP for look, text in row)
 
 
-def keep_inside(x: float, width: float, picture: float) -> float:
-    """Move the left edge of what is ``width`` wide to where it does not reach beyond a picture of the width given."""
-    return max(min(x, picture - width - 2), 2.0)
-
-
-def build_badge(css_class: str, x: float, top: float, *, icon: str = "", text: str = "") -> Badge:
-    """Make a badge from its left edge and the height of its middle."""
-    width = measure_badge(text, icon)
-    middle = x + (width + (15 if icon else 0)) / 2
-    return Badge(
-        css_class=f"wfe-badge {css_class}",
-        x=format_number(x),
-        y=format_number(top - 10),
-        width=format_number(width),
-        icon=icon,
-        text=Text(format_number(middle), format_number(top + 4), text) if text else None,
-    )
-
-
-def measure_badge(text: str, icon: str) -> float:
-    """Return the width of a badge in pixels."""
-    if not text:
-        return 20.0
-    # A word is set in bold letters of any width, a count in digits.
-    width = measure_text(text, 12) * 1.2 if text.isalpha() else len(text) * 8
-    return round(width) + (24 if icon else 11)
-
-
 def _build_mark(box: NodeBox) -> Badge:
     if box.form == "decision":
         x, y = box.x - 8, box.y + box.height / 2 - 24
@@ -304,14 +285,6 @@ def _build_mark(box: NodeBox) -> Badge:
         x, y = box.x - box.width / 2 + 12, box.y - 8
     title = _("Asks for input")
     return Badge("wfe-mark", format_number(x), format_number(y), "16", icon=states.INPUT_ICON, title=title)
-
-
-def find_corners(box: NodeBox) -> tuple[float, float, float]:
-    """Return where badges sit on a node: its left, its right and its top."""
-    if box.form == "decision":
-        # The middles of its upper sides: a diamond has no corners there.
-        return box.x - box.width / 4 - 5, box.x + box.width / 4 + 5, box.y - box.height / 4 - 7
-    return box.x - box.width / 2, box.x + box.width / 2, box.y - box.height / 2
 
 
 def _shorten_count(count: int) -> str:

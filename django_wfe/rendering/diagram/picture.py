@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django_wfe.models import Definition
 from django_wfe.rendering.diagram.dot import build_dot, is_dot_available
 from django_wfe.rendering.diagram.drawing import draw
+from django_wfe.rendering.diagram.heat import Heat
 from django_wfe.rendering.diagram.layout import get_layout
 from django_wfe.rendering.diagram.overlay import (
     RUN_FIELDS,
@@ -38,8 +39,9 @@ def render_workflow_diagram(
     *,
     counts: Mapping[str, NodeCounts] | None = None,
     node_urls: Mapping[str, str] | None = None,
+    heat: Heat | None = None,
 ) -> SafeString | None:
-    """Draw a definition, with a badge of ``counts`` on each node; both mappings go by the node's path.
+    """Draw a definition, with a badge of ``counts`` on each node, or ``heat``; the mappings go by the node's path.
 
     ``node_urls`` are addresses of this site (``reverse()``); a node without one is not a link. The page includes
     ``django_wfe/diagram.css``. Gives None if there is no ``dot`` (see ``is_dot_available``) or it failed.
@@ -47,7 +49,7 @@ def render_workflow_diagram(
     layout = get_layout(definition)
     if layout is None:
         return None
-    drawing = draw(definition.load_graph(), layout, node_urls=node_urls or {}, counts=counts or {})
+    drawing = draw(definition.load_graph(), layout, node_urls=node_urls or {}, counts=counts or {}, heat=heat)
     return render_with_plain_numbers(TEMPLATE, {"drawing": drawing})
 
 

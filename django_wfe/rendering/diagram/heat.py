@@ -1,0 +1,33 @@
+"""What falls to each node of a graph, as heat on it: a colour of six, a badge with the number, and words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import ceil
+
+LEVELS = 5
+"""The levels above none, each a fifth of the most that falls to one node."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHeat:
+    """What falls to one node: how much beside the others, the number on its badge, and the whole in words."""
+
+    value: float
+    badge: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """What falls to each node that anything falls to, by its dotted path."""
+
+    nodes: Mapping[str, NodeHeat] = field(default_factory=dict)
+
+    def find_level(self, path: str) -> int:
+        """Return 0 for a node that nothing falls to, up to ``LEVELS`` for the one that most falls to."""
+        if path not in self.nodes:
+            return 0
+        most = max(node.value for node in self.nodes.values())
+        return max(1, ceil(LEVELS * self.nodes[path].value / most)) if most else 0
