@@ -15,6 +15,7 @@ from django_wfe.admin.home.page import Attention, count_attention
 from django_wfe.engine.access import say_permission_needed
 from django_wfe.engine.errors.database_trouble import Trouble
 from django_wfe.engine.rules.node_names import read_node_name
+from django_wfe.values.moments import say_moment
 
 
 def register_tags(register: template.Library) -> None:
@@ -23,6 +24,8 @@ def register_tags(register: template.Library) -> None:
     register.simple_tag(drawing.draw_step_run_state, name="step_run_state")
     register.simple_tag(say_permission_needed)
     register.simple_tag(drawing.draw_job_title, name="job_title")
+    register.simple_tag(drawing.draw_exact_time, name="exact_moment")
+    register.simple_tag(say_moment)
     register.simple_tag(step_label)
     register.simple_tag(moment, takes_context=True)
     register.simple_tag(console_attention, takes_context=True)

@@ -103,7 +103,12 @@ class StatisticsView(WFEView):
                 "sums": _show(report.sums),
                 "before": _show(report.before),
                 "points": [
-                    {"since": point.since, **{measure: point.counts[measure] for measure in JOB_MEASURES}}
+                    {
+                        "since": point.since,
+                        **{measure: point.counts[measure] for measure in JOB_MEASURES},
+                        "duration_p50": point.find_percentile(0.5),
+                        "duration_p95": point.find_percentile(0.95),
+                    }
                     for point in report.points
                 ],
                 "nodes": {path: _show(sums) for path, sums in sorted(report.nodes.items())},

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings as django_settings
 from django.db import connections
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from django_wfe.conf import DATABASE
 
@@ -52,6 +53,15 @@ def add_seconds(moment: datetime, seconds: float) -> datetime:
 def localize(moment: datetime) -> datetime:
     """Return a time in the current time zone. One without an offset is local already."""
     return timezone.localtime(moment) if moment.tzinfo is not None else moment
+
+
+def say_moment(moment: datetime) -> str:
+    """Return a time in full, the only way that people are told one: "Nov. 27, 2026, 12:50:23 CET".
+
+    In the current time zone and language. A project without time zones has no zone to name.
+    """
+    local = localize(moment)
+    return f"{date_format(local, 'DATE_FORMAT')}, {date_format(local, 'H:i:s')} {local.tzname() or ''}".rstrip()
 
 
 def read_seconds(moment: datetime) -> float:

@@ -43,11 +43,14 @@ def test_the_page_counts_the_jobs_of_a_period(period: str) -> None:
     assert {node["label"] for node in response.context["nodes"]} >= {"Fetch", "Fail"}
     text = response.content.decode()
     assert "the lead" in text
-    assert "<rect" in text
+    assert 'class="wfe-column wfe-column--finished"' in text
+    assert 'class="wfe-line wfe-line--half"' in text
     table = sign_in_superuser().get(reverse("admin:django_wfe_statistics"), {"period": period, "format": "csv"})
     rows = table.content.decode().split()
-    assert rows[0] == "since,started,finished,failed,canceled"
-    assert rows[-1].endswith(",3,1,1,0")
+    assert rows[0] == "since,started,finished,failed,canceled,duration_p50,duration_p95"
+    counts, half, most = rows[-1].rsplit(",", 2)
+    assert counts.endswith(",3,1,1,0")
+    assert 0 < float(half) == float(most)
 
 
 def test_one_workflow_is_counted_by_itself() -> None:
@@ -110,7 +113,7 @@ def test_the_graph_shows_where_time_goes_and_failures_come_from(kind: str) -> No
         assert "wfe-heat--0" in drawn, "nothing failed at Fetch"
     else:
         assert "in all" in hottest
-    assert "The darker a step" in page.text
+    assert "The stronger the colour of a step" in page.text
     assert page.find_link("30 days") == f"{address}?heat={kind}&period=30d"
     shown = client.get(reverse("admin:django_wfe_statistics"), {"workflow": workflow.pk, "heat": kind})
     assert "wfe-heat--5" in str(shown.context["diagram"])

@@ -176,7 +176,7 @@ def test_the_bar_tells_state_times_durations_and_worker() -> None:
     run.worker = Worker(id=uuid.uuid4(), hostname="web", pid=1)
     with timezone.override(ZoneInfo("Europe/Berlin")):
         details = build(run).rows[0].details
-    assert details.startswith("Charge card: failed, started June 15, 2026 11:00:05, ended June 15, 2026 11:01:05")
+    assert details.startswith("Charge card: failed, started June 15, 2026, 11:00:05 CEST, ended June 15, 2026, 11:01")
     assert details.endswith("waited 5 s, worked 1 min, worker web:1")
 
 
@@ -187,10 +187,10 @@ def test_the_table_says_everything_in_words() -> None:
         graph=build_order(),
     )
     html = draw(timeline)
-    assert "Charge card: done, started June 15, 2026 09:00:30" in html
+    assert "Charge card: done, started June 15, 2026, 09:00:30 UTC" in html
     assert ": failed, started" in html
     assert "3 h ago" in html
-    assert "June 15, 2026 09:00:00 UTC</span>" in html
+    assert "June 15, 2026, 09:00:00 UTC</span>" in html
 
 
 def test_the_table_keeps_a_strict_content_security_policy() -> None:

@@ -43,3 +43,18 @@ def test_what_is_opened_on_a_line_of_its_own_is_closed_at_the_same_depth(path: P
                 assert name == match[2]
                 assert not at_start or opened in (-1, depth), f"{path.name}: {line.strip()} is not below its opening"
     assert blocks == []
+
+
+def test_times_are_told_in_one_format() -> None:
+    allowed = {
+        "values/moments.py": 2,  # say_moment, the one format
+        "admin/frame/days.py": 1,  # days, of a filter
+        "rendering/timeline/axis.py": 5,  # ticks of a scale
+    }
+    package = ROOT.parent / "django_wfe"
+    sources = [path for path in package.rglob("*.py") if "date_format(" in path.read_text()]
+    used = {str(path.relative_to(package)): path.read_text().count("date_format(") for path in sources}
+    used.pop("spreadsheets/number_formats.py", None)  # the format of a cell, which has the same name
+    assert used == allowed
+    for path in TEMPLATES:
+        assert not re.search(r"\|\s*(date|time)\b", path.read_text()), f"{path.name}: use the tags of wfe_console"

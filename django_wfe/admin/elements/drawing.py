@@ -7,13 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from django_wfe.admin.elements.payloads import write_json
 from django_wfe.models import Job
-from django_wfe.values.moments import add_seconds, count_seconds, localize
+from django_wfe.values.moments import add_seconds, count_seconds, say_moment
 from django_wfe.wording.durations import (
     SECONDS_A_DAY,
     SECONDS_A_MINUTE,
@@ -66,7 +65,7 @@ def draw_time(moment: datetime | None, now: datetime | None = None) -> SafeStrin
     return format_html(
         '<time class="wfe-time" datetime="{}" title="{}">{}</time>',
         moment.isoformat(),
-        describe_moment(moment),
+        say_moment(moment),
         describe_distance(add_seconds(now, -coarse), now),
     )
 
@@ -76,10 +75,9 @@ def draw_json(value: Any) -> SafeString:
     return format_html('<pre class="wfe-pre" tabindex="0">{}</pre>', write_json(value))
 
 
-def describe_moment(moment: datetime) -> str:
-    """Return a moment in full, in the current time zone and its name."""
-    local = localize(moment)
-    return f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname() or ''}".strip()
+def draw_exact_time(moment: datetime) -> SafeString:
+    """Draw a moment in full, as tables have it."""
+    return format_html('<time class="wfe-time" datetime="{}">{}</time>', moment.isoformat(), say_moment(moment))
 
 
 def name_zone() -> str:

@@ -89,9 +89,9 @@ def _build_query(asked: QueryDict, changed: dict[str, str]) -> str:
 
 def _explain(kind: str) -> str:
     texts = {
-        WORKED: _("The darker a step, the more of the time that steps worked was spent in it."),
-        WAITED: _("The darker a step, the more of the time that jobs waited was spent before it."),
-        FAILED: _("The darker a step, the more of the failures happened in it."),
+        WORKED: _("The stronger the colour of a step, the more of the working time was spent in it."),
+        WAITED: _("The stronger the colour of a step, the more of the waiting time was spent before it."),
+        FAILED: _("The stronger the colour of a step, the more of the failures happened in it."),
     }
     return texts[kind]
 

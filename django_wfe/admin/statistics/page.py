@@ -28,6 +28,7 @@ from django_wfe.engine.statistics.queries import (
 )
 from django_wfe.models import Workflow
 from django_wfe.rendering.charts.columns import HEIGHT, WIDTH, stack_columns
+from django_wfe.rendering.charts.lines import draw_lines
 from django_wfe.rendering.diagram.picture import render_workflow_diagram
 from django_wfe.values.identifiers import parse_id
 from django_wfe.values.moments import get_now
@@ -74,6 +75,10 @@ def _describe(report: Report, workflows: list[Workflow], chosen: Workflow | None
     bars, highest = stack_columns(
         [[(kind, point.counts[kind]) for kind in ("finished", "failed", "canceled")] for point in report.points]
     )
+    shares = {"half": 0.5, "most": 0.95}
+    lines, longest = draw_lines(
+        [(kind, [point.find_percentile(share) for point in report.points]) for kind, share in shares.items()]
+    )
     slowest = sorted(
         ((path, sums) for path, sums in report.nodes.items()), key=lambda item: (-item[1].seconds["done"], item[0])
     )[:NODES_SHOWN]
@@ -87,10 +92,18 @@ def _describe(report: Report, workflows: list[Workflow], chosen: Workflow | None
         "figures": _list_figures(report),
         "bars": bars,
         "highest": highest,
+        "lines": lines,
+        "longest": describe_duration(longest),
+        "first_point": report.points[0].since,
+        "last_point": report.points[-1].since,
         "width": f"{WIDTH:.0f}",
         "height": f"{HEIGHT:.0f}",
         "points": [
-            (point.since, [point.counts[measure] for measure in JOB_MEASURES])
+            (
+                point.since,
+                [point.counts[measure] for measure in JOB_MEASURES],
+                [_say_duration(point.find_percentile(share)) for share in shares.values()],
+            )
             for point in reversed(report.points)
             if any(point.counts.values())
         ],
@@ -170,7 +183,10 @@ def _percent(share: float | None) -> str:
 
 
 def _percentile(sums: Sums, share: float, measure: str = "finished") -> str:
-    seconds = sums.find_percentile(measure, share)
+    return _say_duration(sums.find_percentile(measure, share))
+
+
+def _say_duration(seconds: float | None) -> str:
     return NOTHING if seconds is None else describe_duration(seconds)
 
 
@@ -182,9 +198,13 @@ def _average(sums: Sums, measure: str) -> str:
 def _write_csv(report: Report) -> HttpResponse:
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["since", *JOB_MEASURES])
+    writer.writerow(["since", *JOB_MEASURES, "duration_p50", "duration_p95"])
     for point in report.points:
-        writer.writerow([point.since.isoformat(), *(point.counts[measure] for measure in JOB_MEASURES)])
+        durations = [point.find_percentile(share) for share in (0.5, 0.95)]
+        counts = [point.counts[measure] for measure in JOB_MEASURES]
+        writer.writerow(
+            [point.since.isoformat(), *counts, *("" if found is None else f"{found:.3f}" for found in durations)]
+        )
     response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="statistics-{report.period}.csv"'
     return response

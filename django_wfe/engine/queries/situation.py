@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -22,7 +22,7 @@ from django_wfe.models import Assignment, Job, JobEvent, JobState, Step, StepRun
 from django_wfe.models.columns.moments import MomentField
 from django_wfe.models.workflows import load_graph
 from django_wfe.states import LIVE_STEP_RUN_STATES
-from django_wfe.values.moments import add_seconds, count_seconds, localize, read_seconds
+from django_wfe.values.moments import add_seconds, count_seconds, read_seconds, say_moment
 
 WORKERS_NAMED = 3
 """How many workers a sentence names at most."""
@@ -319,10 +319,7 @@ def _say_seconds(seconds: float) -> str:
 
 
 def _say_time(moment: datetime | None) -> str:
-    if moment is None:
-        return _("an unknown time")
-    local = localize(moment)
-    return _("%(date)s, %(time)s") % {"date": date_format(local, "DATE_FORMAT"), "time": date_format(local, "H:i:s")}
+    return _("an unknown time") if moment is None else say_moment(moment)
 
 
 def _shorten(text: str) -> str:

@@ -30,6 +30,11 @@ class Point:
 
     since: datetime
     counts: Counter[str]
+    buckets: Counter[int]
+
+    def find_percentile(self, share: float) -> float | None:
+        """Return how long a share of the Jobs that finished then took at most, in seconds; None if none did."""
+        return find_percentile(self.buckets, share)
 
 
 @dataclass(slots=True)
@@ -89,7 +94,7 @@ def count_finished(actor: Any, since: datetime) -> dict[int, int] | None:
 
 
 def build_report(actor: Any, period: str, now: datetime, *, workflow_id: int | None = None, people: bool) -> Report:
-    """Return the numbers of the Workflows in a user's sight, or of one of them, in five queries.
+    """Return the numbers of the Workflows in a user's sight, or of one of them, in six queries.
 
     Args:
         period: a key of ``PERIODS``.
@@ -129,18 +134,24 @@ def build_report(actor: Any, period: str, now: datetime, *, workflow_id: int | N
         target = (nodes[node] if node else sums) if is_new else before
         if is_new or not node:
             target.buckets[measure][bucket] += count
-    points = _build_points(_ask(_POINTS, values), since, until, step)
+    points = _build_points(_ask(_POINTS, values), _ask(_DURATIONS, values), since, until, step)
     named = _ask(_PEOPLE, {**values, "limit": PEOPLE_SHOWN}) if people else []
     return Report(period, since, until, sums, before, points, dict(by_workflow), dict(nodes), named)
 
 
-def _build_points(rows: list[Any], since: datetime, until: datetime, step: timedelta) -> list[Point]:
+def _build_points(
+    rows: list[Any], durations: list[Any], since: datetime, until: datetime, step: timedelta
+) -> list[Point]:
     counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    buckets: defaultdict[int, Counter[int]] = defaultdict(Counter)
+    for moment, bucket, count in durations:
+        buckets[moment][bucket] += count
     for moment, measure, count in rows:
         counts[moment][measure] += count
     number = round((until - since) / step)
     moments = [since + index * step for index in range(number)]
-    return [Point(moment, counts[round(moment.timestamp())]) for moment in moments]
+    seconds = ((moment, round(moment.timestamp())) for moment in moments)
+    return [Point(moment, counts[second], buckets[second]) for moment, second in seconds]
 
 
 def _ask(statement: str, values: dict[str, Any]) -> list[Any]:
@@ -165,6 +176,11 @@ FROM django_wfe_statisticbucket WHERE {_OF_PERIOD} %(before)s
 _POINTS = f"""
 SELECT EXTRACT(EPOCH FROM since)::bigint, measure, sum(count)::bigint
 FROM django_wfe_statistic WHERE {_OF_PERIOD} %(since)s AND node = '' GROUP BY 1, 2
+"""  # noqa: S608  (of constants)
+
+_DURATIONS = f"""
+SELECT EXTRACT(EPOCH FROM since)::bigint, bucket, sum(count)::bigint
+FROM django_wfe_statisticbucket WHERE {_OF_PERIOD} %(since)s AND node = '' AND measure = 'finished' GROUP BY 1, 2
 """  # noqa: S608  (of constants)
 
 _FINISHED = f"""

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from django_wfe.rendering.timeline.axis import AXIS_LENGTH, BREAK_LENGTH
-from django_wfe.values.moments import localize
+from django_wfe.values.moments import say_moment
 from django_wfe.wording.durations import describe_duration
 from django_wfe.wording.states import Look
 
@@ -32,8 +31,7 @@ class Moment:
     @property
     def absolute(self) -> str:
         """The local time in full."""
-        local = localize(self.when)
-        return f"{date_format(local, 'DATE_FORMAT')} {date_format(local, 'H:i:s')}"
+        return say_moment(self.when)
 
 
 @dataclass(frozen=True, slots=True)
