@@ -5,7 +5,7 @@
    <ul class="wfe-difference" id="wfe-difference" aria-live="polite">   where they are shown */
 "use strict";
 
-(() => {
+document.addEventListener("DOMContentLoaded", () => {
     const field = document.querySelector("textarea[data-difference]");
     const list = document.getElementById("wfe-difference");
     const seen = document.querySelector("input[name='difference_seen']");
@@ -44,4 +44,7 @@
     }
 
     field.addEventListener("input", show);
-})();
+    if (field.value !== field.defaultValue) {
+        show(); // typed before this script was there, or restored by the browser
+    }
+});

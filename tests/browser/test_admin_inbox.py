@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
-from playwright.sync_api import Frame, Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from django_wfe.engine.lifecycle import assign_input, run_workflow
 from django_wfe.models import Assignment, Job, StepRun
 from tests.declared.inbox_workflows import Approving, Numbering, Ordering
 from tests.support.doors.console import record
+from tests.support.doors.effort import Effort
 from tests.support.running.engine_helpers import create_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -111,26 +112,6 @@ def test_a_clerk_starts_many_from_a_file(clerk: User, open_as: Callable[..., Pag
     page.get_by_role("button", name="Start 2 jobs").click()
     expect(page.locator(".messagelist")).to_contain_text("2 jobs were started.")
     assert set(Job.objects.values_list("key", flat=True)) == {"first", "third"}
-
-
-class Effort:
-    """Counts what a person does and waits for: clicks, key presses, page loads."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.clicks = self.keys = self.loads = 0
-        page.on("framenavigated", self._count_load)
-
-    def click(self, target: Locator) -> None:
-        self.clicks += 1
-        target.click()
-
-    def press(self, keys: str) -> None:
-        self.keys += 1
-        self.page.keyboard.press(keys)
-
-    def _count_load(self, frame: Frame) -> None:
-        self.loads += frame == self.page.main_frame
 
 
 def test_twenty_similar_approvals_take_25_key_presses_in_all(clerk: User, open_as: Callable[..., Page]) -> None:
