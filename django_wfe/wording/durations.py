@@ -47,6 +47,12 @@ def describe_duration(seconds: float) -> str:
     return _("%(days)s d") % {"days": number_format(days, use_l10n=True, force_grouping=days >= 10_000)}
 
 
+def describe_work(seconds: float, *, is_lost: bool) -> str:
+    """Return how long a step worked: "worked 45 s". Of a lost one only the time until that was noticed is known."""
+    texts = {"duration": describe_duration(seconds)}
+    return (_("lost after at most %(duration)s") if is_lost else _("worked %(duration)s")) % texts
+
+
 def describe_distance(when: datetime, now: datetime) -> str:
     """Return how far ``when`` is from ``now``: "2 min 5 s ago", "in 3 d 4 h", "now" (less than half a second)."""
     seconds = count_seconds(when, now)

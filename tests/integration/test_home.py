@@ -54,6 +54,14 @@ def test_counts_stop_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list_counts(read_page(sign_in_superuser().get(HOME))) == {"Failing": ["0", "0", "0", "2+", "0"]}
 
 
+def test_the_first_line_says_how_late_steps_begin() -> None:
+    job_id = order_workflow_execution(record(Linear))
+    client = sign_in_superuser()
+    assert "late." not in read_page(client.get(HOME)).text
+    StepRun.objects.filter(job_id=job_id, state="READY").update(due_at=Now() - timezone.timedelta(minutes=2))
+    assert "Steps begin 2 min late." in read_page(client.get(HOME)).text
+
+
 def test_old_versions_of_one_workflow_do_not_push_out_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_jobs, "VERSIONS", 1)
     for workflow in (Failing, Asking):
@@ -75,7 +83,7 @@ def test_what_is_overdue_and_a_missing_watchdog_are_told_in_the_first_line() -> 
     StepRun.objects.filter(state="INPUT_REQUIRED").update(expires_at=Now() - timezone.timedelta(hours=1))
     client = sign_in_superuser()
     text = read_page(client.get(HOME)).text
-    assert "1 overdue." in text
+    assert "1 overdue, the first by 1 h." in text
     assert "No watchdog leads." in text
     Lease.objects.create(
         role="watchdog",

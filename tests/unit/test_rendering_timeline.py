@@ -103,7 +103,7 @@ def test_a_running_step_works_until_now() -> None:
 def test_a_waiting_step_waits_until_now_and_the_wait_is_folded() -> None:
     timeline = build(make_run(1, "charge", "FINISHED", 0, 0, 60), make_run(2, "ask", "INPUT_REQUIRED", 60), now=86_460)
     assert timeline.rows[1].waiting == "1 d"
-    assert timeline.rows[1].working == ""
+    assert timeline.rows[1].work == ""
     (fold,) = timeline.breaks
     assert fold.words == "1 d"
     assert fold.x + fold.width == pytest.approx(1000)
@@ -148,7 +148,17 @@ def test_a_step_without_duration_can_be_seen() -> None:
 def test_a_run_that_ended_without_times_does_not_reach_to_now(state: str) -> None:
     timeline = build(make_run(1, "charge", state, 0, None, None), make_run(2, "ship", "RUNNING", 5, 6), now=100)
     assert timeline.rows[0].waiting_seconds == 0
-    assert timeline.rows[0].working == ""
+    assert timeline.rows[0].work == ""
+
+
+def test_of_a_lost_run_nobody_knows_how_long_it_worked() -> None:
+    timeline = build(
+        make_run(1, "charge", "LOST", 0, 1, 46), make_run(1, "charge", "FINISHED", 46, 47, 50, attempt=2), now=100
+    )
+    assert timeline.rows[0].work == "lost after at most 45 s"
+    assert timeline.rows[1].work == "worked 3 s"
+    assert "worked 45 s" not in draw(timeline)
+    assert timeline.working == "3 s"
 
 
 def test_a_retry_to_come_tells_when_it_is_due() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -36,11 +37,15 @@ from django_wfe.engine.recovery.liveness import annotate_silence, list_in_servic
 from django_wfe.engine.rules.start_rules import explain_no_workflows
 from django_wfe.engine.statistics.queries import count_finished
 from django_wfe.models import DefinitionModule, Job, StepRun, Worker, Workflow
-from django_wfe.values.moments import get_now, localize
+from django_wfe.values.moments import count_seconds, get_now, localize
 from django_wfe.watchdog.leadership import find_leader
+from django_wfe.wording.durations import describe_duration
 
 RECENT_JOBS = 10_000
 """Finished and canceled jobs are counted among the newest jobs only: their states have no index."""
+
+LATE_SECONDS = 10
+"""A step that is due for so long begins late: workers are too few, too slow, or gone."""
 
 PACE = 5
 """Seconds until the page looks for news."""
@@ -130,6 +135,7 @@ def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpRespo
     leave_out_closed_nodes(user, workers)
     incidents = list_incidents(user, most=INCIDENTS_SHOWN + 1)
     attention = count_attention(user)
+    oldest_ready = find_oldest_ready(jobs)
     waiting, state_counts = build_waiting_list(request, now), count_states(jobs)
     broken = list_broken_workflows(list_visible_workflows(user))
     broken_modules = leave_out_told(list_broken_modules(user), broken)
@@ -144,6 +150,8 @@ def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpRespo
         else None,
         attention=attention,
         overdue=waiting.count_overdue(),
+        overdue_by=waiting.measure_delay(now),
+        late_by=describe_lateness(oldest_ready, now),
         workflow_counts=list_workflow_counts(user),
         state_counts=[item for item in state_counts if item.count],
         empty_states=[item for item in state_counts if not item.count],
@@ -157,7 +165,7 @@ def show_home(model_admin: ConsoleAdmin[Any], request: HttpRequest) -> HttpRespo
         outdated_workers=list_outdated(workers, list_visible_workflows(user)),
         may_see_workers=has_permission(user, "django_wfe.view_worker"),
         worker_timeout=settings.worker_timeout,
-        oldest_ready=find_oldest_ready(jobs),
+        oldest_ready=oldest_ready,
         startable=list_startable(user),
         broken=broken,
         nothing_read=explain_no_workflows(),
@@ -246,6 +254,12 @@ def find_oldest_ready(jobs: QuerySet[Job]) -> StepRun | None:
         .order_by("due_at")
         .first()
     )
+
+
+def describe_lateness(oldest_ready: StepRun | None, now: datetime) -> str:
+    """Return how late steps begin, in words; "" while that is no longer than a worker may need."""
+    late = count_seconds(oldest_ready.due_at, now) if oldest_ready is not None else 0.0
+    return describe_duration(late) if late >= LATE_SECONDS else ""
 
 
 def list_startable(user: Any) -> list[Workflow]:

@@ -14,6 +14,8 @@ from django_wfe.admin.inbox.page import TITLES, Item, Tab, build_items, count_wa
 from django_wfe.engine.access import PROVIDE_INPUT, has_permission
 from django_wfe.engine.lifecycle import list_waiting
 from django_wfe.engine.queries.inbox import Assigned, list_asked
+from django_wfe.values.moments import count_seconds
+from django_wfe.wording.durations import describe_duration
 
 WAITING_SHOWN = 8
 
@@ -32,6 +34,11 @@ class WaitingList:
         """Count those that are overdue, in words: as many as are shown, or more."""
         overdue = sum(item.is_overdue for item in self.items)
         return write_count(overdue, is_more=self.has_more and overdue == len(self.items)) if overdue else ""
+
+    def measure_delay(self, now: datetime) -> str:
+        """Return how long the most urgent of them has been overdue, in words; "" if none is."""
+        late = self.items[0].due if self.items and self.items[0].is_overdue else None
+        return describe_duration(count_seconds(late, now)) if late is not None else ""
 
     @property
     def inbox_query(self) -> str:

@@ -23,7 +23,7 @@ from django_wfe.engine.rules.node_names import name_node
 from django_wfe.models import JobEvent, StepRun
 from django_wfe.rendering.timeline.parts import TimelineRow
 from django_wfe.values.moments import count_seconds
-from django_wfe.wording.durations import describe_duration
+from django_wfe.wording.durations import describe_duration, describe_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +167,7 @@ def describe_edge(graph: Graph, run: StepRun) -> str:
 
 
 def _describe_work(run: StepRun, now: datetime) -> str:
-    return describe_duration(count_seconds(run.started_at, run.finished_at or now)) if run.started_at else ""
+    if not run.started_at:
+        return ""
+    is_lost = run.state == states.StepRunState.LOST
+    return describe_work(count_seconds(run.started_at, run.finished_at or now), is_lost=is_lost)

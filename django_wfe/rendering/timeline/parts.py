@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from django_wfe.rendering.timeline.axis import AXIS_LENGTH, BREAK_LENGTH
 from django_wfe.values.moments import say_moment
-from django_wfe.wording.durations import describe_duration
-from django_wfe.wording.states import Look
+from django_wfe.wording.durations import describe_duration, describe_work
+from django_wfe.wording.states import LOST, Look
 
 SegmentKind = Literal["input", "queue", "work"]
 
@@ -116,9 +116,9 @@ class TimelineRow:
         return describe_duration(self.waiting_seconds)
 
     @property
-    def working(self) -> str:
-        """The working time in words, "" if it never started."""
-        return describe_duration(self.working_seconds) if self.started else ""
+    def work(self) -> str:
+        """How long it worked, in words; "" if it never started."""
+        return describe_work(self.working_seconds, is_lost=self.look is LOST) if self.started else ""
 
     @property
     def details(self) -> str:
@@ -136,7 +136,7 @@ class TimelineRow:
             parts.append(_("due %(distance)s") % {"distance": self.due.words})
         parts.append(_("waited %(duration)s") % {"duration": self.waiting})
         if self.started:
-            parts.append(_("worked %(duration)s") % {"duration": self.working})
+            parts.append(self.work)
         if self.worker:
             parts.append(_("worker %(worker)s") % {"worker": self.worker})
         return ", ".join(parts)

@@ -17,7 +17,7 @@ from django_wfe.rendering.timeline.parts import Break, Mark, Moment, Segment, Se
 from django_wfe.states import LIVE_STEP_RUN_STATES, StepRunState
 from django_wfe.values.moments import count_seconds, read_seconds
 from django_wfe.wording.durations import describe_distance, describe_duration
-from django_wfe.wording.states import get_step_run_look
+from django_wfe.wording.states import LOST, get_step_run_look
 
 SMALLEST_BAR = 4.0
 """Per mille: what is shorter is drawn as wide as this, so that it can be seen."""
@@ -86,7 +86,8 @@ def build_timeline(
         began=Moment(first, describe_distance(first, now)),
         elapsed_seconds=end - start,
         waiting_seconds=sum(row.waiting_seconds for row in rows),
-        working_seconds=sum(row.working_seconds for row in rows),
+        # Of a lost run nobody knows how long it worked.
+        working_seconds=sum(row.working_seconds for row in rows if row.look is not LOST),
         zone=timezone.get_current_timezone_name(),
     )
 
