@@ -9,9 +9,11 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from django_wfe.engine.lifecycle import run_workflow, start_bulk, stop_bulk
+from django_wfe.engine.statistics.rollup import roll_up
 from django_wfe.models import Job
 from tests.declared.inbox_workflows import Ordering
 from tests.support.doors.console import ADDRESSES, build_world, record
+from tests.workflows import Failing, Linear
 
 pytestmark = [pytest.mark.survey, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -64,6 +66,31 @@ def test_what_came_back_with_errors_has_no_serious_problem(open_view: Callable[.
     page.get_by_role("button", name="Submit", exact=True).last.click()
     expect(page.locator(".errornote")).to_be_visible()
     assert dict(list_problems(page)) == {}
+
+
+def test_no_page_with_numbers_or_of_a_search_has_a_serious_problem(open_view: Callable[..., Page]) -> None:
+    record(Failing)
+    jobs = [run_workflow(Failing, key=f"order-{number}") for number in (4711, 4712)]
+    run_workflow(record(Linear))
+    Job.objects.filter(pk=jobs[0]).update(state="FINISHED")
+    while roll_up():
+        pass
+    page = open_view("django_wfe_console", bypass_csp=True)
+    base = page.url.partition("/admin/")[0]
+    workflow = Job.objects.get(pk=jobs[0]).workflow_id
+    shown = reverse("admin:django_wfe_workflow_change", args=[workflow])
+    statistics = reverse("admin:django_wfe_statistics")
+    found: dict[str, list[str]] = {}
+    for path in (
+        *(f"{shown}?heat={kind}" for kind in ("work", "failures")),
+        statistics,
+        f"{statistics}?workflow={workflow}&heat=failures&period=24h",
+        reverse("admin:django_wfe_job_compare", args=[jobs[1], jobs[0]]),
+        f"{reverse('admin:django_wfe_job_search')}?q=order",
+    ):
+        page.goto(base + path)
+        found |= {f"{path} {look}": problems for look, problems in list_problems(page)}
+    assert found == {}
 
 
 def test_a_problem_would_be_found(open_view: Callable[..., Page]) -> None:

@@ -17,7 +17,8 @@ from django_wfe.engine.queries.inbox import list_page
 from django_wfe.engine.recovery import sweep
 from django_wfe.models import StepRun
 from django_wfe.testing.clock import advance_time
-from tests.declared.inbox_workflows import Approving, Numbering, Ordering
+from tests.declared import causes
+from tests.declared.inbox_workflows import Approve, Approving, Numbering, Ordering
 from tests.support.running import questions
 from tests.support.running.engine_helpers import create_user, run_ready
 
@@ -47,6 +48,28 @@ def test_it_is_the_time_of_opening_and_what_the_step_says_however_the_run_opens(
     assert skipped_to.step == second.step
     assert get_due(skipped_to) == skipped_to.created_at + TWO_DAYS
     assert not StepRun.objects.filter(expires_at__isnull=False).exclude(step__contains="Approve").exists()
+
+
+def test_what_is_asked_for_again_is_due_when_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_waiting()
+    due = get_due(run)
+    provide_external_input(run.job_id, YES)
+    monkeypatch.setattr(Approve, "UserInputSchema", causes.StricterInput)
+    run_ready(run.job_id)
+    again = questions.get_waiting(run.job_id)
+    assert (again.pk, get_due(again)) == (run.pk, due), "its first input no longer fits; the time goes on"
+
+
+def test_what_is_asked_for_again_gets_the_time_that_a_worker_of_before_the_column_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = make_waiting()
+    provide_external_input(run.job_id, YES)
+    StepRun.objects.update(expires_at=None)
+    monkeypatch.setattr(Approve, "UserInputSchema", causes.StricterInput)
+    run_ready(run.job_id)
+    again = questions.get_waiting(run.job_id)
+    assert get_due(again) == again.created_at + TWO_DAYS
 
 
 def test_a_step_that_names_no_time_and_a_run_that_does_not_wait_have_none() -> None:

@@ -9,16 +9,18 @@ project's policy is asked about single Jobs.
 
 from django_wfe.engine.access.actors import key_actor, name_actor, renew_actor
 from django_wfe.engine.access.people import find_person, list_people, may_be_assigned
-from django_wfe.engine.access.permission_names import name_permission, say_permission_needed
+from django_wfe.engine.access.permission_names import (
+    START_JOBS,
+    list_sufficient,
+    name_permission,
+    say_permission_needed,
+)
 from django_wfe.engine.access.permissions import (
     PAUSE_WORKFLOW,
     PROVIDE_INPUT,
-    START_JOBS,
     VIEW_DATA,
-    describe_permission,
     find_jobs_with_data,
     has_permission,
-    list_sufficient,
     may,
     may_answer,
     may_view_data,
@@ -69,7 +71,6 @@ __all__ = [
     "VISIBLE",
     "count_seen",
     "count_shares",
-    "describe_permission",
     "find_jobs_with_data",
     "find_nodes_in_sight",
     "find_person",

@@ -5,8 +5,18 @@ from __future__ import annotations
 from django.apps import apps
 from django.db.models import Model
 
-from django_wfe.engine.access.permissions import list_sufficient
 from django_wfe.values.sentences import gettext as _
+
+START_JOBS = "django_wfe.add_job"
+"""What starting a Job asks for."""
+
+EQUIVALENTS = {START_JOBS: ("django_wfe.run_workflow",)}
+"""What may be held in the place of a permission. Asking for the permission asks for these as well."""
+
+
+def list_sufficient(permission: str) -> tuple[str, ...]:
+    """Return the permissions of which any one suffices where this one is asked for, itself first."""
+    return (permission, *EQUIVALENTS.get(permission, ()))
 
 
 def name_permission(permission: str) -> str:

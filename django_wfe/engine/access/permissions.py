@@ -6,22 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from django_wfe.engine.access.actors import name_actor
+from django_wfe.engine.access.permission_names import list_sufficient, name_permission
 from django_wfe.engine.access.policy import ANSWER_VERB, VIEW_DATA_VERB, get_policy, is_allowed, is_job_in_sight
 from django_wfe.engine.access.sight import is_in_sight
 from django_wfe.exceptions import PermissionRequired, UnknownJob, UnknownWorkflow
 from django_wfe.models import Job, Workflow
 from django_wfe.values.sentences import gettext as _
 
-START_JOBS = "django_wfe.add_job"
-"""What starting a Job asks for."""
-
 PAUSE_WORKFLOW = "django_wfe.pause_workflow"
 PROVIDE_INPUT = "django_wfe.provide_input_job"
 VIEW_DATA = "django_wfe.view_job_data"
 """What seeing inputs, results, logs and errors asks for."""
-
-EQUIVALENTS = {START_JOBS: ("django_wfe.run_workflow",)}
-"""What may be held in the place of a permission. Asking for the permission asks for these as well."""
 
 
 def has_permission(actor: Any, permission: str, workflow: Workflow | None = None) -> bool:
@@ -45,8 +40,13 @@ def require_permission(actor: Any, permission: str, workflow: Workflow | None = 
         raise UnknownWorkflow(_("There is no workflow %(workflow)r.") % {"workflow": workflow.pk})
     if not has_permission(actor, permission):
         raise PermissionRequired(
-            _("%(actor)s may not do this: it needs the permission %(permission)s.")
-            % {"actor": name_actor(actor), "permission": describe_permission(permission)},
+            # By the name that the admin lists, and by that of programs and commands.
+            _("%(actor)s may not do this: it needs the permission “%(permission)s” (%(codes)s).")
+            % {
+                "actor": name_actor(actor),
+                "permission": name_permission(permission),
+                "codes": ", ".join(list_sufficient(permission)),
+            },
             permission=permission,
         )
 
@@ -103,16 +103,3 @@ def require_allowed(actor: Any, verb: str, permission: str, job: Job) -> None:
             _("%(actor)s may not do this: the policy of this project refuses it.") % {"actor": name_actor(actor)},
             permission=permission,
         )
-
-
-def list_sufficient(permission: str) -> tuple[str, ...]:
-    """Return the permissions of which any one suffices where this one is asked for, itself first."""
-    return (permission, *EQUIVALENTS.get(permission, ()))
-
-
-def describe_permission(permission: str) -> str:
-    """Name a permission in a sentence, with what may be held in its place."""
-    named, *others = list_sufficient(permission)
-    for other in others:
-        named = _("%(one)s or %(other)s") % {"one": named, "other": other}
-    return named
