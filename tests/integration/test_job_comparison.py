@@ -12,6 +12,7 @@ from django.urls import reverse
 from django_wfe import steps, workflows
 from django_wfe.engine.lifecycle import provide_external_input, run_workflow
 from django_wfe.models import Job, StepRun
+from django_wfe.policies import Policy
 from tests.support.doors.console import read_page, record, sign_in, sign_in_superuser
 from tests.support.running.engine_helpers import run_ready
 from tests.support.running.long_jobs import lengthen
@@ -114,3 +115,46 @@ def test_long_jobs_are_compared_around_their_parting_at_one_cost() -> None:
         assert f"(#{length - 20})" in page.text
         assert len([row for row in page.rows if "step" in row.facts]) <= 121
     assert len(counts) == 1
+
+
+def test_any_other_job_of_the_workflow_is_found_to_compare_with() -> None:
+    record(Shopping)
+    one = run_workflow(Shopping, key="order-1")
+    other, third = run_workflow(Shopping, key="order-2"), run_workflow(Shopping, key="order-21")
+    stranger = run_workflow(record(Linear), key="order-3")
+    client = sign_in_superuser()
+    choice = reverse("admin:django_wfe_job_compare_choice", args=[one])
+    assert (
+        read_page(client.get(reverse("admin:django_wfe_job_change", args=[one]))).find_link("Compare with another job")
+        == choice
+    )
+    newest = read_page(client.get(choice))
+    addresses = {link.address for link in newest.links}
+    assert reverse("admin:django_wfe_job_compare", args=[one, third]) in addresses
+    assert reverse("admin:django_wfe_job_compare", args=[one, stranger]) not in addresses
+    for term in ("order-21", f"#{third}", str(Job.objects.get(pk=third).uuid)):
+        response = client.get(choice, {"other": term})
+        assert response.headers["Location"] == reverse("admin:django_wfe_job_compare", args=[one, third])
+    several = read_page(client.get(choice, {"other": "ORDER-2"}))
+    addresses = {link.address for link in several.links}
+    assert {reverse("admin:django_wfe_job_compare", args=[one, pk]) for pk in (other, third)} <= addresses
+    for nothing in ("order-3", "order-1", "nothing", str(stranger)):
+        assert "No other job of “Shopping” found" in read_page(client.get(choice, {"other": nothing})).text
+    assert 'name="other"' in compare(one, other, client).content.decode(), "and on from there"
+
+
+def test_nobody_finds_a_job_to_compare_with_that_they_may_not_see(settings: Any) -> None:
+    record(Shopping)
+    one, _other = run_workflow(Shopping), run_workflow(Shopping, key="order-2")
+    client = sign_in("view_job")
+    Job.objects.filter(pk=one).update(created_by=None)
+    settings.WFE_POLICY = "tests.integration.test_job_comparison.OnlyFirst"
+    page = read_page(client.get(reverse("admin:django_wfe_job_compare_choice", args=[one]), {"other": "order-2"}))
+    assert "No other job of “Shopping” found" in page.text
+
+
+class OnlyFirst(Policy):
+    """Shows everybody the first Job alone."""
+
+    def visible(self, actor: Any, jobs: Any) -> Any:
+        return jobs.filter(key__isnull=True)

@@ -37,7 +37,7 @@ from django_wfe.admin.jobs.filters import (
     WorkflowFilter,
 )
 from django_wfe.admin.jobs.page import build_job_page
-from django_wfe.admin.jobs.search import show_search
+from django_wfe.admin.jobs.search import show_comparison_choice, show_search
 from django_wfe.admin.jobs.window import find_place
 from django_wfe.admin.runs.log_tail import show_tail
 from django_wfe.admin.verbs import addresses  # noqa: F401  (its parts of addresses)
@@ -103,6 +103,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
             self.route("<int:job_id>/graph.svg", show_job_graph, "django_wfe_job_graph"),
             self.route("<int:job_id>/log/<int:step_run_id>/", show_tail, "django_wfe_job_log"),
             self.route("find/", show_search, "django_wfe_job_search"),
+            self.route("<int:job_id>/compare/", show_comparison_choice, "django_wfe_job_compare_choice"),
             self.route("<int:job_id>/compare/<int:other_id>/", show_job_comparison, "django_wfe_job_compare"),
             self.route("inbox/", show_inbox, "django_wfe_inbox"),
             self.route("inbox/hand-over/", show_hand_over, "django_wfe_hand_over"),

@@ -152,6 +152,7 @@ ADDRESSES = [
     ),
     Address("django_wfe_job_graph", ("failed",), is_page=False),
     Address("django_wfe_job_search"),
+    Address("django_wfe_job_compare_choice", ("waiting",)),
     Address("django_wfe_job_compare", ("waiting", "paused")),
     Address("django_wfe_incidents"),
     Address("django_wfe_incident", ("fingerprint",)),
