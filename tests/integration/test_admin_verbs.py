@@ -1,5 +1,6 @@
 """The operator verbs in the console: what their pages say, do and leave alone."""
 
+import json
 from typing import Any
 
 import pytest
@@ -152,6 +153,38 @@ def test_skip_refuses_what_cannot_be_kept() -> None:
     response = act(job_id, "skip", result="NaN")
     assert get_state(job_id) == "FAILED"
     assert "NaN" in read_page(response).text
+
+
+def test_skip_is_filled_in_with_the_result_in_a_good_job_and_says_what_is_unlike_it() -> None:
+    good = start(Failing)
+    act(good, "skip", result='{"paid": 5, "by": "card"}')
+    assert run_ready(good).state == "FINISHED"
+    job_id = start(Failing)
+    page = read_page(sign_in_superuser().get(build(job_id, "skip")))
+    assert "Filled in with the result in another job." in page.text
+    assert page.find_link(f"Failing #{good}") == reverse("admin:django_wfe_job_change", args=[good])
+    assert json.loads(page.find_form("result").get("result").values[0]) == {"paid": 5, "by": "card"}
+    for typed, doubt in (
+        ('{"paid": 5, "by": "card"}', f"This is the result in job {good}, unchanged."),
+        ('{"paid": "5", "by": "card"}', "“paid” is a text. It was a number."),
+        ('{"paid": 7}', "“by” is missing."),
+        ("[7]", "It is a list. The step's result was an object."),
+    ):
+        response = act(job_id, "skip", result=typed)
+        assert doubt in read_page(response).text.replace("’", "'")
+        assert get_state(job_id) == "FAILED", "nothing was skipped"
+    seen = read_page(act(job_id, "skip", result='{"paid": 7}')).find_form("result").get("doubts_seen").values[0]
+    act(job_id, "skip", result='{"paid": 7}', doubts_seen=seen)
+    assert run_ready(job_id).storage["data"][-1]["result"] == {"paid": 7}
+
+
+def test_skip_shows_no_example_to_those_who_may_not_see_data() -> None:
+    good = start(Failing)
+    act(good, "skip", result='{"paid": 5}')
+    run_ready(good)
+    page = read_page(sign_in("view_job", "skip_job").get(build(start(Failing), "skip")))
+    assert page.find_form("result").get("result").values in ([], [""])
+    assert "paid" not in page.text
 
 
 def test_skip_asks_for_the_way_where_there_are_several() -> None:

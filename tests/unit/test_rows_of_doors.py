@@ -15,7 +15,7 @@ MANAGERS = {"objects", "_default_manager", "_base_manager"}
 
 BESIDE_A_FOUND_ROW = {
     "admin/workflows/comparing.py": {"show_comparison", "_find"},
-    "admin/jobs/comparing.py": {"find_good_job", "load_runs"},
+    "admin/jobs/comparing.py": {"load_runs"},
     "admin/jobs/downloads.py": {"show_workflow_graph", "show_job_graph"},
     "admin/incidents/page.py": {"find_incident_of", "_list_last_runs"},
     "admin/jobs/graph.py": {"load_groups", "load_visits"},
@@ -31,8 +31,8 @@ BESIDE_A_FOUND_ROW = {
         "list_rerun_choices",
         "_load_former_input",
         "list_former_runs",
-        "load_former_result",
     },
+    "admin/verbs/skipping.py": {"_find_runs", "_load_example"},
     "admin/verbs/step_input.py": {"load_step_input"},
     "admin/inbox/answering.py": {"load_former_answer"},
     "admin/workflows/versions.py": {"build_versions", "choose_definition"},

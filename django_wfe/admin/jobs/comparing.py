@@ -17,20 +17,15 @@ from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_method
 from django_wfe.admin.frame.job_lookup import find_job
 from django_wfe.admin.runs.differences import Difference, find_parting, load_differences
 from django_wfe.definition.graph import Graph
-from django_wfe.engine.access import has_permission, list_visible_jobs, may_view_data
+from django_wfe.engine.access import has_permission, may_view_data
 from django_wfe.engine.rules.node_names import name_node
 from django_wfe.models import Job, StepRun
 from django_wfe.rendering.timeline.pair import Course, build_pair_timeline
 from django_wfe.rendering.timeline.parts import TimelineRow
-from django_wfe.states import JobState
 from django_wfe.values.moments import get_now
 
 NUMBERS_SHOWN = 60
 """Of long Jobs, this many numbers before and after the one at which they parted."""
-
-JOBS_LOOKED_AT = 200
-JOBS_CHOSEN = 20
-"""To find a Job to compare with, so many before it are looked at; of those that are good, so many are asked for."""
 
 
 @dataclass(slots=True)
@@ -44,20 +39,6 @@ class PairRow:
     one_bar: TimelineRow | None = None
     other_bar: TimelineRow | None = None
     differences: list[Difference] = field(default_factory=list)
-
-
-def find_good_job(user: Any, job: Job) -> Job | None:
-    """Return the newest finished Job before this one that the user may see, of the same definition if there is one."""
-    before = Job.objects.filter(workflow_id=job.workflow_id, pk__lt=job.pk).order_by("-pk")
-    looked_at = before.values_list("pk", "state", "definition_id")[:JOBS_LOOKED_AT]
-    good = [
-        (definition_id == job.definition_id, pk) for pk, state, definition_id in looked_at if state == JobState.FINISHED
-    ]
-    chosen = [pk for _is_same, pk in sorted(good, reverse=True)[:JOBS_CHOSEN]]
-    if not chosen:
-        return None
-    seen = {found.pk: found for found in list_visible_jobs(user).filter(pk__in=chosen).select_related("workflow")}
-    return next((seen[pk] for pk in chosen if pk in seen), None)
 
 
 def show_job_comparison(

@@ -12,7 +12,6 @@ from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS, choose_preview_s
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.live import Live, is_fragment_request
 from django_wfe.admin.incidents.page import find_incident_of
-from django_wfe.admin.jobs.comparing import find_good_job
 from django_wfe.admin.jobs.graph import draw_job_graph
 from django_wfe.admin.jobs.panels import draw_panels
 from django_wfe.admin.jobs.window import Window, load_window
@@ -21,6 +20,7 @@ from django_wfe.admin.runs.rows import RunRow, build_rows
 from django_wfe.admin.verbs.pausing import may_pause
 from django_wfe.engine.access import has_permission, may_answer, may_view_data
 from django_wfe.engine.lifecycle import OpenQuestion, VerbStatus, get_open_question, list_verbs
+from django_wfe.engine.queries.good_jobs import list_good_jobs
 from django_wfe.engine.queries.situation import explain_job
 from django_wfe.engine.rules.node_names import name_node
 from django_wfe.exceptions import WrongState
@@ -86,7 +86,7 @@ def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Jo
         "incident": find_incident_of(user, job),
         "question": question,
         "present": present,
-        "good_job": find_good_job(user, job) if job.state == states.JobState.FAILED else None,
+        "good_job": next(iter(list_good_jobs(user, job)), None) if job.state == states.JobState.FAILED else None,
         "present_url": window.link(*present.anchor) if present is not None else "",
         "may_answer": may_answer(user, job),
         "possible": [status for status in verbs if status.allowed and status is not next_verb],

@@ -141,7 +141,7 @@ def _draw_heat(
     model_admin: ConsoleAdmin[Workflow], request: HttpRequest, report: Report, workflow: Workflow
 ) -> dict[str, Any]:
     """Draw the graph of a workflow's newest version, with heat."""
-    row = Workflow.objects.select_related("current_definition").get(pk=workflow.pk)
+    row = list_workflows_in_sight(request.user).select_related("current_definition").get(pk=workflow.pk)
     heat_map = build_heat_map(request.user, row, request.GET, report=report, default=WORKED)
     if row.current_definition is None or heat_map is None:
         return {}

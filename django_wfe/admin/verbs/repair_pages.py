@@ -10,11 +10,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_wfe.admin.elements.form_fields import JsonResultField
-from django_wfe.admin.elements.payloads import write_json_to_edit
-from django_wfe.admin.verbs.forms import PlacedForm, VerbForm, VerbPage, find_initial, read_posted
-from django_wfe.admin.verbs.step_input import MAX_CHARACTERS, StepInputForm, load_step_input
-from django_wfe.definition.graph import Edge, has_input
+from django_wfe.admin.verbs.forms import VerbForm, VerbPage, find_initial, read_posted
+from django_wfe.admin.verbs.step_input import StepInputForm, load_step_input
+from django_wfe.definition.graph import has_input
 from django_wfe.engine.access import may_view_data
 from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.engine.lifecycle import Verb
@@ -23,42 +21,12 @@ from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import Job, StepRun
-from django_wfe.states import RESULT_STEP_RUN_STATES
 from django_wfe.values.sealing import unseal_readable
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "input"
 RERUN_CHOICES = 200
-
-
-class SkipForm(PlacedForm):
-    """The result to go on with, and the way to take where there are several."""
-
-    result = JsonResultField(
-        label=gettext_lazy("Result"),
-        required=False,
-        help_text=gettext_lazy("As JSON. The next step gets it in place of what this step would have returned."),
-    )
-
-    field_order = ("result", "transition", "reason")
-
-    def __init__(self, *args: Any, edges: tuple[Edge, ...] = (), labels: dict[str, str], **options: Any) -> None:
-        super().__init__(*args, **options)
-        if len(edges) > 1:
-            self.fields["transition"] = forms.TypedChoiceField(
-                label=_("Go on to"),
-                coerce=int,
-                choices=[(edge.index, _describe_edge(edge, labels)) for edge in edges],
-                widget=forms.RadioSelect,
-            )
-            self.order_fields(self.field_order)
-
-    def collect_arguments(self) -> dict[str, Any]:
-        arguments = {**super().collect_arguments(), "result": self.cleaned_data["result"]}
-        if "transition" in self.fields:
-            arguments["transition"] = self.cleaned_data["transition"]
-        return arguments
 
 
 class RerunForm(VerbForm):
@@ -88,14 +56,6 @@ class RetryForm(StepInputForm):
         required=False,
         help_text=gettext_lazy("Without this the step is tried again with the input that it had."),
     )
-
-
-def build_skip_page(job: Job, verb: Verb, request: HttpRequest) -> VerbPage:
-    """Return the form that asks for the step's result, and for the way to take where there are several."""
-    edges = job.definition.load_graph().list_edges_from(job.current_step)
-    labels = load_node_names(edge.target for edge in edges)
-    initial = {**find_initial(job, verb), "result": load_former_result(job, request.user)}
-    return VerbPage(SkipForm(read_posted(request), initial=initial, edges=edges, labels=labels))
 
 
 def build_rerun_page(job: Job, verb: Verb, request: HttpRequest) -> VerbPage:
@@ -140,16 +100,6 @@ def list_former_runs(job: Job) -> list[tuple[StepRun, str]]:
     return [(run, labels[run.step]) for run in rows]
 
 
-def load_former_result(job: Job, user: Any) -> str:
-    """Return what this step of this Job returned when it last went well, as JSON text; "" if it never did."""
-    if not may_view_data(user, job):
-        return ""
-    done = StepRun.objects.filter(job=job, step=job.current_step, state__in=RESULT_STEP_RUN_STATES)
-    results = list(done.order_by("-number", "-attempt").values_list("result", flat=True)[:1])
-    text = write_json_to_edit(results[0]) if results else ""
-    return text if len(text) <= MAX_CHARACTERS else ""
-
-
 def list_rerun_choices(job: Job) -> list[tuple[int, str]]:
     """Return the numbers that a Job can run again from, the newest first."""
     rows = list(
@@ -178,8 +128,3 @@ def _load_former_input(job: Job, user: Any) -> Any:
     rows = StepRun.objects.filter(job=job, step=job.current_step, superseded=False)
     # The form never shows a secret; it keeps one that is left as it is.
     return unseal_readable(rows.order_by("-number", "-attempt").values_list("external_data", flat=True).first())
-
-
-def _describe_edge(edge: Edge, labels: dict[str, str]) -> str:
-    target = labels[edge.target]
-    return f"{edge.label} → {target}" if edge.label else target

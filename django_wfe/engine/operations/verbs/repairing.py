@@ -124,7 +124,7 @@ class Skip(_Repair):
     event = JobEvent.Kind.SKIPPED
     is_about_step = True
     raises = (NotEncodable, InvalidTransition)
-    page = "django_wfe.admin.verbs.repair_pages.build_skip_page"
+    page = "django_wfe.admin.verbs.skipping.build_skip_page"
 
     def refuse(self, situation: Situation) -> Finding | None:
         if situation.state in FINAL:
