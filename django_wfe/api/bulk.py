@@ -95,6 +95,7 @@ class BulkListView(BulkView):
             source=Source.REST,
             reason=asked.get("reason", ""),
             stop_on_fingerprint=asked.get("stop_on_fingerprint", ""),
+            stop_on_failure=asked["stop_on_failure"],
         )
         return Response(describe_bulk(bulk, request.user), status=status.HTTP_201_CREATED)
 

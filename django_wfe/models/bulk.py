@@ -31,6 +31,9 @@ class BulkRun(Deed):
 
     LIVE_STATES: ClassVar = (State.WAITING, State.RUNNING)
 
+    ANY_FAILURE: ClassVar = "*"
+    """In the place of a fingerprint: it stops when one of its Jobs fails again, in whichever way."""
+
     verb = models.CharField(_("verb"), max_length=32)
     options: Any = models.JSONField(_("options"), default=dict, blank=True)
     reason = models.TextField(_("reason"), blank=True)

@@ -6,10 +6,10 @@ import pytest
 from django.urls import reverse
 
 from django_wfe.engine.bulk.runs import work_on_bulk
-from django_wfe.engine.lifecycle import run_workflow
+from django_wfe.engine.lifecycle import run_workflow, start_bulk
 from django_wfe.models import BulkItem, BulkRun, Job
 from tests.support.doors.console import read_page, record, sign_in_superuser
-from tests.support.running.engine_helpers import look_again, recording_dispatcher, run_ready
+from tests.support.running.engine_helpers import look_again, recording_dispatcher, run_ready, work_to_the_end
 from tests.workflows import Fail, Failing
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -71,3 +71,32 @@ def test_jobs_of_too_many_failures_are_not_retried_so(monkeypatch: pytest.Monkey
     response = order(fail(TWO, monkeypatch), stop="on")
     assert "These jobs stand at more than 1 failures." in read_page(response).text
     assert not BulkRun.objects.exists()
+
+
+@pytest.mark.parametrize("again", ["the bank is closed", "something new"])
+def test_a_repair_of_all_that_match_stops_when_a_job_fails_again(again: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = fail([*TWO, *TWO], monkeypatch)
+    client = sign_in_superuser()
+    chosen = {"action": "retry_selected", "_selected_action": [jobs[0]], "select_across": "1"}
+    preview = client.post(f"{reverse('admin:django_wfe_job_changelist')}?state=FAILED", chosen)
+    [form] = [form for form in read_page(preview).forms if form.identifier == "verb-form"]
+    data = {name: value for name, value in form.list_pairs(None) if isinstance(value, str)}
+    client.post(form.action, {**data, "stop": "on"})
+    bulk = BulkRun.objects.get()
+    assert (bulk.stop_on_fingerprint, bulk.total) == (BulkRun.ANY_FAILURE, 4)
+    work_on_bulk(bulk.pk)
+    assert bulk.items.filter(state=BulkItem.State.DONE).count() == 1
+    break_with(again, monkeypatch)
+    run_ready(jobs[0])
+    look_again(bulk)
+    assert BulkRun.objects.get(pk=bulk.pk).state == "STOPPED"
+    assert bulk.items.filter(state=BulkItem.State.PENDING).count() == 3
+
+
+def test_a_repair_of_all_that_match_goes_on_while_all_goes_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    fail([*TWO, *TWO], monkeypatch)
+    monkeypatch.setattr(Fail, "execute", lambda self, _input=None: "repaired")
+    bulk = start_bulk("retry", Job.objects.filter(state="FAILED"), stop_on_failure=True)
+    work_to_the_end(bulk)
+    assert bulk.state == "FINISHED"
+    assert set(Job.objects.values_list("state", flat=True)) == {"FINISHED"}

@@ -106,6 +106,14 @@ def test_an_incident_is_retried_until_it_comes_back(client: APIClient, failed: l
     assert BulkRun.objects.get().stop_on_fingerprint == fingerprint
 
 
+def test_a_filter_is_retried_until_a_job_fails_again(client: APIClient, failed: list[int]) -> None:
+    fingerprint = get_fingerprint(failed[0])
+    both = {"stop_on_failure": True, "stop_on_fingerprint": fingerprint}
+    assert post(client, verb="retry", filter={"state": ["FAILED"]}, **both).status_code == 400
+    response = post(client, verb="retry", filter={"state": ["FAILED"]}, stop_on_failure=True)
+    assert response.json()["stop_on_fingerprint"] == BulkRun.ANY_FAILURE
+
+
 def test_the_options_of_a_verb_are_those_of_its_own_call(client: APIClient, failed: list[int]) -> None:
     response = post(client, verb="skip", jobs=failed[:1], options={"result": {"given": 1}})
     assert response.status_code == 201

@@ -368,8 +368,10 @@ def test_an_incident_is_repaired_first_in_one_job_and_then_in_all() -> None:
     bulk = BulkRun.objects.get()
     assert (bulk.total, bulk.stop_on_fingerprint) == (1, fingerprint)
     assert bulk.items.get().job_id == failed[0], "the oldest"
+    assert run("retry", "--filter-state", "FAILED", "--limit", "1", "--stop-on-failure")[1] == 0
+    assert BulkRun.objects.latest("id").stop_on_fingerprint == BulkRun.ANY_FAILURE
     assert run("retry", "--incident", fingerprint)[1] == 0
-    assert (BulkRun.objects.latest("id").total, BulkRun.objects.latest("id").state) == (2, "FINISHED")
+    assert (BulkRun.objects.latest("id").total, BulkRun.objects.latest("id").state) == (1, "FINISHED")
 
 
 @pytest.mark.django_db(transaction=True)

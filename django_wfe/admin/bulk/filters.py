@@ -17,10 +17,11 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, H
 from django.utils.translation import gettext as _
 
 from django_wfe.admin.bulk.ordering import start_bulk_run
+from django_wfe.admin.bulk.stopping import may_stop
 from django_wfe.admin.frame.lists import AFTER, BEFORE
 from django_wfe.admin.verbs.forms import ManyForm, are_all_valid, build_options_form, read_options
 from django_wfe.engine.access import has_permission
-from django_wfe.engine.lifecycle import VERBS, preview_bulk
+from django_wfe.engine.lifecycle import VERBS, Verb, preview_bulk
 from django_wfe.forms import InputForm
 from django_wfe.models import Job
 
@@ -33,6 +34,21 @@ class FilterForm(ManyForm):
     """The filter as it was signed, and the reason."""
 
     filter = forms.CharField(widget=forms.HiddenInput)
+
+    field_order = ("stop", "reason")
+
+    def __init__(self, *args: Any, verb: Verb, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if may_stop(verb):
+            self.fields["stop"] = forms.BooleanField(
+                label=_("Stop when a job fails again"),
+                required=False,
+                help_text=_(
+                    "Workers start with the oldest job, then take as many at a time as went well before, and stop if "
+                    "one of them fails again."
+                ),
+            )
+            self.order_fields(self.field_order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +81,7 @@ def preview_filter(model_admin: Any, request: HttpRequest, verb: str) -> HttpRes
     # Of all jobs: the newest that matches would be sought for through all that are younger.
     newest = Job.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     chosen = ChosenFilter(verb, query.urlencode(), newest)
-    form = FilterForm(initial={"filter": chosen.sign()})
+    form = FilterForm(initial={"filter": chosen.sign()}, verb=VERBS[verb])
     return _render(model_admin, request, chosen, form, build_options_form(VERBS[verb]))
 
 
@@ -76,7 +92,7 @@ def show_bulk_filter(model_admin: Any, request: HttpRequest, verb: str) -> HttpR
         raise PermissionDenied
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    form = FilterForm(request.POST)
+    form = FilterForm(request.POST, verb=VERBS[verb])
     try:
         chosen = ChosenFilter.read(request.POST.get("filter", ""))
         if chosen.verb != verb:
@@ -97,6 +113,7 @@ def show_bulk_filter(model_admin: Any, request: HttpRequest, verb: str) -> HttpR
         jobs,
         options=read_options(options_form),
         reason=form.cleaned_data["reason"],
+        stop_on_failure=form.cleaned_data.get("stop", False),
     )
 
 

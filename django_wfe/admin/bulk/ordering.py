@@ -28,6 +28,7 @@ def start_bulk_run(
     reason: str,
     stop_on_fingerprint: str = "",
     stops_also_on: Collection[str] = (),
+    stop_on_failure: bool = False,
 ) -> HttpResponseRedirect:
     """Start a BulkRun over these jobs, and lead to its page; to the Job list where none is left of them.
 
@@ -47,6 +48,7 @@ def start_bulk_run(
             reason=reason,
             stop_on_fingerprint=stop_on_fingerprint,
             stops_also_on=stops_also_on,
+            stop_on_failure=stop_on_failure,
         )
     except PermissionRequired as error:
         raise PermissionDenied from error

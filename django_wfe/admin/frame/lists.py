@@ -12,6 +12,7 @@ from typing import Any
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 from django_wfe.admin.elements.counts import count_up_to, write_count
 from django_wfe.values.identifiers import parse_id
@@ -38,6 +39,10 @@ class ConsoleList(ChangeList):
     is_keyed = False
     is_capped = False
     newest_url = newer_url = older_url = count_text = ""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.title = str(capfirst(str(self.opts.verbose_name_plural)))  # Django's says to select one
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         """Return all that matches, whatever page is shown of it: verbs and exports go by this."""

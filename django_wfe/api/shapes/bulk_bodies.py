@@ -78,6 +78,9 @@ class BulkBody(Body):
     stop_on_fingerprint = serializers.CharField(
         required=False, allow_blank=True, max_length=64, help_text="Stop by itself when this failure comes back."
     )
+    stop_on_failure = serializers.BooleanField(
+        default=False, help_text="Stop by itself when one of the jobs fails again, in whichever way."
+    )
 
     def validate_verb(self, value: str) -> str:
         """Refuse what is not a verb."""
@@ -91,6 +94,8 @@ class BulkBody(Body):
         """Ask for either jobs or a filter, and check the options by the verb."""
         if ("jobs" in attrs) == ("filter" in attrs):
             raise serializers.ValidationError(_("Either jobs or filter is required, not both."))
+        if attrs["stop_on_failure"] and attrs.get("stop_on_fingerprint"):
+            raise serializers.ValidationError(_("Either stop_on_failure or stop_on_fingerprint is possible, not both."))
         options = build_verb_body(VERBS[attrs["verb"]])(data=attrs.get("options", {}))
         del options.fields["reason"]  # it stands beside the options, for all verbs
         options.fields.pop("expected_step_run", None)  # it is about one job

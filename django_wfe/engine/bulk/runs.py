@@ -94,6 +94,7 @@ def start_bulk(
     reason: str = "",
     stop_on_fingerprint: str = "",
     stops_also_on: Collection[str] = (),
+    stop_on_failure: bool = False,
 ) -> BulkRun:
     """Fix the list of Jobs, or of other entries, and have the workers apply the verb to each, in this order.
 
@@ -106,6 +107,8 @@ def start_bulk(
         stop_on_fingerprint: stop when a failure of this fingerprint comes back in a Job that was changed. Then it goes
             in stages: one Job first, then as many at a time as have got past the step that failed.
         stops_also_on: further fingerprints; each failure at one of their places counts, whatever its words.
+        stop_on_failure: stop when a Job that was changed fails again, in whichever way; in stages as well. In the place
+            of fingerprints. Default False.
 
     Raises:
         ValueError: for a verb that there is not.
@@ -119,7 +122,7 @@ def start_bulk(
         bulk = BulkRun.objects.create(
             verb=verb,
             reason=reason,
-            stop_on_fingerprint=stop_on_fingerprint,
+            stop_on_fingerprint=BulkRun.ANY_FAILURE if stop_on_failure else stop_on_fingerprint,
             stops_also_on=sorted(stops_also_on),
             workflow=workflow,
             actor=actor,

@@ -56,6 +56,8 @@ def is_the_failure(bulk: BulkRun) -> Q:
     Where the failures of its incident got other fingerprints while it was open, each failure at one of their places
     counts: the fingerprint that it was started with held all of them.
     """
+    if bulk.stop_on_fingerprint == BulkRun.ANY_FAILURE:
+        return Q()
     condition = Q(fingerprint=bulk.stop_on_fingerprint)
     for fingerprint in bulk.stops_also_on:
         condition |= Q(fingerprint__range=get_place_range(fingerprint))
@@ -65,8 +67,8 @@ def is_the_failure(bulk: BulkRun) -> Q:
 def count_room(bulk: BulkRun) -> int:
     """Return how many more Jobs may be changed now: 1 at first, then as many under way as have got past the step.
 
-    A Job is under way while the step that failed is ready or runs in it; where Jobs run again from an earlier step,
-    while anything does. One that has failed in another way has not got past it.
+    A Job is under way while the step that failed is ready or runs in it; where Jobs run again from an earlier step, or
+    any failure counts, while anything does. One that has failed in another way has not got past it.
     """
     done = bulk.items.filter(state=BulkItem.State.DONE).order_by("-id")
     changed = list(done.values_list("job", flat=True)[:COUNTED])
@@ -74,7 +76,7 @@ def count_room(bulk: BulkRun) -> int:
         return 1
     runs = StepRun.objects.filter(job__in=changed, superseded=False)
     verb = VERBS.get(bulk.verb)
-    if verb is None or not verb.goes_back:
+    if bulk.stop_on_fingerprint != BulkRun.ANY_FAILURE and (verb is None or not verb.goes_back):
         runs = runs.filter(step__in=_find_steps(bulk))
     under_way = sum(runs.filter(state=state).count() for state in _UNDER_WAY)
     failed = Job.objects.filter(pk__in=changed, state=JobState.FAILED).count()

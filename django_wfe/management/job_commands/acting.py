@@ -81,7 +81,7 @@ def give_input(output: Output, user: Any, job: int, data: str, **options: Any) -
 
 def apply_verb(output: Output, user: Any, verb: str, jobs: list[int], **options: Any) -> None:
     """Apply a verb to the jobs of these ids one after another, or to those that a filter matches in a bulk run."""
-    names = ("filter_state", "filter_workflow", "incident", "limit", "stop_on", "wait")
+    names = ("filter_state", "filter_workflow", "incident", "limit", "stop_on", "stop_on_failure", "wait")
     filters = {name for name in names if options[name]}
     if bool(jobs) == bool(filters & {"filter_state", "filter_workflow", "incident"}):
         raise reject(_("Name the ids of jobs, or a filter: --filter-state, --filter-workflow or --incident."))
@@ -110,6 +110,7 @@ def apply_verb(output: Output, user: Any, verb: str, jobs: list[int], **options:
         arguments=arguments,
         reason=options["reason"],
         stop_on=options["stop_on"],
+        stop_on_failure=options["stop_on_failure"],
         wait=options["wait"],
     )
 

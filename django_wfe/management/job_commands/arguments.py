@@ -119,7 +119,9 @@ def _add_verb(actions: Any, name: str) -> None:
     filters.add_argument("--filter-workflow", action="append", default=[], metavar="WORKFLOW")
     filters.add_argument("--incident", metavar="FINGERPRINT", default="", help=_("Jobs that failed in this way."))
     filters.add_argument("--limit", type=_read_number, help=_("Only the oldest so many."))
-    filters.add_argument("--stop-on", metavar="FINGERPRINT", default="", help=_("Stop when this failure comes back."))
+    stops = filters.add_mutually_exclusive_group()
+    stops.add_argument("--stop-on", metavar="FINGERPRINT", default="", help=_("Stop when this failure comes back."))
+    stops.add_argument("--stop-on-failure", action="store_true", help=_("Stop when one of the jobs fails again."))
     filters.add_argument("--wait", action="store_true", help=_("Follow it until it has ended."))
     for option in list_options(VERBS[name]):
         _add_option(verb, option)

@@ -42,6 +42,7 @@ def start(
     arguments: dict[str, Any],
     reason: str,
     stop_on: str,
+    stop_on_failure: bool,
     wait: bool,
 ) -> None:
     """Start a bulk run; follow it if that is asked for."""
@@ -54,6 +55,7 @@ def start(
             source=Source.COMMAND,
             reason=reason,
             stop_on_fingerprint=stop_on,
+            stop_on_failure=stop_on_failure,
         )
     except WFEException as error:
         raise refuse(str(error)) from error
