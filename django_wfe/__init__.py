@@ -19,19 +19,73 @@ if TYPE_CHECKING:
         provide_input,
         run_workflow,
     )
+    from django_wfe.programs import (
+        acancel_job,
+        aget_job,
+        apause_job,
+        aprovide,
+        arerun_job,
+        aresume_job,
+        aretry_job,
+        arun,
+        askip_step,
+        astart,
+        astart_many,
+        await_for,
+        cancel_job,
+        get_job,
+        pause_job,
+        provide,
+        rerun_job,
+        resume_job,
+        retry_job,
+        run,
+        skip_step,
+        start,
+        start_many,
+        wait_for,
+    )
 
 __all__ = [
     "__version__",
+    "acancel_job",
+    "aget_job",
+    "apause_job",
+    "aprovide",
+    "arerun_job",
+    "aresume_job",
+    "aretry_job",
+    "arun",
+    "askip_step",
+    "astart",
+    "astart_many",
+    "await_for",
+    "cancel_job",
     "execute_workflow",
     "execute_workflow_sync",
+    "get_job",
     "order_workflow_execution",
+    "pause_job",
+    "provide",
     "provide_external_input",
     "provide_input",
+    "rerun_job",
+    "resume_job",
+    "retry_job",
+    "run",
     "run_workflow",
+    "skip_step",
+    "start",
+    "start_many",
+    "wait_for",
 ]
+
+_IN_LIFECYCLE = frozenset({"execute_workflow", "execute_workflow_sync", "provide_input"})
+"""The names that older code imports."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(import_module("django_wfe.engine.lifecycle"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "django_wfe.engine.lifecycle" if name in _IN_LIFECYCLE else "django_wfe.programs"
+    return getattr(import_module(home), name)

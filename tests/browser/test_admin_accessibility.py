@@ -82,7 +82,7 @@ def test_no_page_with_numbers_or_of_a_search_has_a_serious_problem(open_view: Ca
     statistics = reverse("admin:django_wfe_statistics")
     found: dict[str, list[str]] = {}
     for path in (
-        *(f"{shown}?heat={kind}" for kind in ("work", "failures")),
+        *(f"{shown}?heat={kind}" for kind in ("work", "waiting", "failures")),
         statistics,
         f"{statistics}?workflow={workflow}&heat=failures&period=24h",
         reverse("admin:django_wfe_job_compare", args=[jobs[1], jobs[0]]),

@@ -1,13 +1,17 @@
 """The page of the statistics and its call: what they count, and for whom."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from django_wfe import run_workflow
 from django_wfe.engine.lifecycle import provide_input
 from django_wfe.engine.statistics.rollup import roll_up
-from django_wfe.models import Job, Statistic, StatisticBucket, Workflow
+from django_wfe.models import Definition, Job, Statistic, StatisticBucket, Workflow
 from django_wfe.policies import Policy
 from django_wfe.values.moments import get_now
 from tests import workflows
@@ -145,3 +149,52 @@ def test_half_and_most_of_a_step_are_those_of_its_times() -> None:
     body = client.get("/wfe/statistics", {"workflow_id": workflow.pk}).json()["nodes"][node]
     assert body["worked_p50"] == pytest.approx(2, rel=0.045)
     assert body["worked_p95"] == pytest.approx(8, rel=0.045)
+
+
+def test_the_page_asks_as_often_whatever_there_is_and_by_an_index() -> None:
+    count_some()
+    client, address = sign_in_superuser(), reverse("admin:django_wfe_statistics")
+    client.get(address)
+    with CaptureQueriesContext(connection) as few:
+        client.get(address, {"period": "24h"})
+    fill_years()
+    with CaptureQueriesContext(connection) as many:
+        assert client.get(address, {"period": "24h"}).status_code == 200
+    assert len(many) == len(few)
+    asked = [query["sql"] for query in many if "django_wfe_statistic" in query["sql"]]
+    assert len(asked) >= 5
+    with connection.cursor() as cursor:
+        for sql in asked:
+            cursor.execute(f"EXPLAIN {sql}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert "Index" in plan, plan
+            assert "Seq Scan on django_wfe_statistic" not in plan, plan
+
+
+def fill_years() -> None:
+    """Have sums of other workflows, nodes, hours and days."""
+    row = Workflow.objects.get(name="Linear")
+    now = get_now()
+    shared = {"workflow": row, "measure": "done", "count": 1}
+    for model, extra in ((Statistic, {"person": "", "seconds": 1.0}), (StatisticBucket, {"bucket": 3})):
+        model.objects.bulk_create(
+            model(node=f"shop.Step{node}", is_day=False, since=now - timedelta(hours=hour), **shared, **extra)
+            for node in range(20)
+            for hour in range(1, 800)
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE django_wfe_statistic, django_wfe_statisticbucket")
+
+
+def test_a_choice_of_the_version_keeps_the_heat() -> None:
+    count_some()
+    workflow = Workflow.objects.get(name="Failing")
+    current = workflow.current_definition
+    Definition.objects.create(workflow=workflow, fingerprint="0" * 64, graph=current.graph)
+    failed = Job.objects.get(workflow=workflow)
+    address = reverse("admin:django_wfe_workflow_change", args=[workflow.pk])
+    old = Definition.objects.exclude(pk=current.pk).get(workflow=workflow)
+    Job.objects.filter(pk=failed.pk).update(definition=old)
+    page = read_page(sign_in_superuser().get(address, {"heat": "failures", "period": "24h"}))
+    assert f"{address}?heat=failures&period=24h&definition={old.pk}" in {link.address for link in page.links}
+    assert "in another version" not in page.text, "the heat is of all versions"

@@ -4,18 +4,23 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Sum
+from django.db.models.functions import Now
 
 from django_wfe import run_workflow
 from django_wfe.engine.lifecycle import cancel_job, provide_input, rerun_job, retry_job
+from django_wfe.engine.statistics.queries import build_report
 from django_wfe.engine.statistics.rollup import roll_up
-from django_wfe.models import Job, JobEvent, Statistic, StatisticBucket, StatisticCursor
+from django_wfe.models import Job, JobEvent, Statistic, StatisticBucket, StatisticCursor, StepRun
+from django_wfe.values.moments import get_now
 from django_wfe.watchdog.process import Watchdog
 from tests import workflows
+from tests.declared.inbox_workflows import Approving
 from tests.support.running.engine_helpers import run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -158,6 +163,19 @@ def test_an_answer_counts_for_who_gave_it_and_says_whether_it_was_late() -> None
     assert (row.count, row.person) == (1, "lead")
     assert row.node.endswith(".Ask")
     assert 0 < row.seconds < 60
+
+
+def test_an_answer_after_its_time_counts_as_overdue_by_how_much() -> None:
+    late, timely = run_workflow(Approving), run_workflow(Approving)
+    StepRun.objects.filter(job_id=late, state="INPUT_REQUIRED").update(created_at=Now() - timedelta(days=3))
+    for job_id in (late, timely):
+        provide_input(job_id, {"answer": "approve"})
+    count_all()
+    assert read_sums()["Approve", "answered"] == 2
+    [overdue] = Statistic.objects.filter(is_day=True, measure="overdue")
+    assert (overdue.count, round(overdue.seconds / 3600)) == (1, 24), "due after two days"
+    report = build_report(None, "7d", get_now(), people=False)
+    assert report.nodes["tests.declared.inbox_workflows.Approve"].overdue_share == 0.5
 
 
 def test_a_round_reads_no_table_from_its_beginning_to_its_end() -> None:

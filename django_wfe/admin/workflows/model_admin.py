@@ -141,7 +141,7 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
                 for node in nodes
             ],
             counted_up_to=counted_up_to,
-            versions=build_versions(request.user, workflow, definition, with_jobs=may_see_jobs),
+            versions=build_versions(request.user, workflow, definition, request.GET, with_jobs=may_see_jobs),
             may_see_jobs=may_see_jobs,
             jobs_url=self.build_url("django_wfe_job_changelist") + "?" + urlencode({"workflow": workflow.pk}),
             recent_jobs=list_recent_jobs(jobs) if may_see_jobs else [],

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Q
+from django.http import QueryDict
 from django.utils.formats import number_format
 
 from django_wfe.admin.elements.counts import write_count
@@ -61,15 +62,21 @@ def choose_definition(workflow: Workflow, given: str) -> Definition | None:
     return Definition.objects.filter(workflow=workflow, pk=pk).first() or workflow.current_definition
 
 
-def build_versions(user: Any, workflow: Workflow, shown: Definition | None, *, with_jobs: bool) -> Versions:
-    """Return the versions, the newest first, with their open Jobs if the user may see them; in two bounded queries."""
+def build_versions(
+    user: Any, workflow: Workflow, shown: Definition | None, asked: QueryDict, *, with_jobs: bool
+) -> Versions:
+    """Return the versions, the newest first, with their open Jobs if the user may see them; in two bounded queries.
+
+    Args:
+        asked: the page's parameters, which a choice between the versions keeps.
+    """
     counted = count_by_version(user, workflow) if with_jobs else []
     found = {version.definition_id: version for version in counted if version.count}
     kept = {shown.pk, *list(found)[:LISTED]} if shown is not None else set()
     definitions = Definition.objects.filter(workflow=workflow).only("fingerprint", "created_at", "workflow_id")
     newest = definitions.order_by("-pk")[:LISTED]
     rows = [
-        _build(workflow, row, found.get(row.pk), is_shown=shown is not None and row.pk == shown.pk)
+        _build(workflow, row, found.get(row.pk), asked, is_shown=shown is not None and row.pk == shown.pk)
         for row in (definitions.filter(Q(pk__in=kept) | Q(pk__in=newest.values("pk"))).order_by("-pk"))
     ]
     others = [version for pk, version in found.items() if shown is None or pk != shown.pk]
@@ -97,7 +104,9 @@ def _sum_up(states: Mapping[str, int]) -> dict[str, Any]:
     return kinds
 
 
-def _build(workflow: Workflow, row: Definition, counted: JobsOfVersion | None, *, is_shown: bool) -> Version:
+def _build(
+    workflow: Workflow, row: Definition, counted: JobsOfVersion | None, asked: QueryDict, *, is_shown: bool
+) -> Version:
     query = {"workflow": workflow.pk, "definition": row.pk, "state": "open"}
     return Version(
         definition=row,
@@ -105,6 +114,6 @@ def _build(workflow: Workflow, row: Definition, counted: JobsOfVersion | None, *
         has_jobs=counted is not None,
         is_shown=is_shown,
         is_current=row.pk == workflow.current_definition_id,
-        query=f"?{urlencode({SHOWN: row.pk})}",
+        query=f"?{urlencode({**asked.dict(), SHOWN: row.pk})}",
         jobs_query=f"?{urlencode(query)}",
     )
