@@ -36,7 +36,7 @@ HEIGHT = 800
 TALLEST = 1800  # pixels
 TALL = ("home", "compare")
 """The pages that are shown down to their end; the others stop where a window of ``HEIGHT`` does."""
-ENDS = {"workflow": "#workflow-graph", "job-waiting": "#job-timeline", "job-failed": "#job-timeline"}
+ENDS = {"workflow": "#workflow-graph", "heat": "#workflow-graph", "job-waiting": "#job-timeline", "job-failed": "#job-timeline"}
 """The last part that is shown of a longer page."""
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 ADMIN = "admin/django_wfe/"
@@ -157,7 +157,7 @@ def make_pages(page: Page, base: str, jobs: dict[str, int]) -> dict[str, str]:
     incident = page.url
     page.goto(f"{home}job/incidents/")
     page.get_by_role("link", name="Call carrier: ConnectionError").first.click()
-    page.get_by_role("link", name="Retry ten", exact=True).click()
+    page.get_by_role("link", name="Retry all jobs", exact=True).click()
     page.get_by_label("Reason").fill("The carrier says that it answers again.")
     page.locator("#verb-form input[type=submit]").click()
     expect(page.locator("#bulk-items tr[data-item='DONE']").first).to_be_visible()
@@ -168,12 +168,15 @@ def make_pages(page: Page, base: str, jobs: dict[str, int]) -> dict[str, str]:
     workflow = page.url
     page.goto(f"{home}workflow/")
     page.get_by_role("link", name="Flaky delivery").click()
-    start_many = page.url.replace("/change/", "/start-many/")
+    flaky = page.url
+    start_many = flaky.replace("/change/", "/start-many/")
     return {
         "admin-index": f"{base}admin/",
         "home": f"{home}workflow/console/",
         "workflow": workflow,
+        "heat": f"{flaky}?heat=failures",
         "compare": workflow.replace("/change/", "/compare/"),
+        "statistics": f"{home}workflow/statistics/",
         "job-waiting": f"{home}job/{jobs['waiting']}/change/",
         "job-failed": f"{home}job/{jobs['failed']}/change/",
         "timeline": f"{home}job/{jobs['waiting']}/change/",

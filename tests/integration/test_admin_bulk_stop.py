@@ -84,6 +84,8 @@ def test_a_repair_of_all_that_match_stops_when_a_job_fails_again(again: str, mon
     client.post(form.action, {**data, "stop": "on"})
     bulk = BulkRun.objects.get()
     assert (bulk.stop_on_fingerprint, bulk.total) == (BulkRun.ANY_FAILURE, 4)
+    shown = read_page(client.get(reverse("admin:django_wfe_bulkrun_change", args=[bulk.pk])))
+    assert "a job fails again" in shown.text
     work_on_bulk(bulk.pk)
     assert bulk.items.filter(state=BulkItem.State.DONE).count() == 1
     break_with(again, monkeypatch)
