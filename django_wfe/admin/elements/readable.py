@@ -93,8 +93,7 @@ def read_key_order(graph: Graph) -> KeyOrder:
     """
     places: dict[str, int] = {}
     titles: dict[str, set[str]] = {}
-    for node in graph.nodes:
-        schema = node.input_schema or {}
+    for schema in (graph.input_schema or {}, *(node.input_schema or {} for node in graph.nodes)):
         for part in (schema, *schema.get("$defs", {}).values()):
             properties = part.get("properties", {})
             for key in (*part.get("required", ()), *properties):

@@ -78,7 +78,7 @@ def load_storages(job_ids: Collection[int], *, after: Place = (-1, 0)) -> dict[i
             parts[job_id].rest_after = sizes[-1].place if sizes else after
     entries = StepRun.objects.filter(pk__in=chosen).order_by("job_id", "number", "attempt")
     for job_id, step, result, external_data in entries.values_list("job_id", "step", "result", "external_data"):
-        entry: StorageEntry = {"step": step, "result": result}
+        entry: StorageEntry = {"step": step, "result": cover_sealed(result)}
         if external_data is not None:
             entry["external_data"] = cover_sealed(external_data)
         parts[job_id].storage["data"].append(entry)
