@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.elements.drawing import draw_time
 from django_wfe.admin.elements.payloads import write_json
+from django_wfe.admin.elements.readable import list_asked_fields
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.live import Live
 from django_wfe.admin.home.page import show_home
@@ -134,6 +135,8 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
                 }
                 for node in nodes
             ],
+            asked_at_start=list_asked_fields(graph.input_schema) if graph is not None and graph.input_schema else [],
+            start_schema=write_json(graph.input_schema) if graph is not None and graph.input_schema else "",
             counted_up_to=counted_up_to,
             versions=build_versions(request.user, workflow, definition, with_jobs=may_see_jobs),
             may_see_jobs=may_see_jobs,

@@ -48,7 +48,8 @@ class GivenInput:
         """
         data = self.data if isinstance(self.data, ValidInput) else json.loads(self.data)
         try:
-            return encode_input(self.schema, data, _("the input of the job"))
+            # With its secrets: the first step's _input has the same names and defaults, whether there is a secret or not.
+            return encode_input(self.schema, data, _("the input of the job"), reveals=True)
         except ValidationError as error:
             error.add_note(ABOUT_JOB_INPUT)
             raise
