@@ -92,7 +92,9 @@ class JobListView(WFEView):
             403: FORBIDDEN,
             409: Answer("The key has been seen, with other input; nothing was started.", OtherInputSerializer),
             422: Answer("input or first_input does not validate; nothing was started.", FieldProblemsSerializer),
-            503: Answer("This server cannot import the code that checks it now; nothing was started.", ProblemSerializer),
+            503: Answer(
+                "This server cannot import the code that checks it now; nothing was started.", ProblemSerializer
+            ),
         },
         body=StartBody,
         tag="jobs",

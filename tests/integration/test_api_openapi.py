@@ -104,7 +104,11 @@ def test_the_shape_of_a_job_is_described(description: dict[str, Any]) -> None:
 
 
 def test_a_start_that_other_input_refuses_describes_the_names_of_the_fields(description: dict[str, Any]) -> None:
-    [start] = [call["post"] for call in description["paths"].values() if call.get("post", {}).get("operationId") == "wfe_start_job"]
+    [start] = [
+        call["post"]
+        for call in description["paths"].values()
+        if call.get("post", {}).get("operationId") == "wfe_start_job"
+    ]
     assert set(start["responses"]) == {"200", "201", "400", "403", "409", "422", "503"}
     assert start["responses"]["409"]["content"]["application/json"]["schema"]["$ref"].endswith("/WFEOtherInput")
     assert description["components"]["schemas"]["WFEOtherInput"]["properties"]["fields"]["type"] == "array"

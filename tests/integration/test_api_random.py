@@ -28,7 +28,17 @@ MANY = int(os.environ.get("WFE_JUNK_BODIES", "200"))
 POSTS = [call for call in CALLS if call.method == "POST"]
 GETS = [call for call in CALLS if call.method == "GET"]
 FIELDS = [
-    *("workflow_id", "key", "input", "first_input", "reason", "expected_state", "expected_step_run", "external_data", "value"),
+    *(
+        "workflow_id",
+        "key",
+        "input",
+        "first_input",
+        "reason",
+        "expected_state",
+        "expected_step_run",
+        "external_data",
+        "value",
+    ),
     *(
         "result",
         "transition",

@@ -124,11 +124,12 @@ def test_a_secret_that_a_job_starts_with_is_in_job_input_and_nowhere_else(
     job_id = door(watch, record(declared.StartingWithSecrets))
     job = run_ready(job_id)
     assert job.state == JobState.FINISHED, job.error
-    assert declared.GIVEN == [declared.Credentials.model_validate(INPUT)]
+    assert [declared.Credentials.model_validate(INPUT)] == declared.GIVEN
     assert job.storage["data"][0]["result"]["login"] == {"user": "ada", "password": MASK}
     page = watch.get(reverse("admin:django_wfe_job_change", args=[job_id]))
     changes = [row.change.named for row in page.context["rows"] if row.run.number > 0 and not row.run.superseded]
-    assert changes == [[("More", "1")]], "no secret is taken for changed"
+    expected = [[("More", "1")]]
+    assert changes == expected, "no secret is taken for changed"
     other = order_workflow_execution(declared.StartingWithSecrets, input=FORMER_INPUT)
     start = StepRun.objects.get(job=job, number=0)
     for name, arguments in (

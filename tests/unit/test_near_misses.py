@@ -140,7 +140,16 @@ def test_the_options_themselves_are_no_near_misses() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["inputSchema", "Input_Schema", "InputShema", "JobInput", "job_input", "StartInput", "UserInputSchema", "OrderInput"],
+    [
+        "inputSchema",
+        "Input_Schema",
+        "InputShema",
+        "JobInput",
+        "job_input",
+        "StartInput",
+        "UserInputSchema",
+        "OrderInput",
+    ],
 )
 def test_a_model_of_a_workflow_under_another_name_is_told_of(name: str) -> None:
     (problem,) = look_at_workflow(**{name: Schema})

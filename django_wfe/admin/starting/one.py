@@ -25,7 +25,6 @@ from django_wfe.exceptions import CodeNotLoaded, OtherInput, WFEException
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import Job, Workflow
 
-
 logger = logging.getLogger(__name__)
 
 PREFIX = "input"
@@ -58,8 +57,8 @@ def show_start(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workfl
     if graph is not None and graph.input_schema is not None and not reason:
         input_form, reason = _build_input_form(request, workflow)
         form.fields["key"].help_text = _(
-            "Optional. A second start of this workflow with the same key and the same input gives the first job instead "
-            "of a new one; with other input it is refused."
+            "Optional. A second start of this workflow with the same key and the same input gives the first job "
+            "instead of a new one; with other input it is refused."
         )
     if request.method == "POST" and not reason:
         started = _take_post(model_admin, request, workflow, form, input_form)

@@ -56,7 +56,8 @@ class StepInputForm(PlacedForm):
                 required=False,
                 initial=given,
                 strip=False,
-                help_text=_("As JSON. It is what the step was given; change it where it was wrong.") + _tell_of_secrets(given),
+                help_text=_("As JSON. It is what the step was given; change it where it was wrong.")
+                + _tell_of_secrets(given),
                 widget=forms.Textarea(
                     attrs={
                         "rows": min(20, given.count("\n") + 2),
@@ -118,7 +119,9 @@ def _tell_of_secrets(given: str) -> str:
     """Return, where a secret is masked in it, a sentence on where the step has it from."""
     if MASK not in given:
         return ""
-    return " " + _("Secrets are masked in it. Those that the job was started with stay in self.job_input, whatever is typed.")
+    return " " + _(
+        "Secrets are masked in it. Those that the job was started with stay in self.job_input, whatever is typed."
+    )
 
 
 def compare(before: str, after: str) -> list[Line]:

@@ -48,7 +48,7 @@ class GivenInput:
         """
         data = self.data if isinstance(self.data, ValidInput) else json.loads(self.data)
         try:
-            # With its secrets: the first step's _input has the same names and defaults, whether there is a secret or not.
+            # Its secrets too: the first step's _input has the same names and defaults with a secret and without.
             return encode_input(self.schema, data, _("the input of the job"), reveals=True)
         except ValidationError as error:
             error.add_note(ABOUT_JOB_INPUT)

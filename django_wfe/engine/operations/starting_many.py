@@ -289,9 +289,7 @@ def _give_key(row: StartRow, batch: str) -> StartRow:
     return replace(row, key=f"{batch} {row.number}") if batch and row.key is None else row
 
 
-def _start(
-    workflow: Workflow, planned: PlannedRow, meaning: RowMeaning, *, actor: Any, source: str
-) -> PlannedRow:
+def _start(workflow: Workflow, planned: PlannedRow, meaning: RowMeaning, *, actor: Any, source: str) -> PlannedRow:
     row = planned.row
     given = {meaning.kind: planned.valid or row.values} if meaning.kind != "nothing" else {}
     try:
