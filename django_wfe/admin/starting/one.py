@@ -69,7 +69,7 @@ def show_start(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workfl
         "django_wfe/console/start.html",
         title=_("Start a job: %(workflow)s") % {"workflow": workflow},
         crumbs=[model_admin.list_crumb(), Crumb(str(workflow), model_admin.build_object_url(workflow.pk))],
-        media=forms.Media(css={"all": ["django_wfe/inbox.css"]}) + (input_form.media if input_form else forms.Media()),
+        media=input_form.media if input_form is not None else forms.Media(),
         workflow=workflow,
         form=form,
         input_form=input_form,

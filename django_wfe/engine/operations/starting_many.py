@@ -33,7 +33,7 @@ from django_wfe.engine.inputs.job_input import (
     name_fields,
     require_job_input_schema,
 )
-from django_wfe.engine.inputs.validation import ValidInput, encode_input, validate_input
+from django_wfe.engine.inputs.validation import NOT_GIVEN, ValidInput, encode_input, validate_input
 from django_wfe.engine.operations.answering import describe_today
 from django_wfe.engine.operations.starting import MAX_KEY_LENGTH, build_candidate, find_workflow, start_job
 from django_wfe.engine.project_code.classes import load_node
@@ -291,9 +291,16 @@ def _give_key(row: StartRow, batch: str) -> StartRow:
 
 def _start(workflow: Workflow, planned: PlannedRow, meaning: RowMeaning, *, actor: Any, source: str) -> PlannedRow:
     row = planned.row
-    given = {meaning.kind: planned.valid or row.values} if meaning.kind != "nothing" else {}
+    values = planned.valid or row.values
     try:
-        started = start_job(workflow, key=row.key, **given, actor=actor, source=source)
+        started = start_job(
+            workflow,
+            key=row.key,
+            job_input=values if meaning.kind == "job_input" else NOT_GIVEN,
+            first_input=values if meaning.kind == "first_input" else NOT_GIVEN,
+            actor=actor,
+            source=source,
+        )
     except ValidationError as error:  # what fitted a moment ago need not fit now: a validator may look at the world
         return replace(planned, outcome="refused", errors=tuple(_describe(error)))
     except WFEException as error:
