@@ -304,6 +304,22 @@ def test_the_columns_of_a_file_are_the_fields_of_the_job_input() -> None:
     assert (job.key, job.state, job.storage["data"][0]["result"]) == ("a", "INPUT_REQUIRED", {"order": 1})
 
 
+def test_the_file_to_fill_in_has_the_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow, client = record(Refund), sign_in("view_workflow", "view_job", "add_job")
+    address = reverse("admin:django_wfe_workflow_columns", args=[workflow.pk])
+    assert f'href="{address}"' in client.get(build("start_many", workflow)).content.decode()
+    file = client.get(address)
+    assert (file["Content-Disposition"], file.content) == (
+        'attachment; filename="Refund.csv"',
+        b"key,order,on,lines,Note,token\r\n",
+    )
+    upload(client, workflow, "jobs.csv", file.content.decode() + "a,1042,,,by hand,\r\n")
+    assert Job.objects.get().storage["data"][0]["result"]["note"] == "by hand"
+    assert client.get(reverse("admin:django_wfe_workflow_columns", args=[record(Plain).pk])).content == b"key\r\n"
+    monkeypatch.setattr(Refund, "InputSchema", None)
+    assert client.get(address)["Location"] == build("start_many", workflow)
+
+
 def test_a_row_with_a_known_key_and_other_input_is_refused_by_the_names_of_the_fields() -> None:
     workflow, client = record(Refund), sign_in_superuser()
     rows = "key,order,token\na,1042,hush\nb,1043,\n"

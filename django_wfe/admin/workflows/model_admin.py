@@ -21,6 +21,7 @@ from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.live import Live
 from django_wfe.admin.home.page import show_home
 from django_wfe.admin.jobs.downloads import FORMATS, show_workflow_graph
+from django_wfe.admin.starting.columns_file import show_columns_file
 from django_wfe.admin.starting.many import show_start_many
 from django_wfe.admin.starting.one import explain_no_start, show_start
 from django_wfe.admin.statistics.page import show_statistics
@@ -61,6 +62,7 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
             self.route("statistics/", show_statistics, "django_wfe_statistics"),
             self.route("<int:workflow_id>/start/", show_start, "django_wfe_workflow_start"),
             self.route("<int:workflow_id>/start-many/", show_start_many, "django_wfe_workflow_start_many"),
+            self.route("<int:workflow_id>/start-many/columns.csv", show_columns_file, "django_wfe_workflow_columns"),
             self.route("<int:workflow_id>/pause/", show_pause, "django_wfe_workflow_pause"),
             self.route("<int:workflow_id>/resume/", show_resume, "django_wfe_workflow_resume"),
             self.route("<int:workflow_id>/compare/", show_comparison, "django_wfe_workflow_compare"),
