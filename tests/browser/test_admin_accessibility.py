@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from django_wfe.engine.lifecycle import run_workflow, start_bulk, stop_bulk
 from django_wfe.models import Job
 from tests.declared.inbox_workflows import Ordering
+from tests.declared.job_input_workflows import Refund
 from tests.support.doors.console import ADDRESSES, build_world, record
 
 pytestmark = [pytest.mark.survey, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -63,6 +64,20 @@ def test_what_came_back_with_errors_has_no_serious_problem(open_view: Callable[.
     page.get_by_label("City").fill("Uster")
     page.get_by_role("button", name="Submit", exact=True).last.click()
     expect(page.locator(".errornote")).to_be_visible()
+    assert dict(list_problems(page)) == {}
+
+
+@pytest.mark.parametrize("name", ["start", "start_many", "change", "job"])
+def test_no_page_about_what_a_job_starts_with_has_a_serious_problem(open_view: Callable[..., Page], name: str) -> None:
+    workflow = record(Refund)
+    job = run_workflow(Refund, input={"order": 1042, "lines": [{"article": "A4"}], "token": "hush-hush"})
+    if name == "job":
+        page = open_view("django_wfe_job_change", job, bypass_csp=True)
+    else:
+        page = open_view(f"django_wfe_workflow_{name}", workflow.pk, bypass_csp=True)
+    if name == "start":
+        page.get_by_role("button", name="Start the job").click()
+        expect(page.locator(".errornote")).to_be_visible()
     assert dict(list_problems(page)) == {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -37,7 +37,7 @@ class GivenInput:
     """What was given for a Job, as it was given: a ``ValidInput``, or JSON text."""
 
     schema: type[BaseModel]
-    data: ValidInput | str
+    data: ValidInput | str = field(repr=False)
 
     def encode(self) -> str:
         """Validate it, and return what is kept as JSON text.
@@ -85,8 +85,8 @@ class GivenInput:
         if not isinstance(given, dict):
             return {"": given}
         aliases: dict[str, str] = {}
-        for name, field in self.schema.model_fields.items():
-            for alias in (field.alias, field.validation_alias):
+        for name, declared in self.schema.model_fields.items():
+            for alias in (declared.alias, declared.validation_alias):
                 if isinstance(alias, str):
                     aliases[alias] = name
         return {str(aliases.get(name, name)): value for name, value in given.items()}

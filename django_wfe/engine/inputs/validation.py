@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, RootModel, ValidationError
@@ -38,8 +38,9 @@ class ValidInput:
     """
 
     schema: type[BaseModel]
-    model: BaseModel
-    given: str
+    # Not in its repr, which a report of an error shows: they may hold a secret.
+    model: BaseModel = field(repr=False)
+    given: str = field(repr=False)
 
 
 def encode_input(schema: type[BaseModel], external_data: Any, what: str, *, reveals: bool = False) -> str:
