@@ -19,10 +19,10 @@ from django_wfe.spreadsheets import Columns
 
 def show_columns_file(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
     """Return a CSV file with the names of the columns and no row."""
+    workflow = find_startable(model_admin, request, workflow_id)
     refused = refuse_other_methods(request, "GET", "HEAD")
     if refused is not None:
         return refused
-    workflow = find_startable(model_admin, request, workflow_id)
     reason = explain_no_start(workflow, request.user)
     try:
         columns = Columns(read_row_meaning(workflow).load_schema()).list_columns() if not reason else []
