@@ -36,7 +36,12 @@ HEIGHT = 800
 TALLEST = 1800  # pixels
 TALL = ("home", "compare")
 """The pages that are shown down to their end; the others stop where a window of ``HEIGHT`` does."""
-ENDS = {"workflow": "#workflow-graph", "heat": "#workflow-graph", "job-waiting": "#job-timeline", "job-failed": "#job-timeline"}
+ENDS = {
+    "workflow": "#workflow-graph",
+    "heat": "#workflow-graph",
+    "job-waiting": "#job-timeline",
+    "job-failed": "#job-timeline",
+}
 """The last part that is shown of a longer page."""
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 ADMIN = "admin/django_wfe/"

@@ -27,6 +27,7 @@ from django_wfe.api.shapes.serializers import (
     JobPageSerializer,
     JobSerializer,
     JobStateSerializer,
+    OtherInputSerializer,
     ProblemSerializer,
 )
 from django_wfe.conf import settings
@@ -89,8 +90,11 @@ class JobListView(WFEView):
             201: Answer("The new job.", JobStateSerializer),
             400: Answer("The body is not valid, or the workflow cannot be started.", FieldProblemsSerializer),
             403: FORBIDDEN,
-            422: Answer("first_input does not validate; nothing was started.", FieldProblemsSerializer),
-            503: Answer("This server cannot import the first step's code now; nothing was started.", ProblemSerializer),
+            409: Answer("The key has been seen, with other input; nothing was started.", OtherInputSerializer),
+            422: Answer("input or first_input does not validate; nothing was started.", FieldProblemsSerializer),
+            503: Answer(
+                "This server cannot import the code that checks it now; nothing was started.", ProblemSerializer
+            ),
         },
         body=StartBody,
         tag="jobs",
@@ -103,6 +107,7 @@ class JobListView(WFEView):
         started = start_job(
             given["workflow_id"],
             key=given.get("key"),
+            job_input=given.get("input", NOT_GIVEN),
             first_input=given.get("first_input", NOT_GIVEN),
             actor=request.user,
             source=Source.REST,

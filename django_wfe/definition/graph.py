@@ -170,6 +170,11 @@ def list_targets(digraph: Mapping[Any, Any], source: Any) -> Sequence[Any]:
     return targets if isinstance(targets, (list, tuple)) else ()
 
 
+def get_schema(declared: type) -> Any:
+    """Return what a node or a Workflow declares as its schema, None for none: it may be nothing of the kind."""
+    return getattr(declared, "UserInputSchema" if issubclass(declared, Step) else "InputSchema", None)
+
+
 def has_input(node: type[Step]) -> bool:
     """Return whether the node asks for external input: a schema without fields means no."""
     return has_fields(node.UserInputSchema)

@@ -49,12 +49,23 @@ _WORKFLOW_SYNONYMS = {
     "labeltext": "label",
     "usergroups": "groups",
     "allowedgroups": "groups",
+    "inputmodel": "InputSchema",
+    "inputform": "InputSchema",
+    "jobinput": "InputSchema",
+    "jobinputschema": "InputSchema",
+    "jobschema": "InputSchema",
+    "startinput": "InputSchema",
+    "startinputschema": "InputSchema",
+    "startschema": "InputSchema",
+    "userinputschema": "InputSchema",
+    "externalinputschema": "InputSchema",
 }
 """Names under which other libraries know an option, in small letters and without underscores."""
 
 _CURES = {
     "retry": _("Write retry = Retry(max_attempts=3)."),
     "UserInputSchema": _("Name the pydantic model UserInputSchema."),
+    "InputSchema": _("Name the pydantic model InputSchema."),
     "input_within": _("Write input_within = timedelta(days=2), or a number of seconds."),
 }
 
@@ -130,8 +141,9 @@ def _guess_option(name: str, value: Any, known: Iterable[str], base: type, *, is
         guessed = next((option for option in nearest if _is_near(squashed, _squash(option))), "")
     if guessed == "DIGRAPH" and not isinstance(value, Mapping):
         return ""
-    if not guessed and "UserInputSchema" in options and _is_input_model(squashed, value):
-        return "UserInputSchema"
+    asked = "InputSchema" if is_workflow else "UserInputSchema"
+    if not guessed and asked in options and _is_input_model(squashed, value):
+        return asked
     return guessed
 
 

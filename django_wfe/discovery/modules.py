@@ -11,6 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from django_wfe.conf import settings
+from django_wfe.definition.graph import get_schema
 from django_wfe.definition.near_misses import find_near_misses
 from django_wfe.definition.problems import Problem
 from django_wfe.discovery.files import is_project_file, is_project_module, list_candidates
@@ -84,7 +85,7 @@ def list_defining_modules(modules: Iterable[ModuleType]) -> set[str]:
         for workflow in list_workflows(module):
             for declared in (workflow, *list_nodes(workflow)):
                 names.update(base.__module__ for base in declared.__mro__)
-                schema = getattr(declared, "UserInputSchema", None)
+                schema = get_schema(declared)
                 if isinstance(schema, type):
                     names.update(base.__module__ for base in schema.__mro__)
     return names

@@ -75,6 +75,9 @@ def find_difference(first: Graph, second: Graph) -> tuple[str, Sentence] | None:
         for place, value, there in _list_differences(one, other, ()):
             values = {"place": _say_place(place), "one": name_value(value), "other": name_value(there)}
             return one["path"], _("%(place)s is %(one)s in one process and %(other)s in the next.") % values
+    for place, value, there in _list_differences(first.input_schema, second.input_schema, ("input_schema",)):
+        values = {"place": _say_place(place), "one": name_value(value), "other": name_value(there)}
+        return "", _("%(place)s is %(one)s in one process and %(other)s in the next.") % values
     if first.edges != second.edges:
         return "", _("its edges come in another order, or with other labels, in each process.")
     return None

@@ -36,10 +36,10 @@ from django_wfe.engine.operations.starting import Started, find_workflow, run_jo
 from django_wfe.engine.operations.starting_many import (
     MAX_ROWS,
     PlannedRow,
+    RowMeaning,
     StartRow,
-    get_first_node,
-    get_first_schema,
     plan_starts,
+    read_row_meaning,
     start_many,
 )
 from django_wfe.engine.operations.verbs.base import Verb, VerbStatus, find_last_run
@@ -70,6 +70,7 @@ __all__ = [
     "Option",
     "PlannedRow",
     "Rotation",
+    "RowMeaning",
     "Source",
     "StartRow",
     "Started",
@@ -91,8 +92,6 @@ __all__ = [
     "find_workflow",
     "get_assignment",
     "get_due",
-    "get_first_node",
-    "get_first_schema",
     "get_open_question",
     "get_permission",
     "hand_over",
@@ -112,6 +111,7 @@ __all__ = [
     "preview_bulk",
     "provide_external_input",
     "provide_input",
+    "read_row_meaning",
     "release_input",
     "rerun_job",
     "resume_job",

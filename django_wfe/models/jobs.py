@@ -169,7 +169,8 @@ class Job(EngineModel):
         )
         data: list[dict[str, Any]] = []
         for step, result, external_data in runs:
-            entry = {"step": step, "result": cover_sealed(result)}
+            # Of results, only that of the start holds what was given.
+            entry = {"step": step, "result": cover_sealed(result) if step == START else result}
             if external_data is not None:
                 entry["external_data"] = cover_sealed(external_data)
             data.append(entry)

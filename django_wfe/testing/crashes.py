@@ -14,7 +14,7 @@ from django.db import connections
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.delivery.dispatcher import install_dispatcher
-from django_wfe.engine.lifecycle import order_workflow_execution
+from django_wfe.engine.lifecycle import NOT_GIVEN, order_workflow_execution
 from django_wfe.engine.recovery.sweeping import LONGEST_REDISPATCH_FACTOR, sweep
 from django_wfe.engine.store.crash_points import Death, watch_boundaries
 from django_wfe.engine.worker.heartbeat import install_worker
@@ -45,6 +45,7 @@ class Point:
 def assert_survives_crashes(
     workflow: Any,
     *,
+    job_input: Any = NOT_GIVEN,
     inputs: Inputs | None = None,
     check: Callable[[Job], None] | None = None,
     equal: Equal | None = None,
@@ -61,7 +62,7 @@ def assert_survives_crashes(
 
     Args:
         workflow: a Workflow class, its dotted path, id or row.
-        inputs: as of ``run_to_end``. A Job that asks for more than they have counts as at its end.
+        job_input, inputs: as of ``run_to_end``. A Job that asks for more than they have counts as at its end.
         check: an assertion of yours, called with the first Job and with each one that was killed.
         equal: compares the data of two storages, the undisturbed one first. Default: ``==``. Give one where results
             hold times, random values or the Job's own id.
@@ -74,7 +75,7 @@ def assert_survives_crashes(
     """
     _check_arguments(crashes)
     answers = Answers(inputs)
-    undisturbed = _Trial(workflow, answers, ())
+    undisturbed = _Trial(workflow, job_input, answers, ())
     with undisturbed.explain():
         job = undisturbed.run()
         answers.check(job)
@@ -84,7 +85,7 @@ def assert_survives_crashes(
 
     def explore(deaths: tuple[Point, ...], points: list[Point]) -> None:
         for point in points:
-            trial = _Trial(workflow, answers, (*deaths, point))
+            trial = _Trial(workflow, job_input, answers, (*deaths, point))
             with trial.explain():
                 killed = trial.run()
                 difference = find_difference(
@@ -120,6 +121,7 @@ class _Trial:
     """One Job from its start to its end, with a death at each of some points."""
 
     workflow: Any
+    job_input: Any
     answers: Answers
     deaths: tuple[Point, ...]
     points: list[Point] = field(default_factory=list)
@@ -189,7 +191,7 @@ class _Trial:
 
     def _start(self) -> None:
         # With a key, as a caller does who does not know whether his first call arrived.
-        self.job_id = order_workflow_execution(self.workflow, key=self.key)
+        self.job_id = order_workflow_execution(self.workflow, key=self.key, input=self.job_input)
 
     def _replace_worker(self) -> None:
         self.worker.die()

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.clock import read_clock
-from django_wfe.engine.lifecycle import order_workflow_execution, provide_external_input
+from django_wfe.engine.lifecycle import NOT_GIVEN, order_workflow_execution, provide_external_input
 from django_wfe.engine.store.claims import claim_step_run
 from django_wfe.engine.worker.loop import run_slice, run_step_run
 from django_wfe.exceptions import CodeNotLoaded
@@ -22,7 +22,9 @@ MAX_STEPS = 1000
 """How many step runs a Job may take in one call, unless the caller says otherwise."""
 
 
-def run_to_end(workflow_or_job: Any, *, inputs: Inputs | None = None, max_steps: int = MAX_STEPS) -> Job:
+def run_to_end(
+    workflow_or_job: Any, *, job_input: Any = NOT_GIVEN, inputs: Inputs | None = None, max_steps: int = MAX_STEPS
+) -> Job:
     """Run a Job until it ends, is paused, or asks for input that ``inputs`` does not have; give it as it is then.
 
     It runs in this process and in the caller's transaction, so it works in Django's ``TestCase`` too. Waits between
@@ -30,6 +32,7 @@ def run_to_end(workflow_or_job: Any, *, inputs: Inputs | None = None, max_steps:
 
     Args:
         workflow_or_job: a Workflow class, its dotted path, id or row, of which a Job is started; or a Job.
+        job_input: what a Job of the Workflow starts with, as ``input`` of ``order_workflow_execution``.
         inputs: by step class or dotted path, what the step is given when it asks: data, used each time it asks; a list
             of data, in the order in which it asks; or a callable that gets the Job and gives data.
         max_steps: how many step runs may be run before it counts as endless. Default 1,000.
@@ -42,7 +45,10 @@ def run_to_end(workflow_or_job: Any, *, inputs: Inputs | None = None, max_steps:
     """
     answers = Answers(inputs)
     with engine_in_process() as worker:
-        job_id = workflow_or_job.pk if isinstance(workflow_or_job, Job) else order_workflow_execution(workflow_or_job)
+        if isinstance(workflow_or_job, Job):
+            job_id = workflow_or_job.pk
+        else:
+            job_id = order_workflow_execution(workflow_or_job, input=job_input)
         return _run_on(_get_job(job_id), answers, worker, max_steps)
 
 

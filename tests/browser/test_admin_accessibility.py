@@ -12,6 +12,7 @@ from django_wfe.engine.lifecycle import run_workflow, start_bulk, stop_bulk
 from django_wfe.engine.statistics.rollup import roll_up
 from django_wfe.models import Job
 from tests.declared.inbox_workflows import Ordering
+from tests.declared.job_input_workflows import Refund
 from tests.support.doors.console import ADDRESSES, build_world, record
 from tests.workflows import Failing, Linear
 
@@ -91,6 +92,20 @@ def test_no_page_with_numbers_or_of_a_search_has_a_serious_problem(open_view: Ca
         page.goto(base + path)
         found |= {f"{path} {look}": problems for look, problems in list_problems(page)}
     assert found == {}
+
+
+@pytest.mark.parametrize("name", ["start", "start_many", "change", "job"])
+def test_no_page_about_what_a_job_starts_with_has_a_serious_problem(open_view: Callable[..., Page], name: str) -> None:
+    workflow = record(Refund)
+    job = run_workflow(Refund, input={"order": 1042, "lines": [{"article": "A4"}], "token": "hush-hush"})
+    if name == "job":
+        page = open_view("django_wfe_job_change", job, bypass_csp=True)
+    else:
+        page = open_view(f"django_wfe_workflow_{name}", workflow.pk, bypass_csp=True)
+    if name == "start":
+        page.get_by_role("button", name="Start the job").click()
+        expect(page.locator(".errornote")).to_be_visible()
+    assert dict(list_problems(page)) == {}
 
 
 def test_a_problem_would_be_found(open_view: Callable[..., Page]) -> None:

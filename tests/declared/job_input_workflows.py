@@ -1,10 +1,11 @@
 """Workflows that start with data."""
 
+import enum
 from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, SecretStr, field_validator
 
 from django_wfe import steps, workflows
 
@@ -82,3 +83,31 @@ class Shipping(workflows.Workflow):
         order: int
 
     DIGRAPH = {steps.__start__: [AskAddress]}
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Place(BaseModel):
+    city: str
+    floor: int | None = None
+
+
+class Moving(workflows.Workflow):
+    """Starts with a value of each kind."""
+
+    class InputSchema(BaseModel):
+        count: int
+        price: Decimal
+        on: date
+        at: AwareDatetime
+        colour: Colour
+        place: Place
+        lines: list[Line]
+        maybe: int | None = None
+        pin: SecretStr
+        title: str = Field(alias="Title")
+
+    DIGRAPH = {steps.__start__: [PayRefund]}

@@ -59,3 +59,21 @@ class SigningIn(workflows.Workflow):
     """Starts with secrets."""
 
     DIGRAPH = {steps.__start__: [SignIn], SignIn: [Tell]}
+
+
+class Use(steps.Step):
+    """Reads what the job started with, hands on what it got, and fails where it is told to."""
+
+    def execute(self, _input=None):
+        GIVEN.append(self.job_input)
+        self.log.info("got %s", _input)
+        if BROKEN:
+            _Answer.model_validate({"nothing": self.job_input.password.get_secret_value()})
+        return {**_input, "more": 1}
+
+
+class StartingWithSecrets(workflows.Workflow):
+    """Starts with secrets as its own input."""
+
+    InputSchema = Credentials
+    DIGRAPH = {steps.__start__: [Use]}

@@ -22,6 +22,7 @@ def test_workflows_come_with_name_path_description_and_graph() -> None:
         "name": "AskingFlow",
         "path": "tests.declared.api_workflows.AskingFlow",
         "description": "Waits for a clerk.",
+        "input_schema": None,
         "graph": compile_graph(AskingFlow).to_json(),
     }
     assert client.get("/wfe/workflows/").json() == [expected]

@@ -99,6 +99,19 @@ def test_the_shape_of_a_job_is_described(description: dict[str, Any]) -> None:
     assert set(entry["required"]) == {"step", "result"}
     start = description["components"]["schemas"]["WFEStartBody"]
     assert start["required"] == ["workflow_id"]
+    assert {"input", "first_input"} <= set(start["properties"])
+    assert "input_schema" in description["components"]["schemas"]["WFEWorkflow"]["properties"]
+
+
+def test_a_start_that_other_input_refuses_describes_the_names_of_the_fields(description: dict[str, Any]) -> None:
+    [start] = [
+        call["post"]
+        for call in description["paths"].values()
+        if call.get("post", {}).get("operationId") == "wfe_start_job"
+    ]
+    assert set(start["responses"]) == {"200", "201", "400", "403", "409", "422", "503"}
+    assert start["responses"]["409"]["content"]["application/json"]["schema"]["$ref"].endswith("/WFEOtherInput")
+    assert description["components"]["schemas"]["WFEOtherInput"]["properties"]["fields"]["type"] == "array"
 
 
 def test_a_call_that_a_state_can_refuse_describes_the_states_code(description: dict[str, Any]) -> None:

@@ -14,10 +14,12 @@ import pytest
 from django.db import transaction
 from rest_framework.test import APIClient
 
+from django_wfe import order_workflow_execution
 from django_wfe.engine.lifecycle import pause_job, pause_workflow, run_workflow, start_bulk
 from django_wfe.models import BulkItem, BulkRun, Job, JobEvent, StepRun, Workflow
 from tests.declared.api_hostile_workflows import AnythingFlow, DefaultRaisesFlow, ValidatorRaisesFlow
 from tests.declared.api_workflows import AskingFlow, BreakingFlow, PlainFlow
+from tests.declared.job_input_workflows import Refund
 from tests.support.doors.api_calls import CALLS, PREFIX, Call, record, sign_in_superuser
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -28,7 +30,17 @@ MANY = int(os.environ.get("WFE_JUNK_BODIES", "200"))
 POSTS = [call for call in CALLS if call.method == "POST"]
 GETS = [call for call in CALLS if call.method == "GET"]
 FIELDS = [
-    *("workflow_id", "key", "first_input", "reason", "expected_state", "expected_step_run", "external_data", "value"),
+    *(
+        "workflow_id",
+        "key",
+        "input",
+        "first_input",
+        "reason",
+        "expected_state",
+        "expected_step_run",
+        "external_data",
+        "value",
+    ),
     *(
         "result",
         "transition",
@@ -42,7 +54,7 @@ FIELDS = [
         "options",
         "preview",
     ),
-    *("stop_on_fingerprint", "some_data", "day", "items", "name", "price", "anything"),
+    *("stop_on_fingerprint", "some_data", "day", "items", "name", "price", "anything", "order", "lines"),
 ]
 WORDS = [
     "",
@@ -213,6 +225,13 @@ def ask_junk(call: Call, names: dict[str, int], number: int) -> None:
 @pytest.mark.parametrize("call", POSTS, ids=str)
 def test_random_bodies_are_the_clients_fault_and_save_nothing(call: Call, names: dict[str, int]) -> None:
     send_junk(call, names, FEW)
+
+
+def test_random_input_of_a_job_starts_nothing(names: dict[str, int]) -> None:
+    refund = {"workflow_id": record(Refund).pk, "key": "k", "input": {"order": 1042, "lines": [{"article": "A4"}]}}
+    send_junk(Call("POST", "jobs", ("add_job",), refund), names, 4 * FEW)
+    order_workflow_execution(Refund, key="k", input={"order": 1041, "on": "2026-01-31"})
+    send_junk(Call("POST", "jobs", ("add_job",), refund), names, 4 * FEW)
 
 
 @pytest.mark.parametrize("call", GETS, ids=str)

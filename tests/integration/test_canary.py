@@ -21,7 +21,17 @@ from django_wfe.engine.worker.heartbeat import stop_worker
 from django_wfe.models import Job, JobEvent, JobState, StepRun, Workflow
 from tests.declared import secret_workflows as declared
 from tests.support.doors.console import record
-from tests.support.doors.secret_doors import CANARY, DOORS, INPUT, PIN, POSTED, Door, Watch
+from tests.support.doors.secret_doors import (
+    CANARY,
+    DOORS,
+    FORMER_INPUT,
+    INPUT,
+    PIN,
+    POSTED,
+    STARTING_DOORS,
+    Door,
+    Watch,
+)
 from tests.support.running.engine_helpers import recording_dispatcher, run_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -58,7 +68,7 @@ def dump_database() -> str:
 
 def look_everywhere(watch: Watch, job_id: int, caplog: Any, capfd: Any) -> None:
     """Open every page, export and answer that tells of the job."""
-    run = StepRun.objects.get(job_id=job_id, number=1, state="FINISHED")
+    run = StepRun.objects.filter(job_id=job_id, number__gte=1, state="FINISHED").earliest("pk")
     for name, arguments in (
         ("django_wfe_job_change", [job_id]),
         ("django_wfe_job_history", [job_id]),
@@ -105,6 +115,32 @@ def test_a_secret_reaches_the_step_and_is_found_nowhere(
     assert watch.find_leaks() == []
     pages = "".join(text for what, text in watch.shown if what.startswith(("/admin/", "/wfe/")))
     assert pages.count(MASK) > 20, "they show the rest of the input"
+
+
+@pytest.mark.parametrize("door", STARTING_DOORS, ids=lambda door: door.__name__)
+def test_a_secret_that_a_job_starts_with_is_in_job_input_and_nowhere_else(
+    door: Door, watch: Watch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    job_id = door(watch, record(declared.StartingWithSecrets))
+    job = run_ready(job_id)
+    assert job.state == JobState.FINISHED, job.error
+    assert [declared.Credentials.model_validate(INPUT)] == declared.GIVEN
+    assert job.storage["data"][0]["result"]["login"] == {"user": "ada", "password": MASK}
+    page = watch.get(reverse("admin:django_wfe_job_change", args=[job_id]))
+    changes = [row.change.named for row in page.context["rows"] if row.run.number > 0 and not row.run.superseded]
+    expected = [[("More", "1")]]
+    assert changes == expected, "no secret is taken for changed"
+    other = order_workflow_execution(declared.StartingWithSecrets, input=FORMER_INPUT)
+    start = StepRun.objects.get(job=job, number=0)
+    for name, arguments in (
+        ("django_wfe_job_compare", [job_id, other]),
+        ("django_wfe_steprun_change", [start.pk]),
+        ("django_wfe_steprun_data", [start.pk, "result"]),
+        ("django_wfe_job_verb", [job_id, "rerun"]),
+    ):
+        assert watch.get(reverse(f"admin:{name}", args=arguments)).status_code == 200
+    look_everywhere(watch, job_id, caplog, capfd)
+    assert watch.find_leaks() == []
 
 
 def test_the_watch_would_find_it(watch: Watch) -> None:

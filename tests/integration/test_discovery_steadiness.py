@@ -67,6 +67,23 @@ class Flow(Workflow):
     DIGRAPH = {{__start__: [found[0]], **dict(zip(found, [[following] for following in found[1:]]))}}
 """
 
+STARTING = """
+from datetime import datetime
+from pydantic import BaseModel
+from django_wfe.steps import *
+from django_wfe.workflows import *
+
+def make(): return datetime.now()
+
+class Store(Step):
+    def execute(self): return 1
+
+class Flow(Workflow):
+    class InputSchema(BaseModel):
+        at: datetime = make()
+    DIGRAPH = {__start__: [Store]}
+"""
+
 
 @pytest.fixture(scope="module")
 def read_twice(tmp_path_factory) -> Iterator[dict[str, ModuleReading]]:
@@ -74,9 +91,10 @@ def read_twice(tmp_path_factory) -> Iterator[dict[str, ModuleReading]]:
     with open_project(tmp_path_factory.mktemp("project")) as project:
         for name, declared in CHANGING.items():
             write(project, name, **declared)
+        project.write("starting", STARTING)
         steps = "".join(f"class Do{number}(Step):\n    def execute(self): return 1\n" for number in range(20))
         project.write("ordered", ORDERED.format(steps=steps))
-        names = [*CHANGING, "ordered"]
+        names = [*CHANGING, "ordered", "starting"]
         yield dict(zip(names, read_steadily([f"{project.package}.{name}" for name in names]), strict=True))
 
 
@@ -103,6 +121,11 @@ def test_what_differs_between_two_processes_is_told_with_its_place_and_both_valu
 def test_nodes_whose_order_comes_from_a_hash_are_told(read_twice):
     [problem] = read_twice["ordered"].workflows[0].problems
     assert "another order in each process" in problem.message
+
+
+def test_what_a_job_starts_with_is_looked_at_too(read_twice):
+    [problem] = read_twice["starting"].workflows[0].problems
+    assert "default of the field at of its input is '" in problem.message
 
 
 def test_a_steady_definition_has_no_problem_and_each_module_is_read_twice(project, monkeypatch):

@@ -96,6 +96,21 @@ def test_a_change_in_any_module_that_the_definitions_reach_is_seen(project, coun
     assert "total" in Step.objects.get(name="Store").input_schema["properties"]
 
 
+def test_what_a_job_starts_with_is_a_part_of_the_definition_wherever_its_model_stands(project):
+    project.write("schemas", "from pydantic import BaseModel\nclass Order(BaseModel): amount: int")
+    given = "from PACKAGE.schemas import Order\nclass Flow(Workflow):\n    InputSchema = Order"
+    project.write("flows", TWO_STEPS.replace("class Flow(Workflow):", given) + "\ndel Order\n")
+    definitions = DefinitionSync()
+    definitions.run()
+    first = Workflow.objects.get().current_definition
+    assert "amount" in first.load_graph().input_schema["properties"]
+    project.write("schemas", "from pydantic import BaseModel\nclass Order(BaseModel): total: int")
+    assert definitions.run_if_changed() is not None
+    second = Workflow.objects.get().current_definition
+    assert second.pk != first.pk
+    assert "total" in second.load_graph().input_schema["properties"]
+
+
 @pytest.mark.parametrize(
     ("source", "told"),
     [

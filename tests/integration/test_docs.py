@@ -51,7 +51,7 @@ def documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modu
 
 def test_the_documented_workflows_have_no_problems(documented: ModuleType) -> None:
     declared = [value for value in vars(documented).values() if isinstance(value, type) and issubclass(value, Workflow)]
-    assert {workflow.__name__ for workflow in declared} == {"Purchase", "Billing", "Threaded"}
+    assert {workflow.__name__ for workflow in declared} == {"MonthlyReport", "Purchase", "Billing", "Threaded"}
     for workflow in declared:
         assert list_problems(workflow) == ()
 
@@ -67,6 +67,9 @@ def test_the_documented_workflows_run(documented: ModuleType) -> None:
     assert purchase.state == JobState.INPUT_REQUIRED
     provide_external_input(purchase.pk, {"bought_on": "2026-05-04", "items": items})
     assert Job.objects.get(pk=purchase.pk).state == JobState.INPUT_RECEIVED
+
+    report = Job.objects.get(pk=run_workflow(documented.MonthlyReport, input={"customer": 4711}))
+    assert report.storage["data"][-1]["result"] == {"customer": 4711, "weekday": 7}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -61,6 +61,16 @@ def test_the_hash_covers_each_file_that_the_workflow_needs_and_is_the_same_for_c
     assert hash_code(flow) == seen[-1]
 
 
+def test_the_hash_covers_the_model_of_what_a_job_starts_with(project):
+    project.write("schemas", "from pydantic import BaseModel\nclass Order(BaseModel): amount: int")
+    given = "from PACKAGE.schemas import Order\nclass Flow(Workflow):\n    InputSchema = Order"
+    project.write("flows", TWO_STEPS.replace("class Flow(Workflow):", given) + "\ndel Order\n")
+    flow = load_workflow(f"{project.flows}.Flow")
+    before = hash_code(flow)
+    project.write("schemas", "from pydantic import BaseModel\nclass Order(BaseModel): total: int")
+    assert hash_code(flow) != before
+
+
 def test_code_whose_file_changed_before_anybody_looked_is_told_apart_from_that_of_the_file(project):
     project.write("flows", TWO_STEPS)
     flow = importlib.import_module(project.flows).Flow  # as a view would, behind the engine's back

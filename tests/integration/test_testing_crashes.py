@@ -15,6 +15,7 @@ from django_wfe.models import Job, JobState, StepRun, StepRunState, Worker
 from django_wfe.retry import Retry
 from django_wfe.testing import assert_survives_crashes
 from tests import workflows as samples
+from tests.declared.job_input_workflows import AskAddress, Shipping
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -122,6 +123,15 @@ def test_a_list_of_answers_is_given_once_each_whatever_is_killed() -> None:
     answers = [{"some_data": 1}, {"some_data": 2}, {"some_data": 0}]
     assert_survives_crashes(AskingInALoop, inputs={samples.Ask: answers})
     assert set(Job.objects.values_list("state", flat=True)) == {JobState.FINISHED}
+
+
+def test_a_job_that_starts_with_data_has_them_wherever_it_is_killed() -> None:
+    answers = {AskAddress: {"address": "1 Main Street"}}
+    assert_survives_crashes(Shipping, job_input={"order": 5}, inputs=answers, check=look_at_input)
+
+
+def look_at_input(job: Job) -> None:
+    assert job.storage["data"][0]["result"] == {"order": 5}
 
 
 def test_a_job_that_asks_for_more_is_compared_where_it_waits() -> None:

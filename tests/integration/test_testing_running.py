@@ -16,6 +16,7 @@ from django_wfe.models import Job, JobState, StepRun, StepRunState, Worker
 from django_wfe.retry import Retry
 from django_wfe.testing import RecordingDispatcher, advance_time, provide, run_to_end, work
 from tests import workflows as samples
+from tests.declared.job_input_workflows import AskAddress, Shipping
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -45,6 +46,10 @@ class InATestCase(TestCase):
         job = run_to_end(samples.Asking)
         assert job.state == JobState.INPUT_REQUIRED
         assert provide(job, {"some_data": 2}).state == JobState.FINISHED
+
+    def test_a_job_that_starts_with_data_gets_them(self):
+        job = run_to_end(Shipping, job_input={"order": 5}, inputs={AskAddress: {"address": "1 Main Street"}})
+        assert (job.state, job.storage["data"][0]["result"]) == (JobState.FINISHED, {"order": 5})
 
     def test_a_wait_of_hours_is_skipped(self):
         assert run_to_end(MuchLater).storage["data"][-1]["result"] == 3

@@ -136,3 +136,26 @@ def test_the_options_themselves_are_no_near_misses() -> None:
     for base in (steps.Step, steps.Decision):
         names = [name for name in dir(base) if not name.startswith("_") and name not in ("execute", "transition")]
         assert look_at_step(base, **{name: getattr(base, name) for name in names}) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "inputSchema",
+        "Input_Schema",
+        "InputShema",
+        "JobInput",
+        "job_input",
+        "StartInput",
+        "UserInputSchema",
+        "OrderInput",
+    ],
+)
+def test_a_model_of_a_workflow_under_another_name_is_told_of(name: str) -> None:
+    (problem,) = look_at_workflow(**{name: Schema})
+    assert "Did you mean 'InputSchema'?" in problem.message
+    assert "InputSchema" in str(problem.cure)
+
+
+def test_a_model_beside_the_input_schema_is_the_business_of_its_author() -> None:
+    assert look_at_workflow(InputSchema=Schema, LineSchema=Schema) == []

@@ -1,9 +1,11 @@
 """What differs between two graphs of a workflow."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from django_wfe import steps
 from django_wfe.definition.graph import START, Graph, Node, build_graph
@@ -146,3 +148,28 @@ def test_other_input_and_no_input_any_more_are_told() -> None:
     assert node.details == ("It asks for other input.",)
     [node] = compare_graphs(asking, CHAIN).nodes
     assert node.details == ("It no longer asks for input.",)
+
+
+class Order(BaseModel):
+    number: int
+    note: str = ""
+
+
+class OtherOrder(BaseModel):
+    number: int
+    note: str
+    day: date
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (None, Order, "A job starts with input now."),
+        (Order, None, "A job starts without input now."),
+        (Order, OtherOrder, "A job starts with other input: note, day."),
+    ],
+)
+def test_what_a_job_starts_with_is_a_change_of_the_start(old: Any, new: Any, told: str) -> None:
+    digraph = {steps.__start__: [First]}
+    [start] = compare_graphs(build_graph(digraph, old), build_graph(digraph, new)).nodes
+    assert (start.path, start.look, start.details) == (START, CHANGED, (told,))

@@ -20,6 +20,7 @@ BESIDE_A_FOUND_ROW = {
     "admin/incidents/page.py": {"find_incident_of", "_list_last_runs"},
     "admin/jobs/graph.py": {"load_groups", "load_visits"},
     "admin/jobs/page.py": {"list_events"},
+    "admin/jobs/started_with.py": {"load_started_with"},
     "admin/jobs/window.py": {"load_window", "find_place"},
     "admin/runs/log_tail.py": {"read_tail", "show_tail"},
     "admin/runs/rows.py": {"list_answers"},

@@ -51,8 +51,10 @@ PAYLOAD_COLUMNS = (*JSON_COLUMNS, "error", "traceback")
 """What lists never load."""
 
 _TEXTS = {name: f"run.{name}::text" for name in JSON_COLUMNS}
-# Only in what was given is something sealed.
+# Something is sealed only in what was given: to a step, and to the job at its start.
 _TEXTS["external_data"] = "regexp_replace(run.external_data::text, %(sealed)s, %(mask)s, 'g')"
+_TEXTS["result"] = """CASE WHEN run.number = 0 THEN regexp_replace(run.result::text, %(sealed)s, %(mask)s, 'g')
+         ELSE run.result::text END"""
 _JSON_PREVIEWS = (
     f"SELECT run.id, {','.join(_PREVIEWS_OF_A_COLUMN.format(name=name) for name in JSON_COLUMNS)}\n"
     "FROM django_wfe_steprun AS run "

@@ -91,10 +91,14 @@ def read_key_order(graph: Graph) -> KeyOrder:
 
     A schema is kept as jsonb too, so its properties have lost their order; its list of required fields has not.
     """
+    return read_schema_order(graph.input_schema, *(node.input_schema for node in graph.nodes))
+
+
+def read_schema_order(*schemas: Mapping[str, Any] | None) -> KeyOrder:
+    """Return the order and the words of the keys in these JSON Schemas; None stands for no schema."""
     places: dict[str, int] = {}
     titles: dict[str, set[str]] = {}
-    for node in graph.nodes:
-        schema = node.input_schema or {}
+    for schema in filter(None, schemas):
         for part in (schema, *schema.get("$defs", {}).values()):
             properties = part.get("properties", {})
             for key in (*part.get("required", ()), *properties):
@@ -103,6 +107,26 @@ def read_key_order(graph: Graph) -> KeyOrder:
                 titles.setdefault(key, set()).add(_read_title(key, about))
     # A key that two steps call differently keeps its own words.
     return KeyOrder(places, {key: found.pop() for key, found in titles.items() if len(found) == 1})
+
+
+@dataclass(frozen=True, slots=True)
+class AskedField:
+    """A field that a schema asks for, in words."""
+
+    name: str
+    label: str
+    description: str
+    is_required: bool
+
+
+def list_asked_fields(schema: Mapping[str, Any]) -> list[AskedField]:
+    """Return what a JSON Schema asks for, in the order of its fields as far as jsonb has kept it."""
+    order, properties = read_schema_order(schema), schema.get("properties", {})
+    required = schema.get("required", ())
+    return [
+        AskedField(name, order.label(name), str(about.get("description", "")), name in required)
+        for name, about in order.sort(properties).items()
+    ]
 
 
 def label_key(key: str) -> str:

@@ -16,6 +16,7 @@ from django_wfe.admin.elements.drawing import NOTHING, draw_job_title, draw_json
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.days import DayFilter
 from django_wfe.engine.access import may_view_data
+from django_wfe.engine.inputs.job_input import DIGESTS
 from django_wfe.models import JobEvent, Workflow
 from django_wfe.values.identifiers import parse_id
 from django_wfe.values.sealing import cover_sealed
@@ -79,4 +80,6 @@ class JobEventAdmin(ConsoleAdmin[JobEvent]):
     @admin.display(description=gettext_lazy("data"))
     def data_written(self, event: JobEvent) -> SafeString | str:
         """What was kept with it."""
-        return draw_json(cover_sealed(event.data)) if event.data else _("nothing")
+        # The digests say nothing to people: they only tell whether a second start brings other input.
+        data = {name: value for name, value in event.data.items() if name != DIGESTS}
+        return draw_json(cover_sealed(data)) if data else _("nothing")

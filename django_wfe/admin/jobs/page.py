@@ -8,12 +8,13 @@ from typing import Any
 from django.http import HttpRequest
 
 from django_wfe import states
-from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS, choose_preview_size
+from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS, PREVIEW_CHARACTERS, choose_preview_size
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.live import Live, is_fragment_request
 from django_wfe.admin.incidents.page import find_incident_of
 from django_wfe.admin.jobs.graph import draw_job_graph
 from django_wfe.admin.jobs.panels import draw_panels
+from django_wfe.admin.jobs.started_with import load_started_with
 from django_wfe.admin.jobs.window import Window, load_window
 from django_wfe.admin.runs.present import find_present
 from django_wfe.admin.runs.rows import RunRow, build_rows
@@ -100,6 +101,7 @@ def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Jo
         "window": window,
         "window_label": name_node(graph, window.node) if window.node else "",
         "may_see_data": may_see_data,
+        "started_with": load_started_with(job, graph, PREVIEW_CHARACTERS) if may_see_data else None,
         "events": [(event, link_event(event, window)) for event in events[:EVENTS_SHOWN]],
         "events_more": len(events) > EVENTS_SHOWN,
         "may_see_runs": has_permission(user, "django_wfe.view_steprun", job.workflow),

@@ -11,6 +11,8 @@ from django.db import connections
 from django_wfe.admin.elements.payloads import Preview
 from django_wfe.admin.elements.readable import BRIEFLY, KeyOrder, list_briefly
 from django_wfe.conf import DATABASE, settings
+from django_wfe.definition.secret_places import MASK
+from django_wfe.values.sealing import SEALED_TEXT
 
 KEYS_NAMED = 4
 """A row names no more of them; the others are one click away."""
@@ -24,7 +26,9 @@ SELECT run.id, left(part.changed::text, %(characters)s), length(part.changed::te
 FROM django_wfe_steprun AS run
 JOIN django_wfe_steprun AS before ON before.id = run.previous_id
 CROSS JOIN LATERAL (
-    SELECT coalesce(run.edited_input -> 'value', before.result) AS given
+    SELECT coalesce(run.edited_input -> 'value', CASE WHEN before.number > 0 THEN before.result
+        -- What the job started with: its step got the secrets masked.
+        ELSE regexp_replace(before.result::text, %(sealed)s, %(mask)s, 'g')::jsonb END) AS given
     WHERE pg_column_size(run.result) <= %(most)s AND coalesce(pg_column_size(before.result), 0) <= %(most)s
         AND coalesce(pg_column_size(run.edited_input), 0) <= %(most)s
     OFFSET 0
@@ -69,6 +73,8 @@ def load_changes(step_run_ids: Iterable[int], characters: int, order: KeyOrder) 
         "ids": ids,
         "characters": characters,
         "brief": 2 * BRIEFLY,
+        "sealed": SEALED_TEXT,
+        "mask": f'"{MASK}"',
         "most": min(max(share, characters), LARGEST_COMPARED),
     }
     with connections[DATABASE].cursor() as cursor:

@@ -28,8 +28,10 @@ FULL JOIN ({_LAST_ATTEMPTS.format(job="%(second)s")}) AS other USING (number)
 WHERE one.step IS DISTINCT FROM other.step OR one.state IS DISTINCT FROM other.state
 ORDER BY number LIMIT 1"""  # noqa: S608  (made of constants)
 
-# Only in what was given is something sealed; sealed twice, a secret is another text.
+# Only in what was given, at a start too, is something sealed; sealed twice, a secret is another text.
 _GIVEN = "regexp_replace({run}.external_data::text, %(sealed)s, %(mask)s, 'g')::jsonb"
+_RESULT = """CASE WHEN {run}.number = 0 THEN regexp_replace({run}.result::text, %(sealed)s, %(mask)s, 'g')::jsonb
+            ELSE {run}.result END"""
 _DIFFERENCES = f"""
 SELECT pair.place, value.kind, part.key, left(part.one #>> '{{}}', %(brief)s), left(part.other #>> '{{}}', %(brief)s)
 FROM unnest(%(ones)s::bigint[], %(others)s::bigint[]) WITH ORDINALITY AS pair (one, other, place)
@@ -44,8 +46,8 @@ CROSS JOIN LATERAL (VALUES
         CASE WHEN large.given IS NOT TRUE THEN {_GIVEN.format(run="one")} END,
         CASE WHEN large.given IS NOT TRUE THEN {_GIVEN.format(run="other")} END),
     ('result', coalesce(large.result, false),
-        CASE WHEN large.result IS NOT TRUE THEN one.result END,
-        CASE WHEN large.result IS NOT TRUE THEN other.result END)
+        CASE WHEN large.result IS NOT TRUE THEN {_RESULT.format(run="one")} END,
+        CASE WHEN large.result IS NOT TRUE THEN {_RESULT.format(run="other")} END)
 ) AS value (kind, is_large, one, other)
 CROSS JOIN LATERAL (
     SELECT NULL::text AS key, NULL::jsonb AS one, NULL::jsonb AS other WHERE value.is_large

@@ -20,17 +20,16 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_starts
 from django_wfe.admin.starting.one import explain_no_start, find_startable
-from django_wfe.definition.graph import Node
 from django_wfe.definition.secret_places import SecretPlaces
 from django_wfe.engine.access import PROVIDE_INPUT, has_permission
 from django_wfe.engine.lifecycle import (
     MAX_ROWS,
     PlannedRow,
+    RowMeaning,
     Source,
     StartRow,
-    get_first_node,
-    get_first_schema,
     plan_starts,
+    read_row_meaning,
     start_many,
 )
 from django_wfe.exceptions import CodeNotLoaded, PermissionRequired, WFEException
@@ -85,35 +84,39 @@ def show_start_many(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, w
         return refused
     workflow = find_startable(model_admin, request, workflow_id)
     reason = explain_no_start(workflow, request.user)
-    node = get_first_node(workflow) if not reason else None
-    if node is not None and node.asks_input and not has_permission(request.user, PROVIDE_INPUT, workflow):
-        node, reason = None, _("The rows contain input, and you do not have the permission to provide input.")
+    meaning = read_row_meaning(workflow) if not reason else None
+    if (
+        meaning is not None
+        and meaning.kind == "first_input"
+        and not has_permission(request.user, PROVIDE_INPUT, workflow)
+    ):
+        meaning, reason = None, _("The rows contain input, and you do not have the permission to provide input.")
     form = FileForm(request.POST, request.FILES) if request.method == "POST" else FileForm()
-    if node is None:
+    if meaning is None:
         return _render(model_admin, request, workflow, form, no_start=reason)
     if request.method == "POST" and "confirmed" in request.POST:
         return _start(model_admin, request, workflow)
     if form.is_valid():
         try:
-            return _preview(model_admin, request, workflow, node, form)
+            return _preview(model_admin, request, workflow, meaning, form)
         except PermissionRequired as error:
             raise PermissionDenied from error
         except (UnreadableFile, WFEException) as error:
             form.add_error("file", str(error))
-    return _render(model_admin, request, workflow, form, node=node, columns=_list_columns(workflow))
+    return _render(model_admin, request, workflow, form, meaning=meaning, columns=_list_columns(meaning))
 
 
-def _list_columns(workflow: Workflow) -> list[Column]:
+def _list_columns(meaning: RowMeaning) -> list[Column]:
     try:
-        return Columns(get_first_schema(workflow)).list_columns()
+        return Columns(meaning.load_schema()).list_columns()
     except CodeNotLoaded:
         return []  # said for the file: without the code nothing can be started from one
 
 
 def _preview(
-    model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, node: Node, form: FileForm
+    model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, meaning: RowMeaning, form: FileForm
 ) -> HttpResponseBase:
-    columns, upload = Columns(get_first_schema(workflow)), form.cleaned_data["file"]
+    columns, upload = Columns(meaning.load_schema()), form.cleaned_data["file"]
     found = read_file(upload, columns)
     plan = Preview.sort(plan_starts(workflow, found.rows, actor=request.user), columns.list_unknown(found.rows))
     return _render(
@@ -121,7 +124,7 @@ def _preview(
         request,
         workflow,
         form,
-        node=node,
+        meaning=meaning,
         preview=plan,
         file_name=upload.name,
         sheet=found.sheet,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django import forms
@@ -10,19 +11,27 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from pydantic import ValidationError
 
 from django_wfe.admin.elements.form_fields import UncutField
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_start
 from django_wfe.engine.access import START_JOBS, has_permission, name_permission
-from django_wfe.engine.lifecycle import Source, start_job
+from django_wfe.engine.errors.tracebacks import say_briefly
+from django_wfe.engine.inputs.job_input import require_job_input_schema
+from django_wfe.engine.lifecycle import NOT_GIVEN, Source, start_job
 from django_wfe.engine.rules import start_rules
-from django_wfe.exceptions import WFEException
+from django_wfe.exceptions import CodeNotLoaded, OtherInput, WFEException
+from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import Job, Workflow
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "input"
 
 
 class StartForm(forms.Form):
-    """What a start can be given."""
+    """What every start can be given."""
 
     key = UncutField(
         label=gettext_lazy("Key"),
@@ -43,18 +52,27 @@ def show_start(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workfl
     workflow = find_startable(model_admin, request, workflow_id)
     form = StartForm(request.POST if request.method == "POST" else None)
     reason = explain_no_start(workflow, request.user)
-    if request.method == "POST" and not reason and form.is_valid():
-        started = _start(model_admin, request, workflow, form)
+    graph = workflow.current_definition.load_graph() if workflow.current_definition is not None else None
+    input_form = None
+    if graph is not None and graph.input_schema is not None and not reason:
+        input_form, reason = _build_input_form(request, workflow)
+        form.fields["key"].help_text = _(
+            "Optional. A second start of this workflow with the same key and the same input gives the first job "
+            "instead of a new one; with other input it is refused."
+        )
+    if request.method == "POST" and not reason:
+        started = _take_post(model_admin, request, workflow, form, input_form)
         if started is not None:
             return started
-    graph = workflow.current_definition.load_graph() if workflow.current_definition is not None else None
     return model_admin.render(
         request,
         "django_wfe/console/start.html",
         title=_("Start a job: %(workflow)s") % {"workflow": workflow},
         crumbs=[model_admin.list_crumb(), Crumb(str(workflow), model_admin.build_object_url(workflow.pk))],
+        media=input_form.media if input_form is not None else forms.Media(),
         workflow=workflow,
         form=form,
+        input_form=input_form,
         first=graph.first if graph is not None else None,
         no_start=reason,
     )
@@ -86,12 +104,52 @@ def explain_no_start(workflow: Workflow, user: Any) -> str:
     return str(refusal) if refusal is not None else ""
 
 
+def _build_input_form(request: HttpRequest, workflow: Workflow) -> tuple[InputForm | None, str]:
+    """Return the form for what a Job starts with, or None and the reason why there can be none."""
+    try:
+        form_class = build_input_form(require_job_input_schema(workflow.path))
+        if request.method == "POST":
+            return form_class(request.POST, request.FILES, prefix=PREFIX), ""
+        return form_class(prefix=PREFIX), ""
+    except CodeNotLoaded as error:
+        return None, str(error)
+    except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
+        logger.exception("The form of what jobs of %s start with could not be made.", workflow.path)
+        return None, say_briefly(error)
+
+
+def _take_post(
+    model_admin: ConsoleAdmin[Workflow],
+    request: HttpRequest,
+    workflow: Workflow,
+    form: StartForm,
+    input_form: InputForm | None,
+) -> HttpResponseBase | None:
+    """Start the Job that was asked for. None: show the form again, with what was typed."""
+    if input_form is not None and input_form.apply_structure_change():
+        return None
+    is_valid = [form.is_valid(), input_form is None or input_form.is_valid()]
+    return _start(model_admin, request, workflow, form, input_form) if all(is_valid) else None
+
+
 def _start(
-    model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow: Workflow, form: StartForm
+    model_admin: ConsoleAdmin[Workflow],
+    request: HttpRequest,
+    workflow: Workflow,
+    form: StartForm,
+    input_form: InputForm | None,
 ) -> HttpResponseBase | None:
     key = form.cleaned_data["key"] or None
+    job_input = input_form.valid_input if input_form is not None else NOT_GIVEN
     try:
-        started = start_job(workflow.pk, key=key, actor=request.user, source=Source.ADMIN)
+        started = start_job(workflow.pk, key=key, job_input=job_input, actor=request.user, source=Source.ADMIN)
+    except ValidationError as error:
+        assert input_form is not None  # noqa: S101  (nothing else is validated)
+        input_form.add_pydantic_errors(error)
+        return None
+    except OtherInput as error:
+        form.add_error("key", str(error))
+        return None
     except WFEException as error:
         form.add_error(None, str(error))
         return None

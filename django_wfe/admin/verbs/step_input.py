@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django_wfe.admin.elements.form_fields import JsonResultField
 from django_wfe.admin.elements.payloads import write_json_to_edit
 from django_wfe.admin.verbs.forms import PlacedForm
+from django_wfe.definition.secret_places import MASK
 from django_wfe.engine.access import may_view_data
 from django_wfe.models import Job, StepRun
-from django_wfe.values.sealing import holds_mark
+from django_wfe.values.sealing import cover_sealed, holds_mark
 
 MAX_CHARACTERS = 100_000
 """A longer input is not edited on a page."""
@@ -55,7 +56,8 @@ class StepInputForm(PlacedForm):
                 required=False,
                 initial=given,
                 strip=False,
-                help_text=_("As JSON. It is what the step was given; change it where it was wrong."),
+                help_text=_("As JSON. It is what the step was given; change it where it was wrong.")
+                + _tell_of_secrets(given),
                 widget=forms.Textarea(
                     attrs={
                         "rows": min(20, given.count("\n") + 2),
@@ -102,13 +104,24 @@ def load_step_input(job: Job, user: Any) -> str | None:
     if not may_view_data(user, job):
         return None
     runs = StepRun.objects.filter(job=job, superseded=False).order_by("-number", "-attempt")
-    row = runs.values_list("edited_input", "previous__result").first()
+    row = runs.values_list("edited_input", "previous__result", "previous__number").first()
     if row is None:
         return None
-    edited, result = row
-    value = edited["value"] if isinstance(edited, dict) else result
+    edited, result, number = row
+    # Of what the job was started with, the step gets the secrets masked.
+    given = cover_sealed(result) if number == 0 else result
+    value = edited["value"] if isinstance(edited, dict) else given
     text = write_json_to_edit(value)
     return None if len(text) > MAX_CHARACTERS or holds_mark(value) else text
+
+
+def _tell_of_secrets(given: str) -> str:
+    """Return, where a secret is masked in it, a sentence on where the step has it from."""
+    if MASK not in given:
+        return ""
+    return " " + _(
+        "Secrets are masked in it. Those that the job was started with stay in self.job_input, whatever is typed."
+    )
 
 
 def compare(before: str, after: str) -> list[Line]:

@@ -16,10 +16,12 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.elements.drawing import draw_time
 from django_wfe.admin.elements.payloads import write_json
+from django_wfe.admin.elements.readable import list_asked_fields
 from django_wfe.admin.frame.base import ConsoleAdmin, refuse_other_methods
 from django_wfe.admin.frame.live import Live
 from django_wfe.admin.home.page import show_home
 from django_wfe.admin.jobs.downloads import FORMATS, show_workflow_graph
+from django_wfe.admin.starting.columns_file import show_columns_file
 from django_wfe.admin.starting.many import show_start_many
 from django_wfe.admin.starting.one import explain_no_start, show_start
 from django_wfe.admin.statistics.heat import build_heat_map
@@ -61,6 +63,7 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
             self.route("statistics/", show_statistics, "django_wfe_statistics"),
             self.route("<int:workflow_id>/start/", show_start, "django_wfe_workflow_start"),
             self.route("<int:workflow_id>/start-many/", show_start_many, "django_wfe_workflow_start_many"),
+            self.route("<int:workflow_id>/start-many/columns.csv", show_columns_file, "django_wfe_workflow_columns"),
             self.route("<int:workflow_id>/pause/", show_pause, "django_wfe_workflow_pause"),
             self.route("<int:workflow_id>/resume/", show_resume, "django_wfe_workflow_resume"),
             self.route("<int:workflow_id>/compare/", show_comparison, "django_wfe_workflow_compare"),
@@ -140,6 +143,8 @@ class WorkflowAdmin(ConsoleAdmin[Workflow]):
                 }
                 for node in nodes
             ],
+            asked_at_start=list_asked_fields(graph.input_schema) if graph is not None and graph.input_schema else [],
+            start_schema=write_json(graph.input_schema) if graph is not None and graph.input_schema else "",
             counted_up_to=counted_up_to,
             versions=build_versions(request.user, workflow, definition, request.GET, with_jobs=may_see_jobs),
             may_see_jobs=may_see_jobs,

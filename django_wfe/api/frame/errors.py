@@ -18,12 +18,14 @@ from rest_framework.views import exception_handler, set_rollback
 from django_wfe.definition.texts import make_storable
 from django_wfe.engine.errors.database_trouble import explain_database_error
 from django_wfe.engine.errors.invalid_input import list_problems
+from django_wfe.engine.inputs.job_input import is_about_job_input
 from django_wfe.exceptions import (
     CodeNotLoaded,
     InputCheckFailed,
     InvalidTransition,
     InvalidWorkflow,
     NotEncodable,
+    OtherInput,
     PermissionRequired,
     UnknownBulkRun,
     UnknownJob,
@@ -38,6 +40,7 @@ logger = logging.getLogger("django_wfe.api")
 
 STATUSES: tuple[tuple[type[WFEException], int], ...] = (
     (WrongState, status.HTTP_409_CONFLICT),
+    (OtherInput, status.HTTP_409_CONFLICT),
     (WorkflowDeleted, status.HTTP_400_BAD_REQUEST),
     (UnknownWorkflow, status.HTTP_400_BAD_REQUEST),
     (InvalidWorkflow, status.HTTP_400_BAD_REQUEST),
@@ -63,7 +66,8 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
 
     Every body has "detail", a sentence. Where fields are at fault there is "errors" too: ``{field: [messages]}``, the
     field of a nested value being a path such as ``items.0.price``. Where a state is in the way there is "state", its
-    code: "detail" names it as people read it, in the language of the request.
+    code: "detail" names it as people read it, in the language of the request. Where other input is in the way there is
+    "fields", the names of what differs.
     """
     response = _answer(error, context)
     if response is not None:
@@ -83,8 +87,12 @@ def _answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return _respond(status.HTTP_400_BAD_REQUEST, _("The form has too many fields."))
     if isinstance(error, WFEException):
         code = next(code for kind, code in STATUSES if isinstance(error, kind))
-        state = error.state if isinstance(error, WrongState) else ""
-        return _respond(code, str(error), state=state)
+        more: dict[str, Any] = {}
+        if isinstance(error, WrongState) and error.state:
+            more["state"] = error.state
+        if isinstance(error, OtherInput):
+            more["fields"] = list(error.fields)
+        return _respond(code, str(error), **more)
     trouble = explain_database_error(error)
     if trouble is not None:
         # What a server says that does not answer names hosts and users, which are not for every client.
@@ -95,10 +103,15 @@ def _answer(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def list_input_errors(error: InvalidInput) -> dict[str, list[str]]:
-    """Return pydantic's messages by field path; those about the input as a whole under "non_field_errors"."""
+    """Return pydantic's messages by field path; those about the input as a whole under "non_field_errors".
+
+    What a job was to start with is the field ``input`` of the body, so its paths begin with that.
+    """
     errors: dict[str, list[str]] = {}
+    above = "input" if is_about_job_input(error) else ""
     for problem in list_problems(error, ERRORS_LISTED):
-        errors.setdefault(problem.place or api_settings.NON_FIELD_ERRORS_KEY, []).append(problem.message)
+        place = ".".join(filter(None, (above, problem.place)))
+        errors.setdefault(place or api_settings.NON_FIELD_ERRORS_KEY, []).append(problem.message)
     left = error.error_count() - ERRORS_LISTED
     if left > 0:
         sentence = ngettext("%(count)s more problem is not listed.", "%(count)s more problems are not listed.", left)
@@ -111,12 +124,10 @@ def _list_request_errors(error: InvalidRequest) -> dict[str, Any]:
     return detail if isinstance(detail, dict) else {api_settings.NON_FIELD_ERRORS_KEY: detail}
 
 
-def _respond(code: int, detail: str, errors: dict[str, Any] | None = None, *, state: str = "") -> Response:
+def _respond(code: int, detail: str, errors: dict[str, Any] | None = None, **more: Any) -> Response:
     # With ATOMIC_REQUESTS the answer to an error must not commit half of what was asked.
     set_rollback()
-    body: dict[str, Any] = {"detail": detail}
-    if state:
-        body["state"] = state
+    body: dict[str, Any] = {"detail": detail, **more}
     if errors is not None:
         body["errors"] = errors
     return Response(body, status=code)

@@ -10,6 +10,7 @@ from django.db.models import Case, F, Func, IntegerField, Q, QuerySet, Sum, Text
 from django.db.models.functions import Cast, Coalesce, Lead
 
 from django_wfe.conf import settings
+from django_wfe.definition.graph import START
 from django_wfe.models import StepRun
 from django_wfe.states import RESULT_STEP_RUN_STATES
 from django_wfe.values.sealing import cover_sealed
@@ -78,7 +79,7 @@ def load_storages(job_ids: Collection[int], *, after: Place = (-1, 0)) -> dict[i
             parts[job_id].rest_after = sizes[-1].place if sizes else after
     entries = StepRun.objects.filter(pk__in=chosen).order_by("job_id", "number", "attempt")
     for job_id, step, result, external_data in entries.values_list("job_id", "step", "result", "external_data"):
-        entry: StorageEntry = {"step": step, "result": result}
+        entry: StorageEntry = {"step": step, "result": cover_sealed(result) if step == START else result}
         if external_data is not None:
             entry["external_data"] = cover_sealed(external_data)
         parts[job_id].storage["data"].append(entry)

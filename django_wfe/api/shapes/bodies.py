@@ -74,7 +74,12 @@ class StartBody(Body):
         allow_null=True,
         max_length=255,
         trim_whitespace=False,
-        help_text="A second start of this workflow with the same key gives the first job.",
+        help_text="A second start of this workflow with the same key and the same input gives the first job.",
+    )
+    input = JSONValueField(
+        required=False,
+        allow_null=True,
+        help_text="What the job starts with, as input_schema of its workflow describes it.",
     )
     first_input = JSONValueField(
         required=False,

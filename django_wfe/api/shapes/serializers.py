@@ -59,9 +59,17 @@ class WorkflowSerializer(serializers.ModelSerializer[Workflow]):
         help_text="null while no declaration of it could be taken over.",
     )
 
+    input_schema = serializers.JSONField(
+        source="current_definition.graph.input_schema",
+        allow_null=True,
+        default=None,
+        read_only=True,
+        help_text="The JSON Schema of what its jobs start with; null where they start without data.",
+    )
+
     class Meta:
         model = Workflow
-        fields: ClassVar[list[str]] = ["id", "name", "path", "description", "graph"]
+        fields: ClassVar[list[str]] = ["id", "name", "path", "description", "input_schema", "graph"]
         read_only_fields = fields
 
 
@@ -182,6 +190,15 @@ class WrongStateSerializer(ProblemSerializer):
 
     state = serializers.CharField(
         required=False, help_text="The state that it is in, such as FINISHED; detail names it as people read it."
+    )
+
+
+@component
+class OtherInputSerializer(ProblemSerializer):
+    """Why a start with a known key did nothing, and what the first one was given otherwise."""
+
+    fields = serializers.ListField(  # type: ignore[assignment]
+        child=serializers.CharField(), help_text="The names of the fields of input that differ; never their values."
     )
 
 

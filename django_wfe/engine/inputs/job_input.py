@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.utils.crypto import constant_time_compare, salted_hmac
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from django_wfe.definition.graph import has_fields
+from django_wfe.engine.inputs.given_times import settle_times
 from django_wfe.engine.inputs.validation import NOT_GIVEN, ValidInput, encode_input, load_input
 from django_wfe.engine.project_code.classes import load_workflow
 from django_wfe.exceptions import CodeNotLoaded, InputNotAsked, OtherInput
@@ -24,6 +25,9 @@ from django_wfe.values.sentences import gettext as _
 DIGESTS = "input_digests"
 """The name in the data of a Job's first event under which the digests of what was given are kept."""
 
+ABOUT_JOB_INPUT = "This is about the input of the job that was to start."
+"""The note of an error about it: what its first step asks for may be at fault in the same call."""
+
 Digests = dict[str, str]
 """A keyed digest of what was given for each field; of what a default added there is none."""
 
@@ -33,26 +37,36 @@ class GivenInput:
     """What was given for a Job, as it was given: a ``ValidInput``, or JSON text."""
 
     schema: type[BaseModel]
-    data: ValidInput | str
+    data: ValidInput | str = field(repr=False)
 
     def encode(self) -> str:
         """Validate it, and return what is kept as JSON text.
 
         Raises:
-            pydantic.ValidationError, NotEncodable, CodeNotLoaded, InputCheckFailed: as of ``encode_input``.
+            pydantic.ValidationError, NotEncodable, CodeNotLoaded, InputCheckFailed: as of ``encode_input``; the first
+                with a note by which ``is_about_job_input`` knows it.
         """
         data = self.data if isinstance(self.data, ValidInput) else json.loads(self.data)
-        return encode_input(self.schema, data, _("the input of the job"))
+        try:
+            # Its secrets too: the first step's _input has the same names and defaults with a secret and without.
+            return encode_input(self.schema, data, _("the input of the job"), reveals=True)
+        except ValidationError as error:
+            error.add_note(ABOUT_JOB_INPUT)
+            raise
 
     def digest(self) -> Digests:
         """Return the digests of its fields."""
-        given = json.loads(self.data.given if isinstance(self.data, ValidInput) else self.data)
-        return {name: _digest(value, django_settings.SECRET_KEY) for name, value in self._name_fields(given).items()}
+        return {name: _digest(value, django_settings.SECRET_KEY) for name, value in self._list_given().items()}
 
-    def find_differences(self, kept: Digests) -> list[str]:
-        """Return the names of the fields that were given otherwise, or in one of the two places alone."""
-        given = json.loads(self.data.given if isinstance(self.data, ValidInput) else self.data)
-        fields = self._name_fields(given)
+    def find_differences(self, kept: Digests | None) -> list[str]:
+        """Return the names of the fields that were given otherwise, or in one of the two places alone.
+
+        Args:
+            kept: the digests of the Job; None if it started before its Workflow had an InputSchema: nothing differs.
+        """
+        if kept is None:
+            return []
+        fields = self._list_given()
         keys = [django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS]
         return sorted(
             name
@@ -61,13 +75,18 @@ class GivenInput:
             or not any(constant_time_compare(_digest(fields[name], key), kept.get(name, "")) for key in keys)
         )
 
-    def _name_fields(self, given: Any) -> Mapping[str, Any]:
-        """Return what was given by the names of the fields, whatever alias it came under; "" for what is no object."""
+    def _list_given(self) -> Mapping[str, Any]:
+        """Return what was given by the names of the fields, whatever alias it came under; "" for what is no object.
+
+        The meaning of its times is settled, as it is in a ``ValidInput``: the doors tell the same of the same input.
+        """
+        settled = self.data.given if isinstance(self.data, ValidInput) else settle_times(self.schema, self.data)[0]
+        given = json.loads(settled)
         if not isinstance(given, dict):
             return {"": given}
         aliases: dict[str, str] = {}
-        for name, field in self.schema.model_fields.items():
-            for alias in (field.alias, field.validation_alias):
+        for name, declared in self.schema.model_fields.items():
+            for alias in (declared.alias, declared.validation_alias):
                 if isinstance(alias, str):
                     aliases[alias] = name
         return {str(aliases.get(name, name)): value for name, value in given.items()}
@@ -91,12 +110,7 @@ def read_given_input(workflow_path: str, definition_id: int, given: Any) -> Give
             _("%(workflow)s starts without input. Leave input out, or give the workflow an InputSchema with a field.")
             % {"workflow": workflow_path}
         )
-    schema = find_job_input_schema(workflow_path)
-    if schema is None:
-        raise CodeNotLoaded(
-            _("%(workflow)s no longer has an InputSchema, and the workflow has not been read again since.")
-            % {"workflow": workflow_path}
-        )
+    schema = require_job_input_schema(workflow_path)
     if isinstance(given, ValidInput):
         return GivenInput(schema, given)
     if isinstance(given, BaseModel):
@@ -115,6 +129,26 @@ def find_job_input_schema(workflow_path: str) -> type[BaseModel] | None:
     return schema if has_fields(schema) else None
 
 
+def require_job_input_schema(workflow_path: str) -> type[BaseModel]:
+    """Return the model of what Jobs of a Workflow start with, whose definition says that they start with data.
+
+    Raises:
+        CodeNotLoaded: this process lacks the code, or its Workflow no longer asks for anything.
+    """
+    schema = find_job_input_schema(workflow_path)
+    if schema is None:
+        raise CodeNotLoaded(
+            _("%(workflow)s no longer has an InputSchema, and the workflow has not been read again since.")
+            % {"workflow": workflow_path}
+        )
+    return schema
+
+
+def is_about_job_input(error: ValidationError) -> bool:
+    """Return whether an error of a start is about what the Job starts with, and not about its first step's input."""
+    return ABOUT_JOB_INPUT in getattr(error, "__notes__", ())
+
+
 def require_same_input(job_id: int, key: str | None, given: GivenInput | None) -> None:
     """Refuse to take a Job that was started with other input for the one that is asked for.
 
@@ -123,19 +157,25 @@ def require_same_input(job_id: int, key: str | None, given: GivenInput | None) -
     """
     if given is None:
         return
-    events = JobEvent.objects.filter(job=job_id, kind=JobEvent.Kind.STARTED).order_by("pk")
-    data = events.values_list("data", flat=True).first()
-    kept = data.get(DIGESTS) if isinstance(data, dict) else None
-    if kept is None:  # it was started before the Workflow had an InputSchema
-        return
-    fields = given.find_differences(kept)
+    fields = given.find_differences(load_digests([job_id]).get(job_id))
     if fields:
-        names = ", ".join(name or _("the input") for name in fields)
         raise OtherInput(
             _("Job %(job)s was started with the key %(key)s and other input: %(fields)s. Use another key.")
-            % {"job": job_id, "key": key, "fields": names},
+            % {"job": job_id, "key": key, "fields": name_fields(fields)},
             fields=fields,
         )
+
+
+def load_digests(job_ids: Sequence[int]) -> dict[int, Digests]:
+    """Return the digests of what each of these Jobs was started with; none of those that started without data."""
+    events = JobEvent.objects.filter(job__in=job_ids, kind=JobEvent.Kind.STARTED).order_by("-pk")
+    rows = events.values_list("job_id", "data")
+    return {job_id: data[DIGESTS] for job_id, data in rows if isinstance(data, dict) and DIGESTS in data}
+
+
+def name_fields(fields: Iterable[str]) -> str:
+    """Return the names of fields in a sentence."""
+    return ", ".join(name or _("the input") for name in fields)
 
 
 def load_job_input(job_id: int, workflow_path: str) -> BaseModel | None:

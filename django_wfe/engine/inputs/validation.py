@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, RootModel, ValidationError
@@ -20,6 +20,7 @@ from django_wfe.engine.inputs.given_times import settle_times
 from django_wfe.exceptions import InputCheckFailed, NotEncodable, WFEException
 from django_wfe.steps import dotted_path
 from django_wfe.values.encoding import begin_sentence, dump, encode
+from django_wfe.values.revealing import reveal
 from django_wfe.values.sealing import MARK, holds_mark, holds_sealed, seal_places, unseal
 from django_wfe.values.sentences import gettext as _
 
@@ -37,17 +38,21 @@ class ValidInput:
     """
 
     schema: type[BaseModel]
-    model: BaseModel
-    given: str
+    # Not in its repr, which a report of an error shows: they may hold a secret.
+    model: BaseModel = field(repr=False)
+    given: str = field(repr=False)
 
 
-def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
+def encode_input(schema: type[BaseModel], external_data: Any, what: str, *, reveals: bool = False) -> str:
     """Validate what was given for a step, unless it is a ``ValidInput`` of this schema, and give it as JSON text.
 
     It is kept as the model writes it, defaults included, so that each attempt gets the same; where that would not read
     back as an equal model (secrets, write-only fields), it is kept as it was given.
 
     Secrets in it are encrypted.
+
+    Args:
+        reveals: whether a model with secrets is kept as it writes itself too. Default False: as it was given.
 
     Raises:
         pydantic.ValidationError: if it does not fit the schema; without what was given, if that holds a secret.
@@ -57,7 +62,7 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str) -> str:
     """
     valid = validate_input(schema, external_data, what)
     with _telling_of_own_code(schema, valid.given):
-        kept = _choose_form(schema, valid.model, valid.given, what)
+        kept = _choose_form(schema, valid.model, valid.given, what, reveals=reveals)
     places = find_secret_places(schema)
     return dump(seal_places(json.loads(kept), places)) if places else kept
 
@@ -120,15 +125,27 @@ def load_input(schema: type[BaseModel], stored: str) -> BaseModel:
         raise hide_secrets(error, schema, json.loads(stored)) from None
 
 
-def _choose_form(schema: type[BaseModel], model: BaseModel, given: str, what: str) -> str:
+def _choose_form(schema: type[BaseModel], model: BaseModel, given: str, what: str, *, reveals: bool) -> str:
     """Return the JSON text to keep: what the model writes, if that reads back as an equal one."""
     try:
-        # Warnings would quote values.
-        written = encode(model.model_dump(mode="json", by_alias=False, round_trip=True, warnings=False), what)
+        written = _write_revealed(model, what) if reveals and find_secret_places(schema) else _write(model, what)
         return written if load_input(schema, written) == model else given
     except (ValidationError, PydanticSerializationError, UnicodeDecodeError):
         # The model does not read what it writes; the given form has just been read.
         return given
+
+
+def _write(model: BaseModel, what: str) -> str:
+    # Warnings would quote values.
+    return encode(model.model_dump(mode="json", by_alias=False, round_trip=True, warnings=False), what)
+
+
+def _write_revealed(model: BaseModel, what: str) -> str:
+    """Return what a model writes, its secrets in clear. Of a value that only the model itself can write: with masks."""
+    try:
+        return encode(reveal(model.model_dump(mode="python", by_alias=False, round_trip=True, warnings=False)), what)
+    except NotEncodable:
+        return _write(model, what)
 
 
 def list_values(model: BaseModel | None) -> Any:

@@ -1,6 +1,7 @@
 """Starts many Jobs of one Workflow, a row each: first what would happen, then the same for real.
 
-Where the first step asks for input, a row brings its input along. No file formats here: a row is a key and values.
+A row brings along what its Job starts with, or else the input of the first step. No file formats here: a row is a key
+and values.
 """
 
 from __future__ import annotations
@@ -25,6 +26,13 @@ from django_wfe.engine.access import (
 )
 from django_wfe.engine.errors.invalid_input import cover_quoted, list_problems
 from django_wfe.engine.errors.tracebacks import say_briefly
+from django_wfe.engine.inputs.job_input import (
+    Digests,
+    GivenInput,
+    load_digests,
+    name_fields,
+    require_job_input_schema,
+)
 from django_wfe.engine.inputs.validation import NOT_GIVEN, ValidInput, encode_input, validate_input
 from django_wfe.engine.operations.answering import describe_today
 from django_wfe.engine.operations.starting import MAX_KEY_LENGTH, build_candidate, find_workflow, start_job
@@ -34,6 +42,7 @@ from django_wfe.exceptions import CodeNotLoaded, InputCheckFailed, NotEncodable,
 from django_wfe.models import Job, JobEvent, Workflow
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step
+from django_wfe.values.encoding import encode
 from django_wfe.values.sentences import gettext as _
 
 MAX_ROWS = 5_000
@@ -43,6 +52,29 @@ ERRORS_KEPT = 5
 """How many errors of a row are told."""
 
 Outcome = Literal["start", "known", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class RowMeaning:
+    """What the values of a row are.
+
+    ``kind`` is "job_input" (what the Job starts with; what ``first``, its first step, asks for is asked of people),
+    "first_input" (the input of ``first``) or "nothing".
+    """
+
+    workflow_path: str
+    first: Node
+    kind: Literal["job_input", "first_input", "nothing"]
+
+    def load_schema(self) -> type[BaseModel] | None:
+        """Return the model that the values fit, or None if they are not used.
+
+        Raises:
+            CodeNotLoaded: this process lacks its code.
+        """
+        if self.kind == "job_input":
+            return require_job_input_schema(self.workflow_path)
+        return _load_asking(self.first).UserInputSchema if self.kind == "first_input" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +105,20 @@ class PlannedRow:
     valid: ValidInput | None = field(default=None, repr=False, compare=False)
 
 
-def get_first_node(workflow: Workflow) -> Node:
-    """Return the first step of the current definition: what a row's values are the input of, where it asks for input.
+def read_row_meaning(workflow: Workflow) -> RowMeaning:
+    """Return what the values of a row are, by the current definition.
 
-    What it asks is described by the code that will check the answer, where this process has it.
+    What the first step asks is described by the code that will check the answer, where this process has it.
 
     Raises:
         WorkflowDeleted, InvalidWorkflow: no Job of it can start.
     """
-    node = load_graph(require_startable(workflow)).first
-    if not node.asks_input:
-        return node
-    try:
-        step_class = load_node(node.path)
-    except CodeNotLoaded:
-        return node
-    return describe_today(node, step_class) if has_input(step_class) else node
-
-
-def get_first_schema(workflow: Workflow) -> type[BaseModel] | None:
-    """Return the model that a row's values are the input for, or None if the first step asks for nothing.
-
-    Raises:
-        CodeNotLoaded: this process lacks the first step's code.
-        WorkflowDeleted, InvalidWorkflow: no Job of it can start.
-    """
-    step_class = _load_asking(get_first_node(workflow))
-    return step_class.UserInputSchema if step_class is not None else None
+    graph = load_graph(require_startable(workflow))
+    if graph.input_schema is not None:
+        return RowMeaning(workflow.path, graph.first, "job_input")
+    if not graph.first.asks_input:
+        return RowMeaning(workflow.path, graph.first, "nothing")
+    return RowMeaning(workflow.path, _describe_today(graph.first), "first_input")
 
 
 def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -> list[PlannedRow]:
@@ -109,19 +128,20 @@ def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -
         workflow: as of ``start_job``.
         rows: at most ``MAX_ROWS``.
         actor: the user whose permissions are asked for: ``add_job`` or ``run_workflow``, and ``provide_input_job``
-            where the first step asks for input. Default None: trusted code.
+            where the rows are its input. Default None: trusted code.
 
     Raises:
         ValueError: more than ``MAX_ROWS`` rows.
-        CodeNotLoaded: this process lacks the first step's code, and cannot check its input.
+        CodeNotLoaded: this process lacks the code that checks the values.
         UnknownWorkflow, WorkflowDeleted, InvalidWorkflow, PermissionRequired: as their names say.
     """
     found = find_workflow(workflow, actor)
-    asking = _prepare(found, rows, actor)
-    schema = asking.UserInputSchema if asking is not None else None
+    meaning = _prepare(found, rows, actor)
+    schema = meaning.load_schema()
     started = _find_started(found, [row.key for row in rows if row.key])
     known_ids = Job.objects.filter(pk__in=started.values()).order_by()
     seen_ids = set(narrow_jobs(actor, known_ids).values_list("pk", flat=True)) if started else set()
+    digests = load_digests(sorted(seen_ids)) if meaning.kind == "job_input" else {}
     first_rows: dict[str, int] = {}
     for row in rows:
         if row.key:
@@ -132,10 +152,14 @@ def plan_starts(workflow: Any, rows: Sequence[StartRow], *, actor: Any = None) -
         if not errors and row.key and first_rows[row.key] != row.number:
             errors = [_("key: row %(row)s has the same key.") % {"row": first_rows[row.key]}]
         if not errors and row.key in started:
-            if started[row.key] in seen_ids:
-                planned.append(PlannedRow(row, "known", started[row.key]))
+            job_id = started[row.key]
+            if job_id not in seen_ids:
+                errors = [_("key: it belongs to a job that you may not see.")]
+            elif schema is not None and job_id in digests:
+                errors = _find_other_input(row, schema, digests[job_id])
+            if not errors:
+                planned.append(PlannedRow(row, "known", job_id))
                 continue
-            errors = [_("key: it belongs to a job that you may not see.")]
         if not errors:
             errors, valid = validate_row(row, schema)
         if not errors and not is_allowed(actor, START_VERB, build_candidate(found, row.key, actor)):
@@ -169,32 +193,38 @@ def start_many(
     """
     found = find_workflow(workflow, actor)
     keyed = [_give_key(row, batch) for row in rows]
-    asking = _prepare(found, keyed, actor)
+    meaning = _prepare(found, keyed, actor)
     return [
-        _start(found, planned, asking, actor=renew_actor(actor), source=source)
+        _start(found, planned, meaning, actor=renew_actor(actor), source=source)
         if planned.outcome == "start"
         else planned
         for planned in plan_starts(found, keyed, actor=actor)
     ]
 
 
-def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> type[Step] | None:
-    """Return the step that a row's values are the input of, or None if the first one asks for nothing."""
+def _prepare(workflow: Workflow, rows: Sequence[StartRow], actor: Any) -> RowMeaning:
+    """Return what a row's values are to this actor, who may start with them."""
     if len(rows) > MAX_ROWS:
         raise ValueError(
             _("%(rows)s rows are too many: at most %(most)s are started in one go.")
             % {"rows": number_format(len(rows)), "most": number_format(MAX_ROWS)}
         )
     require_permission(actor, START_JOBS)
-    node = get_first_node(workflow)
-    if node.asks_input:
+    meaning = read_row_meaning(workflow)
+    if meaning.kind == "first_input":
         require_permission(actor, PROVIDE_INPUT)
-    return _load_asking(node)
+    return meaning
 
 
-def _load_asking(node: Node) -> type[Step] | None:
-    if not node.asks_input:
-        return None
+def _describe_today(node: Node) -> Node:
+    try:
+        step_class = load_node(node.path)
+    except CodeNotLoaded:
+        return node
+    return describe_today(node, step_class) if has_input(step_class) else node
+
+
+def _load_asking(node: Node) -> type[Step]:
     step_class = load_node(node.path)
     if not has_input(step_class):
         raise CodeNotLoaded(
@@ -207,6 +237,16 @@ def _load_asking(node: Node) -> type[Step] | None:
 def _find_started(workflow: Workflow, keys: Iterable[str]) -> dict[str | None, int]:
     usable = [key for key in keys if is_storable(key)]
     return dict(Job.objects.filter(workflow=workflow, key__in=usable).order_by().values_list("key", "pk"))
+
+
+def _find_other_input(row: StartRow, schema: type[BaseModel], digests: Digests) -> list[str]:
+    """Return the error of a row whose Job was started with its key and other input: by the names of the fields."""
+    try:
+        fields = GivenInput(schema, encode(row.values, _("the input"))).find_differences(digests)
+    except NotEncodable as error:
+        return [str(error)]
+    names = name_fields(fields)
+    return [_("key: its job was started with other input: %(fields)s.") % {"fields": names}] if fields else []
 
 
 def validate_row(row: StartRow, schema: type[BaseModel] | None) -> tuple[list[str], ValidInput | None]:
@@ -249,13 +289,18 @@ def _give_key(row: StartRow, batch: str) -> StartRow:
     return replace(row, key=f"{batch} {row.number}") if batch and row.key is None else row
 
 
-def _start(
-    workflow: Workflow, planned: PlannedRow, asking: type[Step] | None, *, actor: Any, source: str
-) -> PlannedRow:
+def _start(workflow: Workflow, planned: PlannedRow, meaning: RowMeaning, *, actor: Any, source: str) -> PlannedRow:
     row = planned.row
-    first_input = (planned.valid or row.values) if asking is not None else NOT_GIVEN
+    values = planned.valid or row.values
     try:
-        started = start_job(workflow, key=row.key, first_input=first_input, actor=actor, source=source)
+        started = start_job(
+            workflow,
+            key=row.key,
+            job_input=values if meaning.kind == "job_input" else NOT_GIVEN,
+            first_input=values if meaning.kind == "first_input" else NOT_GIVEN,
+            actor=actor,
+            source=source,
+        )
     except ValidationError as error:  # what fitted a moment ago need not fit now: a validator may look at the world
         return replace(planned, outcome="refused", errors=tuple(_describe(error)))
     except WFEException as error:

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, connections
 
 from django_wfe.conf import DATABASE, settings
+from django_wfe.definition.graph import get_schema
 from django_wfe.engine.project_code.source_files import (
     Source,
     find_source,
@@ -143,7 +144,7 @@ def _list_sources_behind(workflow: type[Workflow]) -> dict[str, Source]:
 def _list_classes_by_module(workflow: type[Workflow]) -> dict[str, list[type]]:
     modules: dict[str, list[type]] = {}
     for declared in (workflow, *list_nodes(workflow)):
-        schema = getattr(declared, "UserInputSchema", None)
+        schema = get_schema(declared)
         for base in (*declared.__mro__, *(schema.__mro__ if isinstance(schema, type) else ())):
             if base.__module__ not in _BASES_OF_ALL and not base.__module__.startswith("pydantic."):
                 modules.setdefault(base.__module__, []).append(base)

@@ -88,7 +88,7 @@ def claim_step_run(step_run_id: int, worker_id: uuid.UUID, *, suspects: bool = T
         attempt=attempt,
         epoch=epoch,
         step=step,
-        value=_decode_covered(value) if number == 1 else _decode(value),
+        value=_decode_covered(value),
         external_data=_decode(data),
         worker_id=worker_id,
         lost_before=lost_before,
@@ -96,7 +96,10 @@ def claim_step_run(step_run_id: int, worker_id: uuid.UUID, *, suspects: bool = T
 
 
 def _decode_covered(column: str | None) -> Any:
-    """Return what a Job was started with, its secrets masked: a Decision would hand them on as its result."""
+    """Return a step's ``_input``; the secrets that a Job was started with masked: a Decision would hand them on.
+
+    The first node gets it under any number, since an operator may run the Job again from there.
+    """
     value = _decode(column)
     return cover_sealed(value) if column is not None and holds_sealed(column) else value
 

@@ -41,15 +41,21 @@ def start_one(
     user: Any,
     workflow: str,
     key: str | None,
+    input: str | None,  # noqa: A002  (the option's name)
     first_input: str | None,
     here: bool,  # noqa: FBT001
     **options: Any,
 ) -> None:
-    """Start a job, with the input of its first step where that is given, and run it here where that is asked for."""
+    """Start a job, with its input and that of its first step where they are given, and run it here if asked to."""
     row = find_startable_workflow(workflow, user)
-    given = read_json(first_input, "--first-input") if first_input is not None else NOT_GIVEN
+    if input == first_input == "-":
+        raise reject(_("--input and --first-input cannot both come from the standard input."))
+    given = {
+        "job_input": read_json(input, "--input") if input is not None else NOT_GIVEN,
+        "first_input": read_json(first_input, "--first-input") if first_input is not None else NOT_GIVEN,
+    }
     try:
-        started = start_job(row, key=key, first_input=given, actor=user, source=Source.COMMAND, run_here=here)
+        started = start_job(row, key=key, **given, actor=user, source=Source.COMMAND, run_here=here)
     except ValidationError as error:
         raise refuse(describe_error(error)) from error
     except ValueError as error:

@@ -37,6 +37,7 @@ def add_arguments(parser: CommandParser) -> None:
     start = _add(actions, "start", _("Start a job."))
     start.add_argument("workflow", help=_("Its id, dotted path, name or label."))
     start.add_argument("--key", help=_("A second start with the same key gives the first job."))
+    start.add_argument("--input", metavar="JSON", help=_("What the job starts with.") + " " + JSON_HELP)
     start.add_argument(
         "--first-input",
         metavar="JSON",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,6 +18,8 @@ REMOVED = Look("removed", gettext_lazy("removed"), "M3.5 8h9")
 REWIRED = Look("rewired", gettext_lazy("rewired"), "M3.5 5.5h9M10 3 12.5 5.5 10 8M12.5 11h-9M6 8.5 3.5 11 6 13.5")
 CHANGED = Look("changed", gettext_lazy("changed"), "M3.2 12.8 4 9.8 10.8 3 13 5.2 6.2 12Z")
 LOOKS = (ADDED, REMOVED, REWIRED, CHANGED)
+
+JsonSchema = dict[str, Any]
 
 Way = tuple[str, str]
 """From the path of a node to the path of another; "" stands for the end."""
@@ -73,6 +76,8 @@ def _compare_node(old: Graph, new: Graph, before: Node | None, after: Node) -> N
         return None
     details = _describe_rewiring(old, new, before, after)
     look = REWIRED if details else CHANGED
+    if after.is_start:
+        details += _describe_job_input(old.input_schema, new.input_schema)
     if before.kind != after.kind:
         details += _describe_kinds(before.kind, after.kind)
     if before.asks_input != after.asks_input:
@@ -86,6 +91,21 @@ def _compare_node(old: Graph, new: Graph, before: Node | None, after: Node) -> N
     if before.description != after.description:
         details.append(_("Its description changed."))
     return NodeDifference(after.path, _name(after), look, tuple(details)) if details else None
+
+
+def _describe_job_input(before: JsonSchema | None, after: JsonSchema | None) -> list[str]:
+    """Describe how what a Job starts with changed: by the names of its fields, where they say it."""
+    if before == after:
+        return []
+    if before is None or after is None:
+        return [_("A job starts with input now.") if before is None else _("A job starts without input now.")]
+    was, now = before.get("properties", {}), after.get("properties", {})
+    required = [set(schema.get("required", ())) for schema in (before, after)]
+    names = [*now, *(name for name in was if name not in now)]
+    changed = [name for name in names if was.get(name) != now.get(name) or name in required[0] ^ required[1]]
+    if not changed:
+        return [_("A job starts with other input.")]
+    return [_("A job starts with other input: %(fields)s.") % {"fields": ", ".join(changed)}]
 
 
 def _describe_kinds(before: str, after: str) -> list[str]:

@@ -68,6 +68,7 @@ ADDRESSES = [
     Address("django_wfe_workflow_history", ("workflow",), ("view_workflow",)),
     Address("django_wfe_workflow_start", ("workflow",), ("view_workflow", "add_job"), posts=True),
     Address("django_wfe_workflow_start_many", ("workflow",), ("view_workflow", "add_job")),
+    Address("django_wfe_workflow_columns", ("workflow",), ("view_workflow", "add_job"), is_page=False),
     Address(
         "django_wfe_inbox",
         permissions=("view_job", "provide_input_job"),

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django_wfe import order_workflow_execution, provide_external_input
 from django_wfe.admin.starting.many import SALT
 from django_wfe.engine.bulk.runs import start_bulk
-from django_wfe.engine.lifecycle import retry_job, start_job
+from django_wfe.engine.lifecycle import rerun_job, retry_job, start_job
 from django_wfe.models import Assignment, BulkRun, Job, JobState, StepRun, Workflow
 from django_wfe.values.sealing import MARK
 from tests.declared import secret_workflows as declared
@@ -191,6 +191,64 @@ def by_json_file(watch: Watch, workflow: Workflow) -> int:
     return _start_many(watch, workflow, "jobs.json", json.dumps(rows).encode())
 
 
+def starting_by_order(watch: Watch, workflow: Workflow) -> int:
+    return order_workflow_execution(workflow, input=INPUT)
+
+
+def starting_by_rest(watch: Watch, workflow: Workflow) -> int:
+    watch.get(f"/wfe/workflows/{workflow.pk}/")
+    for given, key, code in (
+        ({**INPUT, "login": CANARY}, "k", 422),
+        (INPUT, "k", 201),
+        ({**INPUT, "password": FORMER, "pin": FORMER_PIN}, "k", 409),
+    ):
+        body = {"workflow_id": workflow.pk, "input": given, "key": key}
+        assert watch.post("/wfe/jobs/", body, content_type="application/json").status_code == code
+    return Job.objects.get().pk
+
+
+def starting_by_command(watch: Watch, workflow: Workflow) -> int:
+    watch.command("wfe_job", "start", workflow.path, "--input", json.dumps(INPUT))
+    return Job.objects.get().pk
+
+
+def starting_by_form(watch: Watch, workflow: Workflow) -> int:
+    """Post what is wrong, one more item, what is right, and other secrets with the same key."""
+    address = reverse("admin:django_wfe_workflow_start", args=[workflow.pk])
+    watch.get(address)
+    posted = {**POSTED, "key": "k"}
+    watch.post(address, {**posted, "input-user": ""})
+    watch.post(address, {**posted, "input-_structure": "add:logins"})
+    watch.post(address, posted)
+    watch.post(address, {**posted, "input-password": FORMER})
+    return Job.objects.get().pk
+
+
+def starting_by_csv(watch: Watch, workflow: Workflow) -> int:
+    job_id = by_csv(watch, workflow)
+    assert Job.objects.count() == 1
+    return job_id
+
+
+def starting_again(watch: Watch, workflow: Workflow) -> int:
+    """Fail, edit what the step gets, run again from it, and compare with a job beside it."""
+    order_workflow_execution(workflow, input=FORMER_INPUT)
+    declared.BROKEN.append(True)
+    job_id = order_workflow_execution(workflow, input=INPUT)
+    assert run_ready(job_id).state == JobState.FAILED
+    declared.BROKEN.clear()
+    retry = reverse("admin:django_wfe_job_verb", args=[job_id, "retry"])
+    form = watch.get(retry).context["page"].form
+    assert "self.job_input" in form.fields["step_input"].help_text
+    edited = json.dumps({**json.loads(form.given), "user": "bob"})
+    watch.post(retry, {"expected_state": "FAILED", "step_input": edited, "difference_seen": "as typed"})
+    assert run_ready(job_id).state == JobState.FINISHED
+    rerun_job(job_id, 1)
+    run_ready(job_id)
+    declared.GIVEN[:] = declared.GIVEN[-1:]
+    return job_id
+
+
 def _fail(workflow: Workflow) -> int:
     declared.BROKEN.append(True)
     job_id = order_workflow_execution(workflow, first_input=FORMER_INPUT)
@@ -258,5 +316,13 @@ DOORS = [
     by_retry_form,
     by_bulk,
     by_rest_bulk,
+]
+STARTING_DOORS = [
+    starting_by_order,
+    starting_by_rest,
+    starting_by_command,
+    starting_by_form,
+    starting_by_csv,
+    starting_again,
 ]
 Door = Callable[[Watch, Workflow], int]
