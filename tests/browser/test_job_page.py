@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from playwright.sync_api import Locator, Page, expect
 
 from django_wfe.engine.lifecycle import provide_external_input, run_workflow
@@ -74,6 +76,8 @@ def test_half_a_megabyte_of_result_a_megabyte_of_log_and_a_long_key_leave_the_pa
 
 def test_bars_move_with_time_and_what_is_unfolded_in_their_rows_stays(open_view: Callable[..., Page]) -> None:
     job_id = start_waiting()
+    # Long enough to be more than the shortest bar, however late the page is opened.
+    StepRun.objects.filter(job_id=job_id, number=1).update(finished_at=F("started_at") + timedelta(seconds=5))
     page = open_view("django_wfe_job_change", job_id)
     stop_clock(page)
     row = page.locator("tr#run-1-1")
