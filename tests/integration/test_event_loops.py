@@ -11,8 +11,8 @@ from django.core.exceptions import SynchronousOnlyOperation
 
 from django_wfe import order_workflow_execution, provide_external_input, run_workflow
 from django_wfe.models import Job, JobLog, JobState, StepRun
-from tests.support.running.engine_helpers import run_ready
 from tests.declared.event_loop_workflows import Writing
+from tests.support.running.engine_helpers import run_ready
 from tests.workflows import Asking, Linear
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
