@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from django_wfe import steps, workflows
 from django_wfe.engine.lifecycle import provide_external_input, run_workflow
+from django_wfe.engine.queries import job_search
 from django_wfe.models import Job, StepRun
 from django_wfe.policies import Policy
 from tests.support.doors.console import read_page, record, sign_in, sign_in_superuser
@@ -141,6 +142,19 @@ def test_any_other_job_of_the_workflow_is_found_to_compare_with() -> None:
     for nothing in ("order-3", "order-1", "nothing", str(stranger)):
         assert "No other job of “Shopping” found" in read_page(client.get(choice, {"other": nothing})).text
     assert 'name="other"' in compare(one, other, client).content.decode(), "and on from there"
+
+
+def test_where_many_keys_match_the_page_asks_for_more_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_search, "SHOWN", 1)
+    record(Shopping)
+    record(Linear)
+    for number in range(3):
+        run_workflow(Linear, key=f"order-{number}")
+    one = run_workflow(Shopping, key="order-9")
+    choice = reverse("admin:django_wfe_job_compare_choice", args=[one])
+    page = read_page(sign_in_superuser().get(choice, {"other": "order-"}))
+    assert "No other job of “Shopping” found" in page.text
+    assert "Type more of the key." in page.text
 
 
 def test_nobody_finds_a_job_to_compare_with_that_they_may_not_see(settings: Any) -> None:

@@ -56,7 +56,8 @@ def show_comparison_choice(model_admin: ConsoleAdmin[Job], request: HttpRequest,
     term = request.GET.get("other", "").strip()
     others = list_visible_jobs(request.user).filter(workflow=job.workflow_id).exclude(pk=job.pk)
     others = others.select_related("workflow").defer("error").order_by("-pk")
-    found = list(others.filter(pk__in=search_jobs(request.user, term).ids) if term else others[:OTHERS_SHOWN])
+    searched = search_jobs(request.user, term)
+    found = list(others.filter(pk__in=searched.ids) if term else others[:OTHERS_SHOWN])
     if term and len(found) == 1:
         return HttpResponseRedirect(model_admin.build_url("django_wfe_job_compare", job.pk, found[0].pk))
     return model_admin.render(
@@ -68,6 +69,8 @@ def show_comparison_choice(model_admin: ConsoleAdmin[Job], request: HttpRequest,
         job=job,
         other_term=term,
         found=found,
+        is_cut=searched.is_cut,
+        shown_at_most=SHOWN,
         now=get_now(),
     )
 
