@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
+from django_wfe.engine.project_code import classes
 from django_wfe.engine.project_code.classes import load_workflow
 from django_wfe.engine.project_code.code_versions import CodeNote, hash_code, hash_held_code
 from django_wfe.engine.project_code.outdated_workers import list_outdated
@@ -80,6 +81,7 @@ def test_code_whose_file_changed_before_anybody_looked_is_told_apart_from_that_o
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_tells_its_code_once_and_again_when_it_has_a_new_row(project):
+    classes.clear()  # what tests before it have loaded in this process
     project.write("flows", TWO_STEPS)
     flow = load_workflow(f"{project.flows}.Flow")
     worker, again = create_worker(), create_worker()
