@@ -4,7 +4,7 @@ import django.db.models.functions.text
 from django.db import migrations, models
 
 import django_wfe.models.columns.keys
-from django_wfe.migrations._indexes import change_indexes
+from django_wfe.migrations._indexes import replace_indexes
 
 INDEXES = {
     "wfe_job_key_begins": "django_wfe_job (upper(key) text_pattern_ops) WHERE key IS NOT NULL",
@@ -13,18 +13,6 @@ INDEXES = {
         "WHERE key IS NOT NULL"
     ),
 }
-
-
-def add(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        with schema_editor.connection.cursor() as cursor:
-            change_indexes(cursor, INDEXES, ())
-
-
-def remove(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        with schema_editor.connection.cursor() as cursor:
-            change_indexes(cursor, {}, INDEXES)
 
 
 class Migration(migrations.Migration):
@@ -52,6 +40,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            database_operations=[migrations.RunPython(add, remove)],
+            database_operations=[replace_indexes(INDEXES, {})],
         ),
     ]

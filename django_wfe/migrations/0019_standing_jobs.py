@@ -2,24 +2,12 @@
 
 from django.db import migrations, models
 
-from django_wfe.migrations._indexes import change_indexes
+from django_wfe.migrations._indexes import replace_indexes
 
 NAME = "wfe_job_standing"
 PLACE = (
     "django_wfe_job (definition_id, state, id DESC) WHERE state IN ('FAILED', 'INPUT_REQUIRED', 'PAUSED', 'WAITING')"
 )
-
-
-def add(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        with schema_editor.connection.cursor() as cursor:
-            change_indexes(cursor, {NAME: PLACE}, ())
-
-
-def remove(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        with schema_editor.connection.cursor() as cursor:
-            change_indexes(cursor, {}, [NAME])
 
 
 class Migration(migrations.Migration):
@@ -39,6 +27,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            database_operations=[migrations.RunPython(add, remove)],
+            database_operations=[replace_indexes({NAME: PLACE}, {})],
         ),
     ]

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from django_wfe.migrations._indexes import change_indexes
+from django_wfe.migrations._indexes import replace_indexes
 
 RARE_STATES = [
     "CANCELED",
@@ -31,18 +31,6 @@ DROPPED = {
 }
 
 
-def replace(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        with schema_editor.connection.cursor() as cursor:
-            change_indexes(cursor, ADDED, DROPPED)
-
-
-def bring_back(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        with schema_editor.connection.cursor() as cursor:
-            change_indexes(cursor, DROPPED, ADDED)
-
-
 class Migration(migrations.Migration):
     atomic = False
 
@@ -69,6 +57,6 @@ class Migration(migrations.Migration):
                 ),
                 *(migrations.RemoveIndex(model_name="job", name=name) for name in DROPPED),
             ],
-            database_operations=[migrations.RunPython(replace, bring_back)],
+            database_operations=[replace_indexes(ADDED, DROPPED)],
         ),
     ]

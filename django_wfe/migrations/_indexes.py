@@ -1,5 +1,24 @@
 """Building indexes beside the work, for migrations that are not atomic."""
 
+from django.db import migrations
+
+
+def replace_indexes(added, dropped):
+    """Return the operation that builds and drops indexes, and does the opposite when it is taken back.
+
+    Both map the name of each to what follows ON. Nothing is done in a database that the engine does not use.
+    """
+
+    def change(schema_editor, added, dropped):
+        if schema_editor.connection.vendor == "postgresql":
+            with schema_editor.connection.cursor() as cursor:
+                change_indexes(cursor, added, dropped)
+
+    return migrations.RunPython(
+        lambda apps, schema_editor: change(schema_editor, added, dropped),
+        lambda apps, schema_editor: change(schema_editor, dropped, added),
+    )
+
 
 def change_indexes(cursor, added, dropped):
     """Build indexes, and then drop others. Cut off, it goes on where it was.

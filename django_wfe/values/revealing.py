@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Secret, SecretBytes, SecretStr
-
-SECRET_TYPES = (SecretStr, SecretBytes, Secret)
+from django_wfe.definition.secret_places import SECRET_TYPES
 
 
 def reveal(value: Any) -> Any:

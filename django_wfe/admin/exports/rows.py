@@ -74,12 +74,11 @@ class ExportedRows(ModelResource):
     def iterate(self, queryset: QuerySet[Any]) -> Iterator[list[Any]]:
         """Yield each row's values: texts, numbers, booleans, local times without their zone, None for nothing.
 
-        Each portion is a query of its own, from the last row on: a cursor in the database would
-        hold all rows on its disk, and a pool of connections knows none.
+        Each portion is a query of its own, from the last row on: a cursor in the database would hold all rows on its
+        disk, and a pool of connections knows none.
         """
         resource: Any = self
-        rows = resource.filter_export(queryset)
-        rows = rows.order_by(*BY_KEY)
+        rows = resource.filter_export(queryset).order_by(*BY_KEY)
         portion = list(rows[: self.rows_at_once])
         while portion:
             self.prepare(portion)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from django_wfe.admin.elements.form_fields import UncutField
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_start
+from django_wfe.admin.verbs.forms import are_all_valid
 from django_wfe.engine.access import START_JOBS, has_permission, name_permission
 from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.engine.inputs.job_input import require_job_input_schema
@@ -61,7 +62,7 @@ def show_start(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workfl
             "instead of a new one; with other input it is refused."
         )
     if request.method == "POST" and not reason:
-        started = _take_post(model_admin, request, workflow, form, input_form)
+        started = _start(model_admin, request, workflow, form, input_form)
         if started is not None:
             return started
     return model_admin.render(
@@ -118,20 +119,6 @@ def _build_input_form(request: HttpRequest, workflow: Workflow) -> tuple[InputFo
         return None, say_briefly(error)
 
 
-def _take_post(
-    model_admin: ConsoleAdmin[Workflow],
-    request: HttpRequest,
-    workflow: Workflow,
-    form: StartForm,
-    input_form: InputForm | None,
-) -> HttpResponseBase | None:
-    """Start the Job that was asked for. None: show the form again, with what was typed."""
-    if input_form is not None and input_form.apply_structure_change():
-        return None
-    is_valid = [form.is_valid(), input_form is None or input_form.is_valid()]
-    return _start(model_admin, request, workflow, form, input_form) if all(is_valid) else None
-
-
 def _start(
     model_admin: ConsoleAdmin[Workflow],
     request: HttpRequest,
@@ -139,6 +126,9 @@ def _start(
     form: StartForm,
     input_form: InputForm | None,
 ) -> HttpResponseBase | None:
+    """Start the Job that was asked for. None: show the form again, with what was typed."""
+    if not are_all_valid(form, input_form):
+        return None
     key = form.cleaned_data["key"] or None
     job_input = input_form.valid_input if input_form is not None else NOT_GIVEN
     try:

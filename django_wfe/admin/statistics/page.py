@@ -76,9 +76,8 @@ def _describe(report: Report, workflows: list[Workflow], chosen: Workflow | None
         [[(kind, point.counts[kind]) for kind in ("finished", "failed", "canceled")] for point in report.points]
     )
     shares = {"half": 0.5, "most": 0.95}
-    lines, longest = draw_lines(
-        [(kind, [point.find_percentile(share) for point in report.points]) for kind, share in shares.items()]
-    )
+    durations = {kind: [point.find_percentile(share) for point in report.points] for kind, share in shares.items()}
+    lines, longest = draw_lines(list(durations.items()))
     slowest = sorted(
         ((path, sums) for path, sums in report.nodes.items()), key=lambda item: (-item[1].seconds["done"], item[0])
     )[:NODES_SHOWN]
@@ -102,9 +101,9 @@ def _describe(report: Report, workflows: list[Workflow], chosen: Workflow | None
             (
                 point.since,
                 [point.counts[measure] for measure in JOB_MEASURES],
-                [_say_duration(point.find_percentile(share)) for share in shares.values()],
+                [_say_duration(found) for found in taken],
             )
-            for point in reversed(report.points)
+            for point, *taken in reversed([*zip(report.points, *durations.values(), strict=True)])
             if any(point.counts.values())
         ],
         "nodes": [

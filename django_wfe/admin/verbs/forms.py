@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,14 @@ class VerbForm(forms.Form):
 
     def wants_look(self) -> bool:
         """Return whether the user is to look at something of what was typed before the verb runs."""
+        return False
+
+    def was_seen(self, field: str, typed: str) -> bool:
+        """Return whether the user was shown what there is to see of a text; else note it in a hidden field."""
+        digest = hashlib.sha256(typed.encode()).hexdigest()
+        if self.cleaned_data[field] == digest:
+            return True
+        self.data = {**{name: self.data.get(name) for name in self.data}, field: digest}
         return False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,11 +68,9 @@ class SkipForm(PlacedForm):
         """Return whether the result is not like those that the step gives, and that was not yet said of it."""
         typed = self.cleaned_data["result"]
         doubts = find_doubts(self.example, typed) if self.example is not None else []
-        digest = hashlib.sha256(write_json_to_edit(typed).encode()).hexdigest()
-        if not doubts or self.cleaned_data["doubts_seen"] == digest:
+        if not doubts or self.was_seen("doubts_seen", write_json_to_edit(typed)):
             return False
         self.doubts = doubts
-        self.data = {**{name: self.data.get(name) for name in self.data}, "doubts_seen": digest}
         return True
 
     def collect_arguments(self) -> dict[str, Any]:
@@ -112,10 +109,10 @@ def find_doubts(example: Example, typed: Any) -> list[str]:
     """Return in what a result is unlike that which the step gave; [] if in nothing."""
     if example.job is not None and typed == example.value:
         return [_("This is the result in job %(job)s, unchanged.") % {"job": example.job.pk}]
+    if example.value is None:
+        return []
     kind, usual = _name_kind(typed), _name_kind(example.value)
-    if example.value is None or typed is None or kind != usual:
-        if example.value is None:
-            return []
+    if kind != usual:
         return [_("It is %(kind)s. The step's result was %(usual)s.") % {"kind": kind, "usual": usual}]
     if not isinstance(typed, dict):
         return []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,11 +81,9 @@ class StepInputForm(PlacedForm):
         if not self.is_changed:
             return False
         typed = write_json_to_edit(self.cleaned_data["step_input"])
-        digest = hashlib.sha256(typed.encode()).hexdigest()
-        if self.cleaned_data["difference_seen"] in (AS_TYPED, digest):
+        if self.cleaned_data["difference_seen"] == AS_TYPED or self.was_seen("difference_seen", typed):
             return False
         self.difference = compare(self.given or "", typed)
-        self.data = {**{name: self.data.get(name) for name in self.data}, "difference_seen": digest}
         return True
 
     def collect_arguments(self) -> dict[str, Any]:

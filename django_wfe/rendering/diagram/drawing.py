@@ -94,7 +94,11 @@ def draw(
     """Put live state on a layout: that of one Job (``overlay``) or of all live Jobs (``counts``); or ``heat``."""
     nodes = [_draw_node(graph, box, node_urls, overlay, counts or {}, layout.width) for box in layout.nodes]
     if heat is not None:
-        nodes = [_warm(node, box, heat, layout.width) for node, box in zip(nodes, layout.nodes, strict=True)]
+        levels = heat.list_levels()
+        nodes = [
+            _warm(node, box, heat, levels.get(box.path, 0), layout.width)
+            for node, box in zip(nodes, layout.nodes, strict=True)
+        ]
     edges = [_draw_edge(line, overlay) for line in layout.edges]
     # Edges taken lie above the others where they cross.
     edges.sort(key=lambda edge: edge.css_class.endswith("--taken"))
@@ -152,11 +156,11 @@ def _draw_node(
     )
 
 
-def _warm(node: DrawnNode, box: NodeBox, heat: Heat, width: float) -> DrawnNode:
+def _warm(node: DrawnNode, box: NodeBox, heat: Heat, level: int, width: float) -> DrawnNode:
     """Put heat on a node. The start and the end stay cold: nothing runs there."""
     if box.form in {"start", "end"}:
         return node
-    css_class = f"{node.css_class} wfe-heat wfe-heat--{heat.find_level(box.path)}"
+    css_class = f"{node.css_class} wfe-heat wfe-heat--{level}"
     found = heat.nodes.get(box.path)
     if found is None:
         return replace(node, css_class=css_class)

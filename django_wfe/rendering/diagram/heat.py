@@ -25,9 +25,7 @@ class Heat:
 
     nodes: Mapping[str, NodeHeat] = field(default_factory=dict)
 
-    def find_level(self, path: str) -> int:
-        """Return 0 for a node that nothing falls to, up to ``LEVELS`` for the one that most falls to."""
-        if path not in self.nodes:
-            return 0
-        most = max(node.value for node in self.nodes.values())
-        return max(1, ceil(LEVELS * self.nodes[path].value / most)) if most else 0
+    def list_levels(self) -> dict[str, int]:
+        """Return the level of each of these nodes, from 1 up to ``LEVELS`` for the one that most falls to."""
+        most = max((node.value for node in self.nodes.values()), default=0)
+        return {path: max(1, ceil(LEVELS * node.value / most)) if most else 0 for path, node in self.nodes.items()}
