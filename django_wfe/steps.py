@@ -26,7 +26,8 @@ TRANSITION_KEYWORDS = frozenset({"external_input", "logfile", "result"})
 class StepContext:
     """What the engine tells one step run about its surroundings.
 
-    ``idempotency_key`` is a text, or what makes it: most steps do not ask for theirs.
+    ``idempotency_key`` is a text, or what makes it: most steps do not ask for theirs. ``attributes`` are those that
+    the step has set, as ``encode_attributes`` gives them; None if it has set none.
     """
 
     load_job: Callable[[], Any]
@@ -34,8 +35,10 @@ class StepContext:
     idempotency_key: str | Callable[[], str]
     attempt: int
     external_input_model: Any = None
+    encode_attributes: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
     job: Any = field(default=None, init=False)
     job_input: Any = field(default=None, init=False)
+    attributes: dict[str, Any] | None = field(default=None, init=False)
 
 
 class Step:
@@ -99,6 +102,22 @@ class Step:
         if context.job_input is None:
             context.job_input = context.load_job_input()
         return context.job_input
+
+    def set_attribute(self, name: str, value: Any) -> None:
+        """Have the job found by a name and value from now on; what it had under this name is replaced.
+
+        It is committed with the result of this step, so not if the step fails.
+
+        Args:
+            name: letters, digits, - and _, at most 63, with a letter or _ first.
+            value: a text, a number, a date, a time, a UUID, True or False, of at most 255 characters as text. None
+                takes the attribute away.
+
+        Raises:
+            NotEncodable: for another name or value.
+        """
+        context = self._get_context()
+        context.attributes = (context.attributes or {}) | context.encode_attributes({name: value})
 
     @property
     def idempotency_key(self) -> str:

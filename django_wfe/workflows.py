@@ -25,6 +25,8 @@ class Workflow:
             them as ``_input``, as JSON has them and secrets masked, every step as ``self.job_input``, the model.
             Default None: jobs start without data.
         label: the workflow's name for people. Default "": its class name in words.
+        subject: the model of the project's rows that its jobs are about, such as "shop.Order"; ``find_subject`` says
+            which row. Default "": its jobs are about none.
         groups: the names of the user groups that may see it and its jobs, and act on them as far as their permissions
             go. Default (): everybody with the permissions. Superusers always may.
     """
@@ -32,7 +34,40 @@ class Workflow:
     DIGRAPH: ClassVar[Mapping[type[Step], Sequence[type[Step]]] | None] = None
     InputSchema: ClassVar[Any] = None
     label: ClassVar[str] = ""
+    subject: ClassVar[str] = ""
     groups: ClassVar[Sequence[str]] = ()
+
+    @staticmethod
+    def find_subject(job_input: Any) -> Any:
+        """Return the row that a job is about, or its primary key; None if it is about none.
+
+        It is called where the job starts, and the job is found by it: ``Job.objects.about(order)``.
+
+        Args:
+            job_input: what the job starts with, an instance of ``InputSchema``; None without.
+        """
+        return None
+
+    @staticmethod
+    def attributes(job_input: Any) -> Mapping[str, Any]:
+        """Return what a job is found by: texts, numbers, dates, times, UUIDs, True or False by name.
+
+        A value has at most 255 characters as text; None leaves it out. Who may see the job sees its attributes: they
+        are no place for secrets. A step changes them by ``self.set_attribute``.
+
+        Args:
+            job_input: as of ``find_subject``.
+        """
+        return {}
+
+    @staticmethod
+    def suggest_input(subject: Any) -> Mapping[str, Any]:
+        """Return what the form is filled in with where a person starts a job from the page of a row of ``subject``.
+
+        Args:
+            subject: the row.
+        """
+        return {}
 
 
 def is_abstract(workflow: type[Workflow]) -> bool:

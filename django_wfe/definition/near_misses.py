@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from django_wfe.definition.problems import Problem
 from django_wfe.definition.sentences import mark as _
+from django_wfe.definition.subject_problems import METHODS
 from django_wfe.steps import Decision, Step, __start__, dotted_path
 
 _STEP_SYNONYMS = {
@@ -49,6 +50,12 @@ _WORKFLOW_SYNONYMS = {
     "labeltext": "label",
     "usergroups": "groups",
     "allowedgroups": "groups",
+    "subjectmodel": "subject",
+    "getsubject": "find_subject",
+    "getattributes": "attributes",
+    "searchattributes": "attributes",
+    "listattributes": "attributes",
+    "initialinput": "suggest_input",
     "inputmodel": "InputSchema",
     "inputform": "InputSchema",
     "jobinput": "InputSchema",
@@ -65,6 +72,8 @@ _WORKFLOW_SYNONYMS = {
 _CURES = {
     "retry": _("Write retry = Retry(max_attempts=3)."),
     "UserInputSchema": _("Name the pydantic model UserInputSchema."),
+    "attributes": _("Name the method attributes; it is a staticmethod that gets the job's input."),
+    "find_subject": _("Name the method find_subject; it is a staticmethod that gets the job's input."),
     "InputSchema": _("Name the pydantic model InputSchema."),
     "input_within": _("Write input_within = timedelta(days=2), or a number of seconds."),
 }
@@ -133,7 +142,7 @@ def _guess_option(name: str, value: Any, known: Iterable[str], base: type, *, is
     squashed = _squash(name)
     is_method = callable(value) and not isinstance(value, type)
     declared = {option for place in base.__mro__ for option in inspect.get_annotations(place)}
-    methods = {"execute", "transition", "on_cancel"}
+    methods = {"execute", "transition", "on_cancel", *METHODS}
     options = sorted(methods & set(known) if is_method else (declared & set(known)) - methods)
     guessed = (_WORKFLOW_SYNONYMS if is_workflow else _STEP_SYNONYMS).get(squashed, "")
     if guessed not in options:

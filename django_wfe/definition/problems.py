@@ -11,6 +11,7 @@ from django_wfe.definition.node_problems import find_node_problems, is_wrong_lab
 from django_wfe.definition.schema_problems import find_schema_problems
 from django_wfe.definition.sentences import Finding, Sentence
 from django_wfe.definition.sentences import mark as _
+from django_wfe.definition.subject_problems import find_subject_problems
 from django_wfe.definition.texts import describe_value, name_value
 from django_wfe.steps import Decision, Step, __start__, dotted_path
 
@@ -128,8 +129,12 @@ def find_workflow_problems(path: str, workflow: Any) -> Iterator[Problem]:
     if not isinstance(groups, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in groups):
         message = _("its groups are %(value)s, not a list of names.") % {"value": describe_value(groups)}
         yield Problem("groups", path, "", message, _('Write groups = ["accounting"], the names of user groups.'))
-    for code, message, cure in _inspect(lambda: find_schema_problems(workflow.InputSchema, "InputSchema")):
-        yield Problem(code, path, "", message, cure)
+    for find in (
+        lambda: find_schema_problems(workflow.InputSchema, "InputSchema"),
+        lambda: find_subject_problems(workflow),
+    ):
+        for code, message, cure in _inspect(find):
+            yield Problem(code, path, "", message, cure)
 
 
 def _examine(node: type[Step], digraph: Mapping[Any, Any]) -> list[Finding]:

@@ -32,7 +32,7 @@ from django_wfe.engine.operations.declared_workflows import explain_unknown, lis
 from django_wfe.engine.operations.handing_over import HandedOver, assign_to, hand_over
 from django_wfe.engine.operations.recording_exports import exporting
 from django_wfe.engine.operations.rotating_secrets import Rotation, rotate_secrets
-from django_wfe.engine.operations.starting import Started, find_workflow, run_job_here, start_job
+from django_wfe.engine.operations.starting import Started, run_job_here, start_job
 from django_wfe.engine.operations.starting_many import (
     MAX_ROWS,
     PlannedRow,
@@ -49,6 +49,7 @@ from django_wfe.engine.operations.verbs.listing import find_status, list_statuse
 from django_wfe.engine.operations.verbs.options import Option, list_options
 from django_wfe.engine.operations.verbs.registry import VERBS, find_verb, list_actions
 from django_wfe.engine.operations.verbs.repairing import UNCHANGED, rerun_job, retry_job, skip_step
+from django_wfe.engine.operations.workflow_lookup import find_workflow
 from django_wfe.engine.operations.workflow_verbs import pause_workflow, resume_workflow
 from django_wfe.engine.queries.inbox import Holder, find_next, get_due, list_holders, list_waiting
 from django_wfe.engine.queries.situation import explain_job

@@ -1,5 +1,6 @@
 """The tables. ``django_wfe.engine`` is the only one that writes jobs and step runs."""
 
+from django_wfe.models.attributes import JobAttribute, Subject
 from django_wfe.models.bulk import BulkEvent, BulkItem, BulkRun
 from django_wfe.models.events import JobEvent, JobLog, WorkflowEvent
 from django_wfe.models.exports import Export
@@ -21,6 +22,7 @@ __all__ = [
     "DefinitionModule",
     "Export",
     "Job",
+    "JobAttribute",
     "JobEvent",
     "JobLog",
     "JobState",
@@ -31,6 +33,7 @@ __all__ = [
     "Step",
     "StepRun",
     "StepRunState",
+    "Subject",
     "Worker",
     "Workflow",
     "WorkflowEvent",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.conf import settings as django_settings
 from django.db import models
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django_wfe import states
 from django_wfe.conf import settings
 from django_wfe.definition.graph import START
+from django_wfe.models.attributes import JobManager, Subject
 from django_wfe.models.columns.keys import KEY_INDEXES
 from django_wfe.models.columns.moments import MomentField
 from django_wfe.models.database import EngineModel, ForeignKey
@@ -112,6 +113,8 @@ class Job(EngineModel):
     finished_at = MomentField(_("finished"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True, help_text=_("Why it failed, or what holds it."))
 
+    objects: ClassVar[JobManager[Self]] = JobManager()
+
     class Meta:
         verbose_name = _("job")
         verbose_name_plural = _("jobs")
@@ -175,6 +178,21 @@ class Job(EngineModel):
                 entry["external_data"] = cover_sealed(external_data)
             data.append(entry)
         return {"data": data}
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What it is found by, as texts by name; read anew at each access, unless prefetched as ``attribute_rows``."""
+        return {row.name: row.value for row in self._list_attribute_rows() if "." not in row.name}
+
+    @property
+    def subject(self) -> Subject | None:
+        """The project's own row that it is about, as (model, key); ``subject.find_row()`` reads it."""
+        rows = (row for row in self._list_attribute_rows() if "." in row.name)
+        return next((Subject(row.name, row.value) for row in rows), None)
+
+    def _list_attribute_rows(self) -> list[Any]:
+        rows: Any = self.attribute_rows
+        return sorted(rows.all(), key=lambda row: str(row.name))
 
     @property
     def logfile(self) -> str:

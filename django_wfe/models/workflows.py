@@ -36,6 +36,20 @@ class Workflow(EngineModel):
         blank=True,
         help_text=_("Only these groups may see it and its jobs; empty: everybody with the permissions."),
     )
+    subject = models.CharField(
+        _("subject"),
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",  # workers of the version before write rows too, while a new one is rolled out
+        help_text=_("The model of the rows that its jobs are about, such as shop.order; empty: about none."),
+    )
+    has_attributes = models.BooleanField(
+        _("has attributes"),
+        default=False,
+        db_default=False,
+        help_text=_("Its code says by which attributes a job is found."),
+    )
     current_definition = ForeignKey(
         "django_wfe.Definition",
         verbose_name=_("current definition"),

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from django_wfe.definition.graph import has_fields
 from django_wfe.engine.inputs.given_times import settle_times
-from django_wfe.engine.inputs.validation import NOT_GIVEN, ValidInput, encode_input, load_input
+from django_wfe.engine.inputs.validation import NOT_GIVEN, ValidInput, encode_valid, load_input, validate_input
 from django_wfe.engine.project_code.classes import load_workflow
 from django_wfe.exceptions import CodeNotLoaded, InputNotAsked, OtherInput
 from django_wfe.models import JobEvent, StepRun
@@ -32,27 +32,33 @@ Digests = dict[str, str]
 """A keyed digest of what was given for each field; of what a default added there is none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GivenInput:
-    """What was given for a Job, as it was given: a ``ValidInput``, or JSON text."""
+    """What was given for a Job, as it was given: a ``ValidInput``, or JSON text until ``encode`` has validated it."""
 
     schema: type[BaseModel]
     data: ValidInput | str = field(repr=False)
+
+    @property
+    def model(self) -> BaseModel | None:
+        """What was validated; None before."""
+        return self.data.model if isinstance(self.data, ValidInput) else None
 
     def encode(self) -> str:
         """Validate it, and return what is kept as JSON text.
 
         Raises:
-            pydantic.ValidationError, NotEncodable, CodeNotLoaded, InputCheckFailed: as of ``encode_input``; the first
+            pydantic.ValidationError, NotEncodable, CodeNotLoaded, InputCheckFailed: as of ``validate_input``; the first
                 with a note by which ``is_about_job_input`` knows it.
         """
         data = self.data if isinstance(self.data, ValidInput) else json.loads(self.data)
         try:
-            # Its secrets too: the first step's _input has the same names and defaults with a secret and without.
-            return encode_input(self.schema, data, _("the input of the job"), reveals=True)
+            self.data = validate_input(self.schema, data, _("the input of the job"))
         except ValidationError as error:
             error.add_note(ABOUT_JOB_INPUT)
             raise
+        # Its secrets too: the first step's _input has the same names and defaults with a secret and without.
+        return encode_valid(self.data, _("the input of the job"), reveals=True)
 
     def digest(self) -> Digests:
         """Return the digests of its fields."""

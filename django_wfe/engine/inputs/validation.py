@@ -60,10 +60,14 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str, *, reve
         CodeNotLoaded: it holds a secret, and the package that encrypts it is not installed.
         InputCheckFailed: if the schema's own code, such as a validator, raised something else.
     """
-    valid = validate_input(schema, external_data, what)
-    with _telling_of_own_code(schema, valid.given):
-        kept = _choose_form(schema, valid.model, valid.given, what, reveals=reveals)
-    places = find_secret_places(schema)
+    return encode_valid(validate_input(schema, external_data, what), what, reveals=reveals)
+
+
+def encode_valid(valid: ValidInput, what: str, *, reveals: bool = False) -> str:
+    """Return what was validated as ``encode_input`` does."""
+    with _telling_of_own_code(valid.schema, valid.given):
+        kept = _choose_form(valid.schema, valid.model, valid.given, what, reveals=reveals)
+    places = find_secret_places(valid.schema)
     return dump(seal_places(json.loads(kept), places)) if places else kept
 
 

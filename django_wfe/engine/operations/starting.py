@@ -8,14 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from django_wfe.conf import DATABASE
 from django_wfe.definition.graph import START, has_input
 from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import (
     PROVIDE_INPUT,
     START_JOBS,
     START_VERB,
-    is_in_sight,
     is_job_in_sight,
     key_actor,
     name_actor,
@@ -23,31 +21,26 @@ from django_wfe.engine.access import (
     require_permission,
 )
 from django_wfe.engine.delivery.signal_sending import notify_job_started
+from django_wfe.engine.inputs.job_attributes import describe_job
 from django_wfe.engine.inputs.job_input import DIGESTS, GivenInput, read_given_input, require_same_input
 from django_wfe.engine.inputs.validation import NOT_GIVEN, encode_input
-from django_wfe.engine.operations.declared_workflows import build_unknown, find_declared
-from django_wfe.engine.project_code.classes import load_node, read_graph
-from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
-from django_wfe.engine.rules.start_rules import require_startable
+from django_wfe.engine.operations.workflow_lookup import choose_definition, find_workflow
+from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.runs.opening import announce, choose_first_opening, get_deadline
-from django_wfe.engine.store import statements
+from django_wfe.engine.store import start_statements
 from django_wfe.engine.store.claims import Claim
-from django_wfe.engine.store.prepared import Statement, fetch_row
-from django_wfe.engine.store.transactions import atomic, fetch_committed_row
+from django_wfe.engine.store.transactions import fetch_committed_row
 from django_wfe.engine.worker.heartbeat import get_worker
 from django_wfe.engine.worker.loop import run_slice
 from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, PermissionRequired, WFEException, WorkflowDeleted
-from django_wfe.models import Definition, Job, JobEvent, StepRunState, Workflow
+from django_wfe.models import Job, JobEvent, StepRunState, Workflow
 from django_wfe.models.workflows import load_graph
-from django_wfe.steps import dotted_path
 from django_wfe.values.encoding import dump
 from django_wfe.values.identifiers import make_uuid
 from django_wfe.values.sealing import cover_sealed
 from django_wfe.values.sentences import gettext as _
-from django_wfe.workflows import Workflow as WorkflowClass
 
 MAX_KEY_LENGTH = 255
-COLUMNS = statements.WORKFLOW_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +87,9 @@ def start_job(
         UnknownWorkflow, WorkflowDeleted, InvalidWorkflow: if no Job can be started of it.
         PermissionRequired: if ``actor`` may not.
         pydantic.ValidationError, NotEncodable: ``job_input`` or ``first_input`` does not fit, or cannot be kept as
-            JSON.
+            JSON; the job cannot be found by an attribute or subject.
         OtherInput: a Job was started with this ``key`` and another ``job_input``.
+        InputCheckFailed: a validator, or what the workflow says that the job is found by, raised something else.
         InputNotAsked: there is a ``job_input`` or ``first_input``, and the workflow or its first step asks for none.
         CodeNotLoaded: this process lacks the code that validates it.
     """
@@ -110,7 +104,7 @@ def start_job(
             % {"key": key, "longest": MAX_KEY_LENGTH}
         )
     try:
-        definition_id = _choose_definition(workflow, row)
+        definition_id = choose_definition(workflow, row)
     except (WorkflowDeleted, InvalidWorkflow):
         # A call that is repeated is told what the first one was, though no new Job could start today.
         known = _find_started(row, key)
@@ -126,6 +120,7 @@ def start_job(
             return _return_known(known, row, actor, key, given)
     try:
         encoded_job_input = given.encode() if given is not None else None
+        attributes = describe_job(row, workflow, given.model if given is not None else None)
     except (ValidationError, WFEException):
         # What fitted when it was given first need not fit today: a validator may look at the world.
         known = _find_started(row, key)
@@ -160,12 +155,17 @@ def start_job(
         "event_data": dump({DIGESTS: given.digest()}) if given is not None else "{}",
     }
     if brings_input:
-        inserted = fetch_committed_row(statements.START_ANSWERED, {**parameters, "external_data": encoded})
+        statement = start_statements.START_ANSWERED
+        parameters["external_data"] = encoded
     elif node.input_within is None:
-        inserted = fetch_committed_row(statements.START, parameters)
+        statement = start_statements.START
     else:
+        statement = start_statements.START_WITH_DEADLINE
         parameters["input_within"] = get_deadline(node)
-        inserted = fetch_committed_row(statements.START_WITH_DEADLINE, parameters)
+    if attributes is not None:
+        statement = start_statements.WITH_ATTRIBUTES[statement]
+        parameters["attributes"] = dump(attributes)
+    inserted = fetch_committed_row(statement, parameters)
     if inserted is None:
         known = Job.objects.values_list("pk", flat=True).get(workflow=row, key=key)
         return _return_known(known, row, actor, key, given)
@@ -197,62 +197,6 @@ def run_job_here(started: Started) -> None:
     """Run a Job that was started with ``run_here``, until it ends or waits."""
     if started.claim is not None:
         run_slice(started.claim, get_worker(), until=None)
-
-
-def find_workflow(workflow: Any, actor: Any = None) -> Workflow:
-    """Return the row of a workflow named by id, row, class or dotted path.
-
-    A class that is new is recorded, and so is one that ``WFE_WORKFLOWS`` declares under the path.
-
-    Args:
-        actor: the user in whose sight it must be. Default None: trusted code.
-
-    Raises:
-        UnknownWorkflow: if there is none.
-        InvalidWorkflow: for a class with problems.
-    """
-    row = _find_or_record(workflow, actor)
-    if not is_in_sight(actor, row):
-        raise build_unknown(row.pk if isinstance(workflow, Workflow) else workflow, actor)
-    return row
-
-
-def _find_or_record(workflow: Any, actor: Any) -> Workflow:
-    if isinstance(workflow, Workflow):
-        return workflow
-    if isinstance(workflow, type) and issubclass(workflow, WorkflowClass):
-        row = _find_row(statements.FIND_WORKFLOW_BY_PATH, {"path": dotted_path(workflow)})
-        return row if row is not None else _record(workflow)
-    row = None
-    if isinstance(workflow, str) and not is_storable(workflow):
-        pass  # PostgreSQL would raise an error of its own
-    elif isinstance(workflow, str) and not workflow.isdecimal():
-        row = _find_row(statements.FIND_WORKFLOW_BY_PATH, {"path": workflow})
-    elif isinstance(workflow, (int, str)) and not isinstance(workflow, bool) and 0 < int(workflow) < 2**63:
-        row = _find_row(statements.FIND_WORKFLOW, {"workflow_id": int(workflow)})
-    return row if row is not None else _record_declared(workflow, actor)
-
-
-def _find_row(statement: Statement, parameters: dict[str, Any]) -> Workflow | None:
-    """Return a row with the columns that a start needs; the others load when they are asked for."""
-    row = fetch_row(statement, parameters)
-    if row is None:
-        return None
-    values = [json.loads(value) if name == "groups" else value for name, value in zip(COLUMNS, row, strict=True)]
-    return Workflow.from_db(DATABASE, COLUMNS, values)
-
-
-def _choose_definition(asked: Any, row: Workflow) -> int:
-    if not isinstance(asked, type):
-        return require_startable(row)
-    # The caller holds the class: its Job runs by that class's graph, whatever version the database has seen last.
-    fingerprint = read_graph(asked).fingerprint
-    if row.current_definition_id is not None and load_graph(row.current_definition_id).fingerprint == fingerprint:
-        return row.current_definition_id
-    found = Definition.objects.filter(workflow=row, fingerprint=fingerprint).values_list("pk", flat=True).first()
-    if found is not None:
-        return found
-    return require_startable(_record(asked))
 
 
 def _find_started(row: Workflow, key: str | None) -> int | None:
@@ -297,17 +241,3 @@ def _encode_first_input(row: Workflow, step: str, first_input: Any) -> str:
             % {"workflow": row.path, "step": step}
         )
     return encode_input(step_class.UserInputSchema, first_input, _("the input for %(step)s") % {"step": step})
-
-
-def _record(workflow: type[WorkflowClass]) -> Workflow:
-    read_graph(workflow)
-    with atomic():
-        return record_workflow(describe_workflow(workflow))
-
-
-def _record_declared(asked: Any, actor: Any) -> Workflow:
-    """Record a workflow that is declared and that no watchdog has read yet, as a class is."""
-    declared = find_declared(asked) if isinstance(asked, str) and not asked.isdecimal() else None
-    if declared is None:
-        raise build_unknown(asked, actor)
-    return _record(declared)

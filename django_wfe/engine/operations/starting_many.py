@@ -35,7 +35,8 @@ from django_wfe.engine.inputs.job_input import (
 )
 from django_wfe.engine.inputs.validation import NOT_GIVEN, ValidInput, encode_input, validate_input
 from django_wfe.engine.operations.answering import describe_today
-from django_wfe.engine.operations.starting import MAX_KEY_LENGTH, build_candidate, find_workflow, start_job
+from django_wfe.engine.operations.starting import MAX_KEY_LENGTH, build_candidate, start_job
+from django_wfe.engine.operations.workflow_lookup import find_workflow
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.start_rules import require_startable
 from django_wfe.exceptions import CodeNotLoaded, InputCheckFailed, NotEncodable, WFEException

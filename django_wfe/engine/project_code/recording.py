@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from django.apps import apps
 from django.db.models.functions import Now
 from django.utils import translation
 
@@ -14,6 +15,7 @@ from django_wfe.definition.graph import Graph, Node, get_description, get_label
 from django_wfe.definition.problems import Problem
 from django_wfe.definition.repeated_keys import find_repeated_keys
 from django_wfe.definition.sentences import mark as _
+from django_wfe.definition.subject_problems import has_own
 from django_wfe.definition.texts import find_unstorable, make_storable
 from django_wfe.engine.errors.tracebacks import say_briefly
 from django_wfe.engine.project_code.classes import read_graph
@@ -40,6 +42,8 @@ class DeclaredWorkflow:
     problems: tuple[Problem, ...]
     code_hash: str
     groups: tuple[str, ...] = ()
+    subject: str = ""
+    has_attributes: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return it as data that ``from_json`` reads."""
@@ -52,6 +56,8 @@ class DeclaredWorkflow:
             "problems": [problem.to_json() for problem in self.problems],
             "code_hash": self.code_hash,
             "groups": list(self.groups),
+            "subject": self.subject,
+            "has_attributes": self.has_attributes,
         }
 
     @classmethod
@@ -66,6 +72,8 @@ class DeclaredWorkflow:
             problems=tuple(Problem.from_json(problem) for problem in data["problems"]),
             code_hash=data["code_hash"],
             groups=tuple(data["groups"]),
+            subject=data["subject"],
+            has_attributes=data["has_attributes"],
         )
 
 
@@ -97,6 +105,9 @@ def describe_workflow(workflow: type[WorkflowClass]) -> DeclaredWorkflow:
         problems=tuple(problems),
         code_hash=hash_held_code(workflow),
         groups=() if any(problem.code in ("groups", "describe") for problem in problems) else tuple(workflow.groups),
+        # Of a workflow with problems the last good declaration stands.
+        subject="" if problems else workflow.subject.lower(),
+        has_attributes=not problems and has_own(workflow, "attributes"),
     )
     unstorable = tuple(_find_unstorable(declared))
     if not unstorable:
@@ -131,6 +142,11 @@ def record_workflow(declared: DeclaredWorkflow) -> Workflow:
     )
     if declared.graph is None:
         return workflow
+    found_by = {"subject": declared.subject, "has_attributes": declared.has_attributes}
+    if any(getattr(workflow, name) != value for name, value in found_by.items()):
+        for name, value in found_by.items():
+            setattr(workflow, name, value)
+        workflow.save(update_fields=list(found_by))
     definition, created = Definition.objects.get_or_create(
         workflow=workflow,
         fingerprint=declared.graph.fingerprint,
@@ -164,7 +180,8 @@ def record_deleted(paths_that_exist: set[str]) -> list[str]:
 def _list_problems(workflow: type[WorkflowClass]) -> list[Problem]:
     try:
         problems = [*list_problems(workflow)]
-        return [*problems, *_find_storage_problems(workflow, known={problem.node for problem in problems})]
+        known = {problem.node for problem in problems}
+        return [*problems, *_find_storage_problems(workflow, known=known), *_find_missing_model(workflow, problems)]
     except Exception as error:
         # A metaclass, a descriptor or a repr() of the declaration may raise anything: that is a problem of its own.
         reason = _("inspecting it raised %(error)s.") % {"error": say_briefly(error)}
@@ -228,6 +245,23 @@ def _find_storage_problems(workflow: type[WorkflowClass], *, known: set[str]) ->
                 _("this path does not lead to this class."),
                 _("Make the class available in its module under its own name."),
             )
+
+
+def _find_missing_model(workflow: type[WorkflowClass], problems: list[Problem]) -> Iterator[Problem]:
+    """Yield a problem if the project has no model of the name that is the subject."""
+    if not workflow.subject or any(problem.code == "subject" for problem in problems):
+        return
+    try:
+        apps.get_model(workflow.subject)
+    except LookupError as error:
+        yield Problem(
+            "subject",
+            dotted_path(workflow),
+            "",
+            _("its subject is %(subject)s, and there is no such model: %(error)s")
+            % {"subject": workflow.subject, "error": error},
+            _("Write the app's label and the model's name, and look at INSTALLED_APPS."),
+        )
 
 
 def _is_found_by_path(declared: type) -> bool:

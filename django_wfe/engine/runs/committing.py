@@ -21,9 +21,10 @@ from django_wfe.engine.runs.outcomes import Canceled, Failed, Finished, InputRef
 from django_wfe.engine.store import statements
 from django_wfe.engine.store.claims import Claim
 from django_wfe.engine.store.giving_back import GIVE_BACK
-from django_wfe.engine.store.prepared import fetch_row
+from django_wfe.engine.store.prepared import Statement, fetch_row
 from django_wfe.models import JobEvent, JobState, StepRunState
 from django_wfe.models.workflows import load_graph
+from django_wfe.values.encoding import dump
 from django_wfe.values.sentences import gettext as _
 from django_wfe.values.sentences import keep, write_english
 
@@ -172,7 +173,7 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
         parameters |= {"log": log, "log_sequence": capture.take_sequence()}
     node = outcome.next_node
     if node is None:
-        row = fetch_row(statements.FINISH_JOB_WITH_LOG if log else statements.FINISH_JOB, parameters)
+        row = _finish(statements.FINISH_JOB_WITH_LOG if log else statements.FINISH_JOB, parameters, outcome)
         if row is None:
             return REFUSED
         signal_sending.notify_step_finished(claim.step_run_id)
@@ -188,10 +189,11 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
         "next_job_state": job_state.value,
     }
     if node.input_within is None:
-        row = fetch_row(statements.FINISH_AND_ADVANCE_WITH_LOG if log else statements.FINISH_AND_ADVANCE, parameters)
+        statement = statements.FINISH_AND_ADVANCE_WITH_LOG if log else statements.FINISH_AND_ADVANCE
     else:
         parameters["input_within"] = get_deadline(node)
-        row = fetch_row(statements.FINISH_AND_ASK_WITH_LOG if log else statements.FINISH_AND_ASK, parameters)
+        statement = statements.FINISH_AND_ASK_WITH_LOG if log else statements.FINISH_AND_ASK
+    row = _finish(statement, parameters, outcome)
     if row is None:
         return REFUSED
     next_id, next_state = row[1:]
@@ -202,6 +204,13 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
     if next_state is not None:
         announce(next_id, next_state)
     return Settled(accepted=True)
+
+
+def _finish(statement: Statement, parameters: dict[str, Any], outcome: Finished) -> tuple[Any, ...] | None:
+    if outcome.attributes is not None:
+        parameters["attributes"] = dump(outcome.attributes)
+        statement = statements.SETTING_ATTRIBUTES[statement]
+    return fetch_row(statement, parameters)
 
 
 def _settle_retry(claim: Claim, failure: Failure, wait_seconds: float, capture: Capture | None) -> Settled:

@@ -12,12 +12,17 @@ from django_wfe.steps import Step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """It ran. ``encoded`` is the result as JSON text; ``value`` what the next step gets, read back from it."""
+    """It ran.
+
+    ``encoded`` is the result as JSON text; ``value`` what the next step gets, read back from it; ``attributes`` are
+    those that it has set, None for one that it took away.
+    """
 
     encoded: str
     value: Any
     transition: int | None
     next_node: Node | None
+    attributes: dict[str, str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

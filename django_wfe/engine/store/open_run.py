@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# By when the input of a run that opens waiting is expected. A run that asks for none opens without the column.
+EXPIRES_AT = "%(input_within)s * INTERVAL '1 second'"
+
 
 def open_run(
     source: str,

@@ -25,6 +25,7 @@ from django_wfe.engine.store.crash_points import cross
 TYPES = {
     "actor_id": "unknown",  # as the key of the project's user model: PostgreSQL looks at the column
     "actor_name": "text",
+    "attributes": "jsonb",
     "created_by_id": "unknown",
     "definition_id": "bigint",
     "epoch": "integer",

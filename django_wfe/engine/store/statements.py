@@ -6,105 +6,20 @@ Every change of state is a compare-and-set. Rows are locked in one order everywh
 
 from __future__ import annotations
 
-from django_wfe.engine.store.open_run import open_run
+from django_wfe.engine.store.open_run import EXPIRES_AT, open_run
 from django_wfe.engine.store.prepared import Statement
 
 # In the order of the model's fields, as Model.from_db wants them.
-WORKFLOW_COLUMNS = ("id", "path", "name", "deleted", "paused", "groups", "current_definition_id", "load_error")
+WORKFLOW_COLUMNS = (
+    *("id", "path", "name", "deleted", "paused", "groups", "subject", "has_attributes", "current_definition_id"),
+    "load_error",
+)
 
 FIND_WORKFLOW = Statement(
     "find_workflow", f"SELECT {', '.join(WORKFLOW_COLUMNS)} FROM django_wfe_workflow WHERE id = %(workflow_id)s"
 )
 FIND_WORKFLOW_BY_PATH = Statement(
     "find_workflow_by_path", f"SELECT {', '.join(WORKFLOW_COLUMNS)} FROM django_wfe_workflow WHERE path = %(path)s"
-)
-
-# What every start begins with: the Job, unless its key is known, and its finished start.
-_INSERT_JOB = f"""
-WITH job AS (
-    INSERT INTO django_wfe_job
-        (uuid, workflow_id, definition_id, state, current_step, current_step_number, key, created_by_id,
-         created_at, started_at, error)
-    VALUES
-        (%(uuid)s, %(workflow_id)s, %(definition_id)s, %(job_state)s, %(step)s, 1, %(key)s, %(created_by_id)s,
-         statement_timestamp(), CASE WHEN %(run_state)s = 'RUNNING' THEN statement_timestamp() END, '')
-    ON CONFLICT (workflow_id, key) WHERE key IS NOT NULL DO NOTHING
-    RETURNING id, created_at
-), start AS (
-    {
-    open_run(
-        "job",
-        job_id="id",
-        number="0",
-        step="%(start)s",
-        state="'FINISHED'",
-        previous_id="NULL",
-        now="created_at",
-        started_at="created_at",
-        finished_at="created_at",
-        result="%(job_input)s::jsonb",
-        transition="0",
-        returning="id, job_id",
-    )
-}
-"""
-
-
-# By when the input of a run that opens waiting is expected. A run that asks for none opens without the column.
-_EXPIRES_AT = "%(input_within)s * INTERVAL '1 second'"
-
-
-def _open_first_run(external_data: str = "NULL", **others: str) -> str:
-    return open_run(
-        "job JOIN start ON start.job_id = job.id",
-        job_id="job.id",
-        number="1",
-        step="%(step)s",
-        state="%(run_state)s",
-        previous_id="start.id",
-        external_data=external_data,
-        worker_id="%(worker_id)s",
-        epoch="%(epoch)s",
-        now="created_at",
-        started_at="CASE WHEN %(run_state)s = 'RUNNING' THEN created_at END",
-        **others,
-    )
-
-
-def _start(**others: str) -> str:
-    return (
-        _INSERT_JOB
-        + f"""), first AS (
-    {_open_first_run(**others)}
-), event AS (
-    INSERT INTO django_wfe_jobevent (job_id, kind, actor_id, actor_name, source, data, created_at)
-    SELECT id, 'started', %(created_by_id)s, %(actor_name)s, %(source)s, %(event_data)s::jsonb, created_at FROM job
-)
-SELECT job.id, first.id FROM job, first
-"""
-    )
-
-
-START = Statement("start", _start())
-START_WITH_DEADLINE = Statement("start_with_deadline", _start(expires_at=f"created_at + {_EXPIRES_AT}"))
-
-# A start that brings the first step's input along: what START and PROVIDE_INPUT would do, and never a Job that waits.
-START_ANSWERED = Statement(
-    "start_answered",
-    _INSERT_JOB
-    + f"""), first AS (
-    {_open_first_run("%(external_data)s::jsonb")}
-), event AS (
-    -- One INSERT, so that the history has them in this order.
-    INSERT INTO django_wfe_jobevent (job_id, step_run_id, kind, actor_id, actor_name, source, data, created_at)
-    SELECT job.id, CASE WHEN kind = 'input_provided' THEN first.id END, kind,
-           %(created_by_id)s, %(actor_name)s, %(source)s,
-           CASE kind WHEN 'started' THEN %(event_data)s::jsonb ELSE '{{}}' END, created_at
-    FROM job, first, (VALUES (1, 'started'), (2, 'input_provided')) AS happened (place, kind)
-    ORDER BY place
-)
-SELECT job.id, first.id FROM job, first
-""",
 )
 
 CLAIM = Statement(
@@ -216,7 +131,7 @@ SELECT ended.id, next.id, next.state FROM ended LEFT JOIN next ON TRUE
 """
 
 
-_DEADLINE = {"expires_at": f"statement_timestamp() + {_EXPIRES_AT}"}
+_DEADLINE = {"expires_at": f"statement_timestamp() + {EXPIRES_AT}"}
 
 _FINISH_JOB = """
 , job AS (
@@ -231,12 +146,41 @@ _FINISH_JOB = """
 SELECT ended.id, job.id, NULL FROM ended LEFT JOIN job ON TRUE
 """
 
+# What the step has set: a text is what the Job is found by from now on, null takes an attribute away.
+_SET_ATTRIBUTES = """
+, given AS (
+    SELECT ended.job_id, given.key AS name, given.value
+    FROM ended, jsonb_each_text(%(attributes)s::jsonb) AS given
+), attribute AS (
+    INSERT INTO django_wfe_jobattribute (job_id, workflow_id, name, value)
+    SELECT given.job_id, job.workflow_id, given.name, given.value
+    FROM given JOIN django_wfe_job AS job ON job.id = given.job_id WHERE given.value IS NOT NULL
+    ON CONFLICT (job_id, name) DO UPDATE SET value = EXCLUDED.value
+), without AS (
+    DELETE FROM django_wfe_jobattribute AS attribute USING given
+    WHERE attribute.job_id = given.job_id AND attribute.name = given.name AND given.value IS NULL
+)
+"""
+
 FINISH_AND_ADVANCE = Statement("finish_and_advance", _FINISH + _advance())
 FINISH_AND_ADVANCE_WITH_LOG = Statement("finish_and_advance_with_log", _FINISH_WITH_LOG + _advance())
 FINISH_AND_ASK = Statement("finish_and_ask", _FINISH + _advance(**_DEADLINE))
 FINISH_AND_ASK_WITH_LOG = Statement("finish_and_ask_with_log", _FINISH_WITH_LOG + _advance(**_DEADLINE))
 FINISH_JOB = Statement("finish_job", _FINISH + _FINISH_JOB)
 FINISH_JOB_WITH_LOG = Statement("finish_job_with_log", _FINISH_WITH_LOG + _FINISH_JOB)
+
+SETTING_ATTRIBUTES = {
+    plain: Statement(f"{plain.name}_found", begin + _SET_ATTRIBUTES + end)
+    for plain, begin, end in (
+        (FINISH_AND_ADVANCE, _FINISH, _advance()),
+        (FINISH_AND_ADVANCE_WITH_LOG, _FINISH_WITH_LOG, _advance()),
+        (FINISH_AND_ASK, _FINISH, _advance(**_DEADLINE)),
+        (FINISH_AND_ASK_WITH_LOG, _FINISH_WITH_LOG, _advance(**_DEADLINE)),
+        (FINISH_JOB, _FINISH, _FINISH_JOB),
+        (FINISH_JOB_WITH_LOG, _FINISH_WITH_LOG, _FINISH_JOB),
+    )
+}
+"""The same for a step that has set attributes: other steps do not pay for them."""
 
 FAIL_JOB = Statement(
     "fail_job",

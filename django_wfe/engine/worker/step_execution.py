@@ -30,6 +30,7 @@ from django_wfe.exceptions import CodeNotLoaded, Interrupt, StepCanceled, Unread
 from django_wfe.models import Job
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step, StepContext, plan_execute, plan_transition
+from django_wfe.values.attributes import encode_attributes
 from django_wfe.values.encoding import encode
 from django_wfe.values.sentences import gettext as _
 from django_wfe.values.sentences import read_error
@@ -92,15 +93,15 @@ def _perform(
     try:
         if has_input(step_class):
             model = load_input(step_class.UserInputSchema, json.dumps(claim.external_data))
-        step = step_class(
-            StepContext(
-                load_job=lambda: Job.objects.select_related("workflow").get(pk=claim.job_id),
-                load_job_input=lambda: load_job_input(claim.job_id, claim.workflow_path),
-                idempotency_key=claim.build_idempotency_key,
-                attempt=claim.attempt,
-                external_input_model=model,
-            )
+        context = StepContext(
+            load_job=lambda: Job.objects.select_related("workflow").get(pk=claim.job_id),
+            load_job_input=lambda: load_job_input(claim.job_id, claim.workflow_path),
+            idempotency_key=claim.build_idempotency_key,
+            attempt=claim.attempt,
+            external_input_model=model,
+            encode_attributes=encode_attributes,
         )
+        step = step_class(context)
     except CUT_OFF:
         raise
     except BaseException as error:
@@ -113,7 +114,7 @@ def _perform(
     with worker.watch(claim, capture, _give_seconds(step_class.timeout)) as active:
         watch.run = active
         try:
-            return _run(claim, step, model, active)
+            return _run(claim, step, context, active)
         except CUT_OFF:
             raise
         except BaseException as error:
@@ -195,9 +196,9 @@ def find_step_class(claim: Claim) -> type[Step] | Outcome:
         return Parked(reason=read_error(error))
 
 
-def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -> Outcome:
+def _run(claim: Claim, step: Step, context: StepContext, active: ActiveRun) -> Outcome:
     graph = load_graph(claim.definition_id)
-    offered = {"external_input": list_values(model), "logfile": active.capture.logfile}
+    offered = {"external_input": list_values(context.external_input_model), "logfile": active.capture.logfile}
     step_class = type(step)
     outgoing = graph.list_edges_from(claim.step)
     cross("before execute")
@@ -215,10 +216,12 @@ def _run(claim: Claim, step: Step, model: BaseModel | None, active: ActiveRun) -
         active.capture.leave_forked_process()
         active.end()
     cross("after execute")
+    attributes = context.attributes
     if not outgoing:
-        return Finished(encoded=encoded, value=value, transition=None, next_node=None)
+        return Finished(encoded=encoded, value=value, transition=None, next_node=None, attributes=attributes)
     edge = choose_edge(claim.step, transition, outgoing)
-    return Finished(encoded=encoded, value=value, transition=edge.index, next_node=find_target(graph, edge))
+    target = find_target(graph, edge)
+    return Finished(encoded=encoded, value=value, transition=edge.index, next_node=target, attributes=attributes)
 
 
 def _give_seconds(timeout: float | timedelta | None) -> float | None:
