@@ -99,6 +99,19 @@ FROM django_wfe_job AS job, LATERAL (SELECT id % 600 * INTERVAL '0.1 second' AS 
 WHERE job.key IS NOT NULL AND holds ORDER BY created_at + after
 """
 
+# Three of each job: a customer of twenty jobs, a region of very many, and a subject of a hundred. The region "north" is
+# that of the oldest jobs alone, so that the newest first is no way to them.
+_ATTRIBUTES = """
+INSERT INTO django_wfe_jobattribute (job_id, name, value)
+SELECT job.id, name, value
+FROM django_wfe_job AS job, LATERAL (SELECT substr(job.key, 7)::bigint AS number) AS counted, LATERAL (
+    VALUES ('customer', 'customer ' || number % ({jobs} / 20 + 1)),
+           ('region', CASE WHEN number < {jobs} / 10 THEN 'north' WHEN number % 3 > 0 THEN 'south' ELSE 'west' END),
+           ('auth.user', (number % ({jobs} / 100 + 1))::text)
+) AS attribute (name, value)
+WHERE job.key IS NOT NULL ORDER BY job.id, name
+"""
+
 _MORE_JOBS = """
 WITH job AS (
     INSERT INTO django_wfe_job
@@ -147,13 +160,14 @@ _INDEXES = """
 SELECT pg_get_indexdef(index.indexrelid), index.indexrelid::regclass::text, index.indrelid::regclass::text,
        key.conname, pg_get_constraintdef(key.oid)
 FROM pg_index AS index LEFT JOIN pg_constraint AS key ON key.conindid = index.indexrelid
-WHERE index.indrelid IN ('django_wfe_job'::regclass, 'django_wfe_steprun'::regclass, 'django_wfe_jobevent'::regclass)
+WHERE index.indrelid IN ('django_wfe_job'::regclass, 'django_wfe_steprun'::regclass, 'django_wfe_jobevent'::regclass,
+                         'django_wfe_jobattribute'::regclass)
       AND NOT index.indisprimary ORDER BY index.indexrelid
 """
 
 
 def fill(database: Parameters, jobs: int, mix: str = "usual") -> None:
-    """Insert the jobs with five step runs each, and one event."""
+    """Insert the jobs with five step runs, three attributes and one to three events each."""
     mixed, apart = MIXES[mix], 30 if jobs <= 3_000_000 else 9
     build = _drop_indexes(database)
     execute(database, _FAST, _JOBS.format(mix=mixed, jobs=jobs, apart=apart))
@@ -163,10 +177,10 @@ def fill(database: Parameters, jobs: int, mix: str = "usual") -> None:
     parts = [
         _RUNS.format(mix=mixed, first=first + low, last=first + high - 1, run=run) for low, high in pairwise(bounds)
     ]
-    events = _EVENTS.format(run=run)
+    others = [_EVENTS.format(run=run), _ATTRIBUTES.format(jobs=jobs)]
     # Step runs are numbered in the order of their making, as time goes: one connection for them, another for the rest.
     with ThreadPoolExecutor(_PARTS) as pool:
-        list(pool.map(lambda statements: execute(database, _FAST, *statements), [parts, [events]]))
+        list(pool.map(lambda statements: execute(database, _FAST, *statements), [parts, others]))
         list(pool.map(lambda statement: execute(database, _FAST, statement), build))
     _move_run_numbers(database)
     execute(database, "VACUUM ANALYZE")

@@ -149,6 +149,17 @@ class Settings:
         return chosen
 
     @property
+    def context(self) -> str:
+        """``WFE_CONTEXT``: the class that captures what surrounds a start, and enters it again. Default "": none."""
+        chosen = self._known.get("WFE_CONTEXT")
+        if chosen is None:
+            chosen = getattr(django_settings, "WFE_CONTEXT", "")
+            if not isinstance(chosen, str):
+                raise ImproperlyConfigured(f"WFE_CONTEXT = {chosen!r}: give the dotted path of a class.")
+            self._known["WFE_CONTEXT"] = chosen
+        return str(chosen)
+
+    @property
     def log_dir(self) -> str:
         """``WFE_LOG_DIR``: a folder where each Job's log is also written as a file. Default "": none."""
         folder = self._known.get("WFE_LOG_DIR")

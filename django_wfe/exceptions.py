@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "CodeNotLoaded",
+    "ContextFailed",
     "FinishedWorkflow",
     "GreenThreads",
     "InputCheckFailed",
@@ -73,6 +74,10 @@ class InvalidWorkflow(WFEException):
 
 class CodeNotLoaded(WFEException):
     """A class named by a definition cannot be imported by this process."""
+
+
+class ContextFailed(WFEException):
+    """The class that WFE_CONTEXT names could not capture, enter or leave what surrounds a job."""
 
 
 class InputNotAsked(WFEException):

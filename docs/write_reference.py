@@ -28,6 +28,8 @@ MODULES = {
     "django_wfe.kinds": "kinds of nodes of a project's own",
     "django_wfe.panels": "sections of a project's own on the page of a Job",
     "django_wfe.policies": "what users see and do, Job by Job",
+    "django_wfe.contexts": "what surrounds the code of Jobs",
+    "django_wfe.inlines": "the Jobs of a row, on its page in your admin",
     "django_wfe.dispatchers": "how messages get to the workers",
     "django_wfe.models": "the tables, for reading",
     "django_wfe.states": "the states of Jobs and step runs",

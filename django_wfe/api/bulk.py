@@ -182,6 +182,9 @@ def choose_jobs(request: Request, asked: Mapping[str, Any]) -> QuerySet[Job]:
         jobs = jobs.filter(state__in=chosen["state"])
     if chosen.get("workflow"):
         jobs = jobs.filter(workflow_id__in=chosen["workflow"])
+    for name in ("attribute", "subject"):
+        if name in chosen:
+            jobs = chosen[name].narrow_jobs(jobs)
     return jobs
 
 

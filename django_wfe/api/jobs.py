@@ -47,6 +47,11 @@ JOB_ID = Parameter("job_id", "The job's id.", int, in_path=True)
 NO_JOB = Answer("There is no job of this id.", ProblemSerializer)
 AFTER = Parameter("after", "Where to begin, after the step run of this number and attempt: follow next, or Link.")
 
+FOUND_BY = (
+    Parameter("attribute", "Only jobs with all of these attributes, such as customer=ACME.", many=True),
+    Parameter("subject", "Only jobs about this row of the project, such as shop.Order:17."),
+)
+
 _PLACE = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})", re.ASCII)
 
 
@@ -69,6 +74,7 @@ class JobListView(WFEView):
         parameters=[
             Parameter("state", "Only jobs in one of these states.", many=True, choices=list(JobState)),
             Parameter("workflow", "Only jobs of one of these workflows, by id.", int, many=True),
+            *FOUND_BY,
             Parameter("page_size", "How many jobs a page holds: 50 by default, at most 100.", int),
             Parameter("cursor", "Where the page begins: take it from next and previous."),
         ],
@@ -77,7 +83,8 @@ class JobListView(WFEView):
     def get(self, request: Request) -> Response:
         """Jobs, newest first, a page at a time. Follow ``next`` for older ones."""
         paginator = self.pagination_class()
-        jobs = filter_jobs(list_visible_jobs(request.user), request.query_params).select_related("workflow")
+        jobs = filter_jobs(list_visible_jobs(request.user), request.query_params)
+        jobs = jobs.select_related("workflow").prefetch_related("attribute_rows")
         page = paginator.paginate_queryset(jobs, request, view=self) or []
         serializer = JobSerializer(page, many=True, context={"storages": load_visible_storages(request, page)})
         return paginator.get_paginated_response(serializer.data)

@@ -25,6 +25,7 @@ from django_wfe.definition.problems import Problem
 from django_wfe.discovery.modules import explain_emptiness, explain_failure, find_module_near_misses, list_workflows
 from django_wfe.engine.access.policy import build_policy
 from django_wfe.engine.delivery.dispatcher import build_dispatcher
+from django_wfe.engine.isolation.job_context import build_job_context
 from django_wfe.engine.project_code.classes import import_module
 from django_wfe.engine.project_code.module_names import is_missing_module
 from django_wfe.engine.project_code.recording import describe_workflow
@@ -46,6 +47,7 @@ def register_checks() -> None:
         check_broker,
         check_dispatcher,
         check_policy,
+        check_context,
         check_settings,
         check_workflows,
         check_migrations,
@@ -143,6 +145,15 @@ def check_dispatcher(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessag
         return [Error(str(error), hint=_DISPATCHER_HINT, id="wfe.E008")]
 
 
+def check_context(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Look at ``WFE_CONTEXT``, if the project sets it, and ask the class itself."""
+    try:
+        context = build_job_context()
+        return list(context.check()) if context is not None else []
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint=_CONTEXT_HINT, id="wfe.E010")]
+
+
 def check_policy(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     """Look at ``WFE_POLICY``, if the project sets it, and ask the policy itself."""
     try:
@@ -152,6 +163,7 @@ def check_policy(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
         return [Error(str(error), hint=_POLICY_HINT, id="wfe.E009")]
 
 
+_CONTEXT_HINT = 'Write WFE_CONTEXT = "shop.tenants.TenantContext"; see docs/extending.md.'
 _POLICY_HINT = (
     "Set it to the dotted path of a subclass of django_wfe.policies.Policy, or remove it: permissions and groups then "
     "decide alone."

@@ -19,6 +19,7 @@ from django_wfe.engine.bulk.runs import (
 )
 from django_wfe.engine.errors.database_trouble import noting_database_trouble
 from django_wfe.engine.inputs.validation import NOT_GIVEN
+from django_wfe.engine.isolation.job_context import in_context_of
 from django_wfe.engine.operations.answering import OpenQuestion, get_open_question, provide_external_input
 from django_wfe.engine.operations.assigning import (
     Draft,
@@ -96,6 +97,7 @@ __all__ = [
     "get_open_question",
     "get_permission",
     "hand_over",
+    "in_context_of",
     "is_whole_or_own",
     "list_actions",
     "list_declared_as",

@@ -29,13 +29,12 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=255, verbose_name='name')),
                 ('value', models.CharField(max_length=255, verbose_name='value')),
                 ('job', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='attribute_rows', to='django_wfe.job', verbose_name='job')),
-                ('workflow', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='django_wfe.workflow', verbose_name='workflow')),
             ],
             options={
                 'verbose_name': 'attribute of a job',
                 'verbose_name_plural': 'attributes of jobs',
                 'ordering': ['job', 'name'],
-                'indexes': [models.Index(fields=['name', 'value', 'workflow', '-job'], name='wfe_attribute_found')],
+                'indexes': [models.Index(fields=['name', 'value', '-job'], name='wfe_attribute_found')],
             },
         ),
     ]

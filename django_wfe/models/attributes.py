@@ -7,11 +7,11 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Subquery
 from django.utils.translation import gettext_lazy as _
 
 from django_wfe.definition.texts import is_storable
 from django_wfe.models.database import EngineManager, EngineModel, EngineQuerySet, ForeignKey
-from django_wfe.models.workflows import Workflow
 from django_wfe.values.attributes import LONGEST_VALUE, encode_attributes
 
 Row = TypeVar("Row", bound=models.Model)
@@ -36,14 +36,6 @@ class JobAttribute(EngineModel):
         db_constraint=False,
     )
     name = models.CharField(_("name"), max_length=255)
-    workflow = ForeignKey(
-        Workflow,
-        verbose_name=_("workflow"),
-        on_delete=models.DO_NOTHING,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,  # it is that of the Job
-    )
     value = models.CharField(_("value"), max_length=255)
 
     class Meta:
@@ -51,8 +43,9 @@ class JobAttribute(EngineModel):
         verbose_name_plural = _("attributes of jobs")
         ordering: ClassVar[list[str]] = ["job", "name"]
         indexes: ClassVar[list[models.Index]] = [
-            # Within a workflow also in the order of the Job list; of all workflows as far as name and value go.
-            models.Index(fields=["name", "value", "workflow", "-job"], name="wfe_attribute_found")
+            # In the order of the Job list. Without the workflow: the question is asked of several as well, and an index
+            # that has it in between has no order then.
+            models.Index(fields=["name", "value", "-job"], name="wfe_attribute_found")
         ]
 
     def __str__(self) -> str:
@@ -130,7 +123,7 @@ class JobQuerySet(EngineQuerySet[Row]):
 
     def with_subject(self, subject: Subject) -> Self:
         """Return those with this subject. Its model is written in lower case: "shop.order"."""
-        return self.filter(attribute_rows__name=subject.model, attribute_rows__value=subject.key)
+        return self._having(subject.model, subject.key)
 
     def with_attributes(self, **attributes: Any) -> Self:
         """Return those that have all of these attributes: ``with_attributes(customer="ACME", express=True)``.
@@ -143,12 +136,15 @@ class JobQuerySet(EngineQuerySet[Row]):
         """
         jobs = self
         for name, value in encode_attributes(attributes).items():
-            if value is None:
-                jobs = jobs.exclude(attribute_rows__name=name)
-            else:
-                # Each by a join: so the planner may begin with the rarest, and with the index that has their order.
-                jobs = jobs.filter(attribute_rows__name=name, attribute_rows__value=value)
+            jobs = jobs._having(name, value) if value is not None else jobs.exclude(attribute_rows__name=name)
         return jobs
+
+    def _having(self, name: str, value: str) -> Self:
+        same = JobAttribute.objects.filter(name=name, value=value)
+        newest = same.order_by("-job_id").values("job_id")[:1]
+        # By a join, so that the planner may begin with the rarest of several. And no job is newer than the newest: for
+        # a value that only old jobs have, it would walk through all younger ones to find the first.
+        return self.filter(attribute_rows__name=name, attribute_rows__value=value, pk__lte=Subquery(newest))
 
 
 class JobManager(EngineManager[Row]):

@@ -113,6 +113,13 @@ class Job(EngineModel):
     finished_at = MomentField(_("finished"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True, help_text=_("Why it failed, or what holds it."))
 
+    context: Any = models.JSONField(
+        _("context"),
+        null=True,
+        blank=True,
+        help_text=_("What surrounded its start, such as the tenant: WFE_CONTEXT captures and enters it."),
+    )
+
     objects: ClassVar[JobManager[Self]] = JobManager()
 
     class Meta:

@@ -7,8 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_wfe import order_workflow_execution, run_workflow, steps
-from django_wfe.engine.store import start_statements, statements
+from django_wfe.engine.store import statements
 from django_wfe.engine.store.prepared import Statement
+from django_wfe.engine.store.start_statements import build_start
 from django_wfe.models import Job, JobState
 from django_wfe.workflows import Workflow
 from tests import workflows
@@ -96,7 +97,7 @@ def test_a_session_that_was_cleared_behind_the_engine_is_gone_on_with() -> None:
 def test_a_session_in_which_others_have_prepared_the_same_is_gone_on_with() -> None:
     connection.close()
     with connection.cursor() as cursor:
-        for statement in (start_statements.START, statements.FINISH_JOB, statements.FIND_WORKFLOW_BY_PATH):
+        for statement in (build_start(), statements.FINISH_JOB, statements.FIND_WORKFLOW_BY_PATH):
             cursor.execute(statement.prepare)
     assert Job.objects.get(pk=run_workflow(workflows.Linear)).state == JobState.FINISHED
 

@@ -16,7 +16,20 @@ MOST_LINES = 350
 MOST_FILES = 12
 FACES = {
     *("__init__", "apps", "conf", "exceptions", "lifecycle", "pytest_plugin", "retry", "signals", "states", "steps"),
-    *("dispatchers", "kinds", "panels", "policies", "programs", "tasks", "urls", "verbs", "version", "workflows"),
+    *(
+        "contexts",
+        "dispatchers",
+        "inlines",
+        "kinds",
+        "panels",
+        "policies",
+        "programs",
+        "tasks",
+        "urls",
+        "verbs",
+        "version",
+        "workflows",
+    ),
 }
 """The modules of the package itself: what projects import, and what Django looks for. All else lies in a room."""
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -19,6 +20,7 @@ from django_wfe.admin.elements.readable import read_key_order
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_action
 from django_wfe.admin.frame.job_lookup import find_job
+from django_wfe.admin.frame.return_address import RETURN, read_return_address
 from django_wfe.admin.inbox.assigning import assign_to_person, change_assignment, list_names
 from django_wfe.admin.inbox.drafts import forget_repeated, keep_to_repeat, load_repeated, restore_form
 from django_wfe.engine.access import may_answer, may_view_data
@@ -30,11 +32,12 @@ from django_wfe.engine.lifecycle import (
     get_assignment,
     get_due,
     get_open_question,
+    in_context_of,
     load_draft,
     provide_external_input,
     save_draft,
 )
-from django_wfe.exceptions import CodeNotLoaded, PermissionRequired, WFEException, WrongState
+from django_wfe.exceptions import CodeNotLoaded, ContextFailed, PermissionRequired, WFEException, WrongState
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import Assignment, Job, StepRun
 from django_wfe.values.moments import count_seconds, get_now
@@ -102,6 +105,17 @@ def ask(
     """
     if not may_answer(request.user, job):
         raise PermissionDenied
+    try:
+        with in_context_of(job):
+            return _ask(model_admin, request, job, place, step_run_id)
+    except ContextFailed as error:
+        messages.warning(request, str(error))
+        return HttpResponseRedirect(place.back)
+
+
+def _ask(
+    model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job, place: Place, step_run_id: int | None
+) -> HttpResponseBase | Asked | None:
     try:
         question = get_open_question(job)
     except WrongState as error:
@@ -204,8 +218,18 @@ def _build_place(model_admin: ConsoleAdmin[Job], request: HttpRequest, job_id: i
         following = find_next(request.user, after_job=answered)
         return "" if following is None else model_admin.build_url("django_wfe_job_input", following.job_id)
 
+    here = model_admin.build_url("django_wfe_job_input", job_id)
+    came_from = read_return_address(request)
+    if came_from:
+        # From a page of the project's own: people go back there, not on to what others wait for.
+        return Place(
+            here=f"{here}?{urlencode({RETURN: came_from})}",
+            back=came_from,
+            back_text=_("Back to where you came from"),
+            find_following=lambda answered: "",
+        )
     return Place(
-        here=model_admin.build_url("django_wfe_job_input", job_id),
+        here=here,
         back=model_admin.build_object_url(job_id),
         back_text=_("Back to the job"),
         find_following=find_following,

@@ -8,10 +8,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, re_path
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
+from django_wfe.admin.attributes.filter import AttributeFilter
 from django_wfe.admin.bulk.actions import BulkActions, show_bulk
 from django_wfe.admin.bulk.filters import show_bulk_filter
 from django_wfe.admin.elements.drawing import NOTHING, draw_job_state, draw_job_title, draw_time
@@ -47,6 +48,9 @@ from django_wfe.engine.rules.node_names import annotate_node_name, read_node_nam
 from django_wfe.models import Job, Workflow
 from django_wfe.models.jobs import shorten_key
 
+ATTRIBUTES_SHOWN = 4
+"""The attributes that a row of the list has room for."""
+
 
 class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
     """The executions. Nothing is edited here: everything goes through the verbs of ``engine/lifecycle.py``."""
@@ -56,6 +60,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
     list_filter = (
         StateFilter,
         WorkflowFilter,
+        AttributeFilter,
         DefinitionFilter,
         NodeFilter,
         IncidentFilter,
@@ -66,13 +71,14 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
     list_select_related = ("workflow",)
     search_fields = ("=id",)
     search_help_text = gettext_lazy(
-        "Finds jobs by key, the beginning of a key, a number in it, id or UUID, or by the idempotency key of a step."
+        "Finds jobs by key, the beginning of a key, a number in it, the value of an attribute, id or UUID, or by the "
+        "idempotency key of a step."
     )
     sortable_by = ()
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        rows = super().get_queryset(request).defer("error")
+        rows = super().get_queryset(request).defer("error").prefetch_related("attribute_rows")
         return rows.annotate(step_label_text=annotate_node_name("current_step")).order_by("-id")
 
     def get_search_results(
@@ -126,12 +132,16 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
 
     @admin.display(description=gettext_lazy("key"))
     def key_drawn(self, job: Job) -> SafeString | str:
-        """What the business calls it."""
-        return (
-            format_html('<span class="wfe-key" title="{}">{}</span>', job.key, shorten_key(job.key))
-            if job.key
-            else NOTHING
+        """What the business calls it, and by what else it is found."""
+        key = ""
+        if job.key:
+            key = format_html('<span class="wfe-key" title="{}">{}</span>', job.key, shorten_key(job.key))
+        found_by = format_html_join(
+            " ", '<span class="wfe-attribute">{} <b>{}</b></span>', list(job.attributes.items())[:ATTRIBUTES_SHOWN]
         )
+        if not found_by:
+            return key or NOTHING
+        return format_html('{} <span class="wfe-found-by">{}</span>', key, found_by)
 
     @admin.display(description=gettext_lazy("state"))
     def state_drawn(self, job: Job) -> SafeString:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest
 
 from django_wfe import states
-from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS, PREVIEW_CHARACTERS, choose_preview_size
+from django_wfe.admin.attributes.facts import list_facts
+from django_wfe.admin.elements.payloads import PAYLOAD_COLUMNS, PREVIEW_CHARACTERS, choose_preview_size, write_json
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.live import Live, is_fragment_request
 from django_wfe.admin.incidents.page import find_incident_of
@@ -49,6 +51,7 @@ SLOW_PACE = 10
 def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Job) -> dict[str, Any]:
     """Gather all that the Job page shows, in a number of queries that does not depend on the Job."""
     user, now = request.user, get_now()
+    prefetch_related_objects([job], "attribute_rows")
     may_see_data = may_view_data(user, job)
     graph = job.definition.load_graph()
     window = load_window(job, request.GET, graph)
@@ -83,6 +86,7 @@ def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Jo
         "job": job,
         "workflow": job.workflow,
         "now": now,
+        "facts": list_facts(model_admin, request, job),
         "explanation": explanation,
         "incident": find_incident_of(user, job),
         "question": question,
@@ -101,6 +105,7 @@ def build_job_page(model_admin: ConsoleAdmin[Job], request: HttpRequest, job: Jo
         "window": window,
         "window_label": name_node(graph, window.node) if window.node else "",
         "may_see_data": may_see_data,
+        "context": write_json(job.context) if may_see_data and job.context is not None else "",
         "started_with": load_started_with(job, graph, PREVIEW_CHARACTERS) if may_see_data else None,
         "events": [(event, link_event(event, window)) for event in events[:EVENTS_SHOWN]],
         "events_more": len(events) > EVENTS_SHOWN,

@@ -13,16 +13,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import ValidationError
 
+from django_wfe.admin.attributes.facts import find_visible_row
+from django_wfe.admin.attributes.filter import SUBJECT
 from django_wfe.admin.elements.form_fields import UncutField
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.history import log_start
+from django_wfe.admin.frame.return_address import read_return_address
 from django_wfe.admin.verbs.forms import are_all_valid
 from django_wfe.engine.access import START_JOBS, has_permission, name_permission
 from django_wfe.engine.errors.tracebacks import say_briefly
+from django_wfe.engine.inputs.job_attributes import suggest_input
 from django_wfe.engine.inputs.job_input import require_job_input_schema
 from django_wfe.engine.lifecycle import NOT_GIVEN, Source, start_job
+from django_wfe.engine.queries.found_by import read_found_by
 from django_wfe.engine.rules import start_rules
-from django_wfe.exceptions import CodeNotLoaded, OtherInput, WFEException
+from django_wfe.exceptions import CodeNotLoaded, InputCheckFailed, OtherInput, WFEException
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import Job, Workflow
 
@@ -46,7 +51,10 @@ class StartForm(forms.Form):
 
 
 def show_start(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workflow_id: int) -> HttpResponseBase:
-    """Show what will start, and start it when that is posted."""
+    """Show what will start, and start it when that is posted.
+
+    ``?subject=`` names a row of the project that the form is filled in for, ``?next=`` the page to come back to.
+    """
     refused = refuse_other_methods(request, "GET", "HEAD", "POST")
     if refused is not None:
         return refused
@@ -72,6 +80,7 @@ def show_start(model_admin: ConsoleAdmin[Workflow], request: HttpRequest, workfl
         crumbs=[model_admin.list_crumb(), Crumb(str(workflow), model_admin.build_object_url(workflow.pk))],
         media=input_form.media if input_form is not None else forms.Media(),
         workflow=workflow,
+        back=read_return_address(request) or model_admin.build_object_url(workflow.pk),
         form=form,
         input_form=input_form,
         first=graph.first if graph is not None else None,
@@ -111,12 +120,28 @@ def _build_input_form(request: HttpRequest, workflow: Workflow) -> tuple[InputFo
         form_class = build_input_form(require_job_input_schema(workflow.path))
         if request.method == "POST":
             return form_class(request.POST, request.FILES, prefix=PREFIX), ""
-        return form_class(prefix=PREFIX), ""
+        return form_class(prefix=PREFIX, initial=_suggest(request, workflow)), ""
     except CodeNotLoaded as error:
         return None, str(error)
     except Exception as error:  # the schema is code of the project: its defect is told, not a blank page
         logger.exception("The form of what jobs of %s start with could not be made.", workflow.path)
         return None, say_briefly(error)
+
+
+def _suggest(request: HttpRequest, workflow: Workflow) -> dict[str, Any] | None:
+    """Return what the workflow fills its form in with for the row that the address names, if the user may see that."""
+    try:
+        subject = read_found_by(subject=request.GET.get(SUBJECT, "")).subject
+    except ValueError:  # the form is as good without
+        return None
+    if subject is None or subject.model != workflow.subject:
+        return None
+    row = find_visible_row(request.user, subject)
+    try:
+        return suggest_input(workflow, row) if row is not None else None
+    except InputCheckFailed as error:
+        messages.warning(request, str(error))
+        return None
 
 
 def _start(
@@ -151,6 +176,9 @@ def _start(
         messages.info(
             request, _("%(job)s was started with this key before; no other was started.") % {"job": job.title}
         )
+    came_from = read_return_address(request)
+    if came_from:
+        return HttpResponseRedirect(came_from)
     if not has_permission(request.user, "django_wfe.view_job", workflow):
         return HttpResponseRedirect(model_admin.build_object_url(workflow.pk))
     return HttpResponseRedirect(model_admin.build_url("django_wfe_job_change", job.pk))

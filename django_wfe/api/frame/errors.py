@@ -21,6 +21,7 @@ from django_wfe.engine.errors.invalid_input import list_problems
 from django_wfe.engine.inputs.job_input import is_about_job_input
 from django_wfe.exceptions import (
     CodeNotLoaded,
+    ContextFailed,
     InputCheckFailed,
     InvalidTransition,
     InvalidWorkflow,
@@ -53,6 +54,7 @@ STATUSES: tuple[tuple[type[WFEException], int], ...] = (
     # The job goes on waiting, and the same request succeeds once this server has the code.
     (CodeNotLoaded, status.HTTP_503_SERVICE_UNAVAILABLE),
     (VerbFailed, status.HTTP_500_INTERNAL_SERVER_ERROR),
+    (ContextFailed, status.HTTP_500_INTERNAL_SERVER_ERROR),
     (WFEException, status.HTTP_400_BAD_REQUEST),
 )
 """Which status answers which exception; the first class that fits counts."""

@@ -12,12 +12,15 @@ from django_wfe.api.shapes.schema import component
 from django_wfe.api.shapes.verb_bodies import build_verb_body
 from django_wfe.engine.lifecycle import VERBS
 from django_wfe.engine.queries.bulk_progress import BulkProgress
+from django_wfe.engine.queries.found_by import MOST, FoundBy, read_found_by
 from django_wfe.models import BulkEvent, BulkItem, BulkRun, JobState
+from django_wfe.values.attributes import LONGEST_NAME, LONGEST_VALUE
 from django_wfe.values.identifiers import LARGEST_ID
 from django_wfe.wording.bulk_stops import explain_stop
 
 MOST_IDS = 10_000
 MOST_STATES = 100
+LONGEST_ATTRIBUTE = LONGEST_NAME + 1 + LONGEST_VALUE
 
 
 @component
@@ -38,6 +41,24 @@ class BulkFilterBody(Body):
     )
     incident = serializers.CharField(required=False, max_length=64, help_text="Jobs that failed in this way.")
 
+    attribute = BoundedListField(
+        child=serializers.CharField(max_length=LONGEST_ATTRIBUTE),
+        required=False,
+        max_length=MOST,
+        help_text="Jobs with all of these attributes, such as customer=ACME.",
+    )
+    subject = serializers.CharField(
+        required=False, max_length=LONGEST_ATTRIBUTE, help_text="Jobs about this row of the project: shop.Order:17."
+    )
+
+    def validate_attribute(self, value: list[str]) -> FoundBy:
+        """Read them."""
+        return _read_found_by(value, "")
+
+    def validate_subject(self, value: str) -> FoundBy:
+        """Read it."""
+        return _read_found_by([], value)
+
     def validate_state(self, value: list[str]) -> list[str]:
         """Refuse what is not a state."""
         for state in value:
@@ -51,8 +72,17 @@ class BulkFilterBody(Body):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a filter that would let everything through."""
         if not any(attrs.values()):
-            raise serializers.ValidationError(_("At least one of state, workflow and incident is required."))
+            raise serializers.ValidationError(
+                _("At least one of state, workflow, incident, attribute and subject is required.")
+            )
         return attrs
+
+
+def _read_found_by(attributes: list[str], subject: str) -> FoundBy:
+    try:
+        return read_found_by(attributes, subject)
+    except ValueError as error:
+        raise serializers.ValidationError(str(error)) from error
 
 
 @component

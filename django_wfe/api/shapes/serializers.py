@@ -130,6 +130,14 @@ class JobStateSerializer(serializers.ModelSerializer[Job]):
 
 
 @component
+class SubjectSerializer(serializers.Serializer[Any]):
+    """The row of the project that a job is about."""
+
+    model = serializers.CharField(help_text="Its model in lower case, such as shop.order.")
+    key = serializers.CharField(help_text="Its primary key.")
+
+
+@component
 class JobSerializer(JobStateSerializer):
     """A job, with what has run."""
 
@@ -140,8 +148,15 @@ class JobSerializer(JobStateSerializer):
         help_text="What has run, in order; null without the permission view_job_data."
     )
 
+    attributes = serializers.DictField(
+        child=serializers.CharField(), read_only=True, help_text="What it is found by, as texts by name."
+    )
+    subject = SubjectSerializer(
+        allow_null=True, read_only=True, help_text="The row of the project that it is about; null for none."
+    )
+
     class Meta(JobStateSerializer.Meta):
-        fields: ClassVar[list[str]] = [*JobStateSerializer.Meta.fields, "error", "storage"]
+        fields: ClassVar[list[str]] = [*JobStateSerializer.Meta.fields, "attributes", "subject", "error", "storage"]
         read_only_fields = fields
 
     def get_error(self, job: Job) -> str | None:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -167,6 +168,17 @@ class SessionWatch:
         self._outer, thread.watch = thread.watch, self
         for session in thread.sessions:
             self._join(session.wrapper)
+
+    def forgive(self) -> None:
+        """Take what was changed in sessions up to here for intended; who changed it puts it back."""
+        self._changed = False
+
+    @contextmanager
+    def forgiving(self) -> Iterator[None]:
+        """Take what is changed inside for intended, if nothing is raised."""
+        before = self._changed
+        yield
+        self._changed = before
 
     def note_new(self, wrapper: BaseDatabaseWrapper) -> None:
         """Watch over a connection that the step has made; one that it has only made anew is watched already."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from django_wfe.definition.graph import Node, describe_schema, get_description, get_input_within, get_label
 from django_wfe.engine.access import ANSWER_VERB, PROVIDE_INPUT, key_actor, name_actor, require_for_job
 from django_wfe.engine.inputs.validation import encode_input
+from django_wfe.engine.isolation.job_context import in_context_of
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.explanations import Explanation
 from django_wfe.engine.rules.obstacles import find_obstacle
@@ -93,7 +94,7 @@ def provide_external_input(
         pydantic.ValidationError: the input does not fit; the Job goes on waiting.
         NotEncodable: the input cannot be kept as JSON; the Job goes on waiting.
         WrongState: the Job waits for no input, or not any more (of two callers, one wins).
-        UnknownJob, CodeNotLoaded, PermissionRequired: as their names say.
+        UnknownJob, CodeNotLoaded, ContextFailed, PermissionRequired: as their names say.
     """
     job = Job.objects.select_related("workflow").filter(pk=job_id).first()
     if job is None:
@@ -108,7 +109,9 @@ def provide_external_input(
     if obstacle is not None:
         raise CodeNotLoaded(obstacle.sentence)
     step_class = load_node(step_run.step)
-    if not give_input(step_run.pk, step_class, external_data, actor=actor, source=source):
+    with in_context_of(job):
+        was_given = give_input(step_run.pk, step_class, external_data, actor=actor, source=source)
+    if not was_given:
         raise _describe_wrong_state(job_id)
 
 

@@ -24,11 +24,12 @@ from django_wfe.engine.delivery.signal_sending import notify_job_started
 from django_wfe.engine.inputs.job_attributes import describe_job
 from django_wfe.engine.inputs.job_input import DIGESTS, GivenInput, read_given_input, require_same_input
 from django_wfe.engine.inputs.validation import NOT_GIVEN, encode_input
+from django_wfe.engine.isolation.job_context import capture_context
 from django_wfe.engine.operations.workflow_lookup import choose_definition, find_workflow
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.runs.opening import announce, choose_first_opening, get_deadline
-from django_wfe.engine.store import start_statements
 from django_wfe.engine.store.claims import Claim
+from django_wfe.engine.store.start_statements import Opening, build_start
 from django_wfe.engine.store.transactions import fetch_committed_row
 from django_wfe.engine.worker.heartbeat import get_worker
 from django_wfe.engine.worker.loop import run_slice
@@ -92,6 +93,7 @@ def start_job(
         InputCheckFailed: a validator, or what the workflow says that the job is found by, raised something else.
         InputNotAsked: there is a ``job_input`` or ``first_input``, and the workflow or its first step asks for none.
         CodeNotLoaded: this process lacks the code that validates it.
+        ContextFailed: ``WFE_CONTEXT`` could not say what surrounds the start.
     """
     row = find_workflow(workflow, actor)
     require_permission(actor, START_JOBS)
@@ -132,6 +134,7 @@ def start_job(
     user = created_by if created_by is not None else actor
     if actor is not None:
         require_allowed(actor, START_VERB, START_JOBS, build_candidate(row, key, user))
+    context = capture_context()
     opening = choose_first_opening(node, is_answered=brings_input, is_claimed=run_here and not row.paused)
     if opening.run_state is StepRunState.RUNNING:
         worker = get_worker()
@@ -154,17 +157,16 @@ def start_job(
         "job_input": encoded_job_input,
         "event_data": dump({DIGESTS: given.digest()}) if given is not None else "{}",
     }
+    way: Opening = "plain"
     if brings_input:
-        statement = start_statements.START_ANSWERED
-        parameters["external_data"] = encoded
-    elif node.input_within is None:
-        statement = start_statements.START
-    else:
-        statement = start_statements.START_WITH_DEADLINE
-        parameters["input_within"] = get_deadline(node)
+        way, parameters["external_data"] = "answered", encoded
+    elif node.input_within is not None:
+        way, parameters["input_within"] = "with_deadline", get_deadline(node)
     if attributes is not None:
-        statement = start_statements.WITH_ATTRIBUTES[statement]
         parameters["attributes"] = dump(attributes)
+    if context is not None:
+        parameters["context"] = context
+    statement = build_start(way, has_attributes=attributes is not None, has_context=context is not None)
     inserted = fetch_committed_row(statement, parameters)
     if inserted is None:
         known = Job.objects.values_list("pk", flat=True).get(workflow=row, key=key)
@@ -187,6 +189,7 @@ def start_job(
             value=cover_sealed(json.loads(encoded_job_input)) if encoded_job_input is not None else None,
             external_data=json.loads(encoded) if encoded is not None else None,
             worker_id=worker.id,
+            context=json.loads(context) if context is not None else None,
         )
     else:
         announce(step_run_id, opening.run_state)

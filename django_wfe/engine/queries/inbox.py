@@ -13,6 +13,7 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRe
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.access import PROVIDE_INPUT, has_permission, list_visible_step_runs
+from django_wfe.engine.queries.found_by import ANY, FoundBy
 from django_wfe.engine.rules.held_questions import list_held, narrow_to_answerable
 from django_wfe.models import Assignment, Definition, Job, JobState, StepRun, StepRunState
 
@@ -65,7 +66,13 @@ def list_asked(actor: Any) -> QuerySet[StepRun]:
 
 
 def list_waiting(
-    actor: Any, *, assigned: Assigned = "all", workflow: Any = None, step: str = "", person: Any = None
+    actor: Any,
+    *,
+    assigned: Assigned = "all",
+    workflow: Any = None,
+    step: str = "",
+    person: Any = None,
+    found_by: FoundBy = ANY,
 ) -> QuerySet[StepRun]:
     """Return the step runs that wait for input which ``actor`` may give, by due time, without their payloads.
 
@@ -79,10 +86,11 @@ def list_waiting(
         workflow: the row or id of the only Workflow to look at. Default None: all that the actor may see.
         step: the dotted path of the only node to look at. Default "": all.
         person: the user, or the key of the user, whose assignments to look at alone. Default None: everybody's.
+        found_by: what their Jobs must have. Default: anything.
     """
     if not has_permission(actor, PROVIDE_INPUT):
         return StepRun.objects.none()
-    rows = narrow_to_answerable(list_asked(actor), actor)
+    rows = found_by.narrow_step_runs(narrow_to_answerable(list_asked(actor), actor))
     if step:
         rows = rows.filter(step=step)
     if (assigned == "mine" and actor is None) or (assigned == "unassigned" and person is not None):
@@ -107,6 +115,7 @@ def count_waiting(
     workflow: Any = None,
     step: str = "",
     person: Any = None,
+    found_by: FoundBy = ANY,
 ) -> tuple[int, bool]:
     """Count what ``list_waiting`` would return, and say whether there may be more.
 
@@ -115,7 +124,7 @@ def count_waiting(
     """
     if assigned == "unassigned" and person is not None:
         return 0, False
-    rows, is_more = list_waiting(actor, step=step), False
+    rows, is_more = list_waiting(actor, step=step, found_by=found_by), False
     for holder in list_people_asked_for(actor, assigned, person):
         few = _list_few_held(holder)
         rows, is_more = rows.filter(pk__in=few).order_by(), is_more or few.count() > FEW
@@ -186,17 +195,18 @@ def find_next(
     workflow: Any = None,
     step: str = "",
     person: Any = None,
+    found_by: FoundBy = ANY,
 ) -> StepRun | None:
     """Return what ``actor`` should answer next: the most urgent of their own assignments, else of those nobody has.
 
     Args:
         after_job: the id of the Job that was just answered, left out. Default None.
         assigned: "mine" and "unassigned" look at those alone. Default "all": first the one, then the other.
-        workflow, step, person: as of ``list_waiting``.
+        workflow, step, person, found_by: as of ``list_waiting``.
     """
     choices: tuple[Assigned, ...] = ("mine", "unassigned") if assigned == "all" else (assigned,)
     for chosen in choices:
-        rows = list_waiting(actor, assigned=chosen, workflow=workflow, step=step, person=person)
+        rows = list_waiting(actor, assigned=chosen, workflow=workflow, step=step, person=person, found_by=found_by)
         found = (rows.exclude(job_id=after_job) if after_job is not None else rows).first()
         if found is not None:
             return found

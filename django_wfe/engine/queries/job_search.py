@@ -7,9 +7,11 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connections
 from django.db.models import QuerySet
 from django.db.models.functions import Upper
 
+from django_wfe.conf import DATABASE
 from django_wfe.definition.texts import is_storable
 from django_wfe.engine.access import list_visible_jobs
 from django_wfe.models import Job
@@ -24,6 +26,24 @@ LOOKED_AT = 1_000
 
 LONGEST_TERM = 255
 
+MOST_NAMES = 100
+"""The names of attributes that are looked at."""
+
+_HAS_VALUE = """
+WITH RECURSIVE attribute AS (
+    (SELECT name FROM django_wfe_jobattribute ORDER BY name LIMIT 1)
+    UNION ALL
+    SELECT (SELECT name FROM django_wfe_jobattribute WHERE name > attribute.name ORDER BY name LIMIT 1)
+    FROM attribute WHERE attribute.name IS NOT NULL
+)
+SELECT found.job_id FROM (SELECT name FROM attribute LIMIT %(names)s) AS attribute, LATERAL (
+    SELECT job_id FROM django_wfe_jobattribute
+    WHERE name = attribute.name AND value = %(term)s ORDER BY job_id DESC LIMIT %(most)s
+) AS found
+WHERE position('.' IN attribute.name) = 0
+"""
+"""One look-up in the index for each name, however many jobs have it. Not of subjects: 17 is the number of a job."""
+
 
 @dataclass(frozen=True, slots=True)
 class FoundJobs:
@@ -31,7 +51,8 @@ class FoundJobs:
 
     Attributes:
         named: the Jobs that the term names whole: by id, UUID, key in any case, or the idempotency key of a step.
-        similar: those of whose key it is a part: the beginning, or numbers in it and words beside them.
+        similar: those of whose key it is a part (the beginning, or numbers in it and words beside them), or that have
+            an attribute of this value.
         is_cut: whether there are more similar ones.
     """
 
@@ -67,7 +88,9 @@ def search_jobs(actor: Any, term: str) -> FoundJobs:
     # In this order: a key that is typed whole comes before the Job that has it as its number.
     named = dict.fromkeys([*_find_by_key(visible, term), *_find_by_id(visible, term), *_find_by_uuid(visible, term)])
     begins = visible.filter(key__istartswith=term).order_by(Upper("key"), "pk").values_list("pk", flat=True)
-    similar = dict.fromkeys([*begins[: SHOWN + len(named) + 1], *_find_by_numbers(visible, term)])
+    similar = dict.fromkeys(
+        [*begins[: SHOWN + len(named) + 1], *_find_by_attribute(visible, term), *_find_by_numbers(visible, term)]
+    )
     others = [pk for pk in similar if pk not in named]
     return FoundJobs(tuple(named), tuple(others[:SHOWN]), is_cut=len(others) > SHOWN)
 
@@ -92,6 +115,14 @@ def _find_by_key(visible: QuerySet[Job], term: str) -> list[int]:
     # Sorted here: PostgreSQL would rather walk through all Jobs in the order asked for than look this key up.
     same = visible.filter(key__iexact=term).order_by().values_list("pk", flat=True)
     return sorted(same, reverse=True)[:SHOWN]
+
+
+def _find_by_attribute(visible: QuerySet[Job], term: str) -> list[int]:
+    with connections[DATABASE].cursor() as cursor:
+        cursor.execute(_HAS_VALUE, {"term": term, "names": MOST_NAMES, "most": SHOWN + 1})
+        ids = [row[0] for row in cursor.fetchall()]
+    found = visible.filter(pk__in=ids).order_by().values_list("pk", flat=True) if ids else []
+    return sorted(found, reverse=True)[: SHOWN + 1]
 
 
 def _find_by_numbers(visible: QuerySet[Job], term: str) -> list[int]:

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django_wfe.conf import settings
 from django_wfe.engine.store import statements
 from django_wfe.engine.store.prepared import fetch_row
 from django_wfe.models.jobs import build_idempotency_key, build_logfile_path
@@ -20,7 +21,8 @@ RUNNABLE = sorted(RUNNABLE_JOB_STATES)
 class Claim:
     """One step run, held by this worker as long as state, worker and epoch of its row stay what they are here.
 
-    ``value`` is what the step gets as ``_input``, ``external_data`` what was provided, both as JSON gives them.
+    ``value`` is what the step gets as ``_input``, ``external_data`` what was provided, ``context`` what surrounded the
+    start, all as JSON gives them.
     """
 
     step_run_id: int
@@ -37,6 +39,7 @@ class Claim:
     external_data: Any
     worker_id: uuid.UUID
     lost_before: int = 0
+    context: Any = None
 
     def build_idempotency_key(self) -> str:
         """Return what is stable over the attempts at this node."""
@@ -63,6 +66,7 @@ class Claim:
             value=value,
             external_data=None,
             worker_id=self.worker_id,
+            context=self.context,
         )
 
 
@@ -73,10 +77,13 @@ def claim_step_run(step_run_id: int, worker_id: uuid.UUID, *, suspects: bool = T
         suspects: claim it also where a worker died of it, or in its company, before.
     """
     parameters = {"id": step_run_id, "worker_id": worker_id.hex, "runnable": RUNNABLE, "suspects": suspects}
-    row = fetch_row(statements.CLAIM, parameters)
+    has_context = bool(settings.context)
+    row = fetch_row(statements.CLAIM_WITH_CONTEXT if has_context else statements.CLAIM, parameters)
     if row is None:
         return None
-    run_id, job_id, job_uuid, name, path, definition_id, number, attempt, epoch, step, value, data, lost_before = row
+    run_id, job_id, job_uuid, name, path, definition_id, number, attempt, epoch, step, value, data, lost_before = row[
+        :13
+    ]
     return Claim(
         step_run_id=run_id,
         job_id=job_id,
@@ -92,6 +99,7 @@ def claim_step_run(step_run_id: int, worker_id: uuid.UUID, *, suspects: bool = T
         external_data=_decode(data),
         worker_id=worker_id,
         lost_before=lost_before,
+        context=_decode(row[13]) if has_context else None,
     )
 
 

@@ -26,6 +26,7 @@ TYPES = {
     "actor_id": "unknown",  # as the key of the project's user model: PostgreSQL looks at the column
     "actor_name": "text",
     "attributes": "jsonb",
+    "context": "jsonb",
     "created_by_id": "unknown",
     "definition_id": "bigint",
     "epoch": "integer",

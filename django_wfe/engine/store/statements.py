@@ -22,9 +22,7 @@ FIND_WORKFLOW_BY_PATH = Statement(
     "find_workflow_by_path", f"SELECT {', '.join(WORKFLOW_COLUMNS)} FROM django_wfe_workflow WHERE path = %(path)s"
 )
 
-CLAIM = Statement(
-    "claim",
-    """
+_CLAIM = """
 WITH ready AS (
     SELECT id, job_id, previous_id FROM django_wfe_steprun
     -- Written so that no partial index fits: the planner takes that of the ready runs to be empty, reads all of it to
@@ -41,7 +39,7 @@ WITH ready AS (
     FROM ready, django_wfe_workflow AS workflow
     WHERE job.id = ready.job_id AND job.state = ANY(%(runnable)s)
         AND workflow.id = job.workflow_id AND NOT workflow.paused
-    RETURNING job.id, job.uuid, job.definition_id, workflow.name, workflow.path
+    RETURNING job.id, job.uuid, job.definition_id, workflow.name, workflow.path{context}
 ), run AS (
     UPDATE django_wfe_steprun AS run
     SET state = 'RUNNING', worker_id = %(worker_id)s, epoch = run.epoch + 1, started_at = statement_timestamp()
@@ -53,11 +51,13 @@ WITH ready AS (
 SELECT run.id, run.job_id, job.uuid, job.name, job.path, job.definition_id,
        run.number, run.attempt, run.epoch, run.step,
        CASE WHEN run.edited_input IS NULL THEN previous.result ELSE run.edited_input -> 'value' END, run.external_data,
-       run.lost_before
+       run.lost_before{context}
 FROM run JOIN job ON job.id = run.job_id
 LEFT JOIN django_wfe_steprun AS previous ON previous.id = run.previous_id
-""",
-)
+"""
+CLAIM = Statement("claim", _CLAIM.format(context=""))
+# Where the project captures what surrounds a start.
+CLAIM_WITH_CONTEXT = Statement("claim_with_context", _CLAIM.format(context=", job.context"))
 
 # What every ending of a step run begins with: the compare-and-set on the run that this claim holds, and its log.
 _END = """
@@ -152,9 +152,8 @@ _SET_ATTRIBUTES = """
     SELECT ended.job_id, given.key AS name, given.value
     FROM ended, jsonb_each_text(%(attributes)s::jsonb) AS given
 ), attribute AS (
-    INSERT INTO django_wfe_jobattribute (job_id, workflow_id, name, value)
-    SELECT given.job_id, job.workflow_id, given.name, given.value
-    FROM given JOIN django_wfe_job AS job ON job.id = given.job_id WHERE given.value IS NOT NULL
+    INSERT INTO django_wfe_jobattribute (job_id, name, value)
+    SELECT job_id, name, value FROM given WHERE value IS NOT NULL
     ON CONFLICT (job_id, name) DO UPDATE SET value = EXCLUDED.value
 ), without AS (
     DELETE FROM django_wfe_jobattribute AS attribute USING given

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +18,7 @@ from django_wfe.engine.inputs.job_input import load_job_input
 from django_wfe.engine.inputs.validation import list_values, load_input
 from django_wfe.engine.isolation.contexts import enter_context
 from django_wfe.engine.isolation.interrupts import ActiveRun, get_run, release_logging_locks
+from django_wfe.engine.isolation.job_context import enter, get_job_context, leave
 from django_wfe.engine.isolation.sessions import SessionWatch
 from django_wfe.engine.isolation.stacks import Place
 from django_wfe.engine.output.capture import Capture
@@ -26,7 +28,7 @@ from django_wfe.engine.runs.outcomes import Canceled, Failed, Finished, InputRef
 from django_wfe.engine.store.claims import Claim
 from django_wfe.engine.store.crash_points import Death, cross
 from django_wfe.engine.worker.heartbeat import WorkerProcess
-from django_wfe.exceptions import CodeNotLoaded, Interrupt, StepCanceled, UnreadableSecret
+from django_wfe.exceptions import CodeNotLoaded, ContextFailed, Interrupt, StepCanceled, UnreadableSecret
 from django_wfe.models import Job
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step, StepContext, plan_execute, plan_transition
@@ -51,7 +53,8 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
     watch = SessionWatch(own_transaction=step_class.atomic)
     outcome: Outcome | None = None
     try:
-        outcome = enter_context().run(_perform, claim, step_class, worker, capture, watch)
+        run_it = _perform if get_job_context() is None else _perform_within
+        outcome = enter_context().run(run_it, claim, step_class, worker, capture, watch)
     finally:
         run = watch.run
         was_interrupted = outcome is None or (run is not None and run.asked is not None)
@@ -67,11 +70,33 @@ def perform(claim: Claim, step_class: type[Step], worker: WorkerProcess, capture
     return outcome
 
 
+def _perform_within(
+    claim: Claim, step_class: type[Step], worker: WorkerProcess, capture: Capture, watch: SessionWatch
+) -> Outcome:
+    """Run the step in what surrounded the start of its Job."""
+    context = get_job_context()
+    assert context is not None  # noqa: S101  (perform has looked)
+    try:
+        manager = enter(context, claim.context)
+        # What it has changed in a session it puts back itself: the session need not be replaced for that.
+        watch.forgive()
+        try:
+            outcome = _perform(claim, step_class, worker, capture, watch)
+        except BaseException:
+            manager.__exit__(*sys.exc_info())
+            raise
+        with watch.forgiving():
+            leave(context, manager)
+    except ContextFailed as error:
+        return describe_error(claim, step_class, error.__cause__ or error)
+    return outcome
+
+
 def clean_up(claim: Claim, step: Step) -> None:
     """Let a canceled step clean up after itself. What it raises is logged."""
     watch = SessionWatch(own_transaction=False)
     try:
-        enter_context().run(step.on_cancel)
+        enter_context().run(_call_within, claim, step.on_cancel)
     except (*CUT_OFF, Interrupt):
         raise
     except BaseException as error:
@@ -84,6 +109,15 @@ def clean_up(claim: Claim, step: Step) -> None:
         )
     finally:
         watch.finish(interrupted=False)
+
+
+def _call_within(claim: Claim, function: Callable[[], None]) -> None:
+    context = get_job_context()
+    if context is None:
+        function()
+        return
+    with context.enter(claim.context):
+        function()
 
 
 def _perform(

@@ -35,6 +35,9 @@ from django_wfe.management.job_commands.showing import describe
 from django_wfe.models import Job
 from django_wfe.values.identifiers import parse_id
 
+FILTERS = ("filter_state", "filter_workflow", "incident", "attribute", "subject")
+"""The options that choose jobs by what they are, in place of ids."""
+
 
 def start_one(
     output: Output,
@@ -87,10 +90,11 @@ def give_input(output: Output, user: Any, job: int, data: str, **options: Any) -
 
 def apply_verb(output: Output, user: Any, verb: str, jobs: list[int], **options: Any) -> None:
     """Apply a verb to the jobs of these ids one after another, or to those that a filter matches in a bulk run."""
-    names = ("filter_state", "filter_workflow", "incident", "limit", "stop_on", "stop_on_failure", "wait")
+    names = (*FILTERS, "limit", "stop_on", "stop_on_failure", "wait")
     filters = {name for name in names if options[name]}
-    if bool(jobs) == bool(filters & {"filter_state", "filter_workflow", "incident"}):
-        raise reject(_("Name the ids of jobs, or a filter: --filter-state, --filter-workflow or --incident."))
+    if bool(jobs) == bool(filters.intersection(FILTERS)):
+        given = ", ".join(f"--{name.replace('_', '-')}" for name in FILTERS)
+        raise reject(_("Name the ids of jobs, or a filter: %(options)s.") % {"options": given})
     arguments = read_verb_options(verb, options)
     if jobs:
         if filters:
@@ -103,6 +107,8 @@ def apply_verb(output: Output, user: Any, verb: str, jobs: list[int], **options:
         states=options["filter_state"],
         workflows=options["filter_workflow"],
         incident=options["incident"],
+        attributes=options["attribute"],
+        subject=options["subject"],
         limit=options["limit"],
     )
     if options["dry_run"]:

@@ -33,6 +33,7 @@ def add_arguments(parser: CommandParser) -> None:
     listing.add_argument("--state", action="append", choices=list(JobState), default=[])
     listing.add_argument("--workflow", action="append", default=[], help=_("Its id, dotted path, name or label."))
     listing.add_argument("--incident", metavar="FINGERPRINT", default="")
+    _add_found_by(listing)
     listing.add_argument("--limit", type=_read_number, default=20, help=_("How many at most. Default: 20."))
     start = _add(actions, "start", _("Start a job."))
     start.add_argument("workflow", help=_("Its id, dotted path, name or label."))
@@ -119,6 +120,7 @@ def _add_verb(actions: Any, name: str) -> None:
     filters.add_argument("--filter-state", action="append", choices=list(JobState), default=[])
     filters.add_argument("--filter-workflow", action="append", default=[], metavar="WORKFLOW")
     filters.add_argument("--incident", metavar="FINGERPRINT", default="", help=_("Jobs that failed in this way."))
+    _add_found_by(filters)
     filters.add_argument("--limit", type=_read_number, help=_("Only the oldest so many."))
     stops = filters.add_mutually_exclusive_group()
     stops.add_argument("--stop-on", metavar="FINGERPRINT", default="", help=_("Stop when this failure comes back."))
@@ -126,6 +128,19 @@ def _add_verb(actions: Any, name: str) -> None:
     filters.add_argument("--wait", action="store_true", help=_("Follow it until it has ended."))
     for option in list_options(VERBS[name]):
         _add_option(verb, option)
+
+
+def _add_found_by(parser: Any) -> None:
+    parser.add_argument(
+        "--attribute",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=_("Jobs with this attribute; give it several times for jobs with all of them."),
+    )
+    parser.add_argument(
+        "--subject", default="", metavar="MODEL:KEY", help=_("Jobs about this row of the project: shop.Order:17.")
+    )
 
 
 def _add_option(verb: CommandParser, option: Option) -> None:

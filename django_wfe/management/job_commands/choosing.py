@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django_wfe.engine import lifecycle as engine
 from django_wfe.engine.access import find_person, list_visible_jobs, list_visible_workflows, list_workflows_in_sight
 from django_wfe.engine.lifecycle import explain_unknown, list_declared_as
+from django_wfe.engine.queries.found_by import read_found_by
 from django_wfe.engine.queries.incidents import jobs_of_incident
 from django_wfe.exceptions import UnknownWorkflow, WFEException
 from django_wfe.management.job_commands.output import REFUSED, refuse, reject
@@ -76,16 +77,28 @@ def find_job(job_id: int, user: Any) -> Job:
 
 
 def choose_jobs(
-    user: Any, *, states: Sequence[str], workflows: Sequence[str], incident: str, limit: int | None = None
+    user: Any,
+    *,
+    states: Sequence[str],
+    workflows: Sequence[str],
+    incident: str,
+    attributes: Sequence[str],
+    subject: str,
+    limit: int | None = None,
 ) -> QuerySet[Job]:
     """Return the jobs that the user may see and that match every filter; with ``limit`` only the oldest."""
     jobs = list_visible_jobs(user)
+    try:
+        found_by = read_found_by(attributes, subject)
+    except ValueError as error:
+        raise reject(str(error)) from error
     if incident:
         jobs = jobs & jobs_of_incident(incident)
     if states:
         jobs = jobs.filter(state__in=states)
     if workflows:
         jobs = jobs.filter(workflow__in=[find_workflow(name, user).pk for name in workflows])
+    jobs = found_by.narrow_jobs(jobs)
     if limit is not None:
         jobs = Job.objects.filter(pk__in=jobs.order_by("pk").values("pk")[:limit])
     return jobs

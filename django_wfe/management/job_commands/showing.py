@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from django_wfe.engine.access import may_view_data
 from django_wfe.engine.lifecycle import explain_job, list_verbs
+from django_wfe.engine.queries.found_by import write_attribute, write_subject
 from django_wfe.engine.rules.start_rules import explain_no_workflows
 from django_wfe.management.job_commands.choosing import choose_jobs, find_job
 from django_wfe.management.job_commands.output import Output
@@ -36,6 +37,11 @@ def show(output: Output, user: Any, job: int, **options: Any) -> None:
     }
     output.give(data)
     output.say(f"{row} {row.state} {row.current_step}")
+    found_by = [write_attribute(name, value) for name, value in data["attributes"].items()]
+    if data["subject"] is not None:
+        found_by.insert(0, data["subject"])
+    if found_by:
+        output.say(", ".join(found_by))
     output.say(explanation.sentence)
     if explanation.way_out:
         output.say(_("Way out: %(way_out)s") % {"way_out": explanation.way_out})
@@ -52,12 +58,18 @@ def show(output: Output, user: Any, job: int, **options: Any) -> None:
     )
 
 
-def list_jobs(
-    output: Output, user: Any, state: list[str], workflow: list[str], incident: str, limit: int, **options: Any
-) -> None:
+def list_jobs(output: Output, user: Any, *, limit: int, **options: Any) -> None:
     """Print the newest jobs that match."""
-    jobs = choose_jobs(user, states=state, workflows=workflow, incident=incident)
-    rows = list(jobs.select_related("workflow").defer("error").order_by("-pk")[:limit])
+    jobs = choose_jobs(
+        user,
+        states=options["state"],
+        workflows=options["workflow"],
+        incident=options["incident"],
+        attributes=options["attribute"],
+        subject=options["subject"],
+    )
+    jobs = jobs.select_related("workflow").prefetch_related("attribute_rows").defer("error")
+    rows = list(jobs.order_by("-pk")[:limit])
     output.give([describe(job) for job in rows])
     output.table([job.pk, job.state, job.workflow.name, job.current_step, _write_time(job.created_at)] for job in rows)
     if not rows:
@@ -71,6 +83,8 @@ def describe(job: Job) -> dict[str, Any]:
         "uuid": str(job.uuid),
         "workflow": job.workflow.path,
         "key": job.key,
+        "subject": write_subject(job.subject) if job.subject is not None else None,
+        "attributes": job.attributes,
         "state": job.state,
         "current_step": job.current_step,
         "current_step_number": job.current_step_number,
