@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache, partial
@@ -46,6 +46,7 @@ class Step:
 
     ``execute`` gets the result of the step run before as its first positional argument, and of the keywords
     ``external_input`` and ``logfile`` those that its signature can take. It returns something that JSON can hold.
+    ``execute``, ``transition`` and ``on_cancel`` may be declared with ``async``.
 
     Attributes:
         UserInputSchema: a pydantic model; where it has a field, the step waits for external input before it runs.
@@ -72,17 +73,18 @@ class Step:
         """Do the work and return its result."""
         raise NotImplementedError(f"{dotted_path(type(self))} has no execute(); define it.")
 
-    def transition(self, *args: Any, **kwargs: Any) -> int:
+    def transition(self, *args: Any, **kwargs: Any) -> int | Awaitable[int]:
         """Return the index of the outgoing edge to take. A plain Step takes its only edge, 0."""
         return 0
 
-    def on_cancel(self) -> None:
+    def on_cancel(self) -> Awaitable[None] | None:
         """Clean up after this run was canceled in the middle of ``execute``. Default: nothing.
 
         The worker that runs the step calls it, on the same instance. A Job that waits (for input, a retry, a worker,
         its code, or the end of a pause) has nothing in the middle, and may be canceled where no step code is: it is
         not called then. The signal ``job_canceled`` tells of every cancel.
         """
+        return None
 
     @property
     def job(self) -> Any:
@@ -163,7 +165,7 @@ class Decision(Step):
         """Pass the input on as the result."""
         return args[0] if args else None
 
-    def transition(self, *args: Any, **kwargs: Any) -> int:
+    def transition(self, *args: Any, **kwargs: Any) -> int | Awaitable[int]:
         raise NotImplementedError(
             f"{dotted_path(type(self))} has no transition(); return the index of an edge from it."
         )
@@ -266,9 +268,7 @@ def _is_mock(function: Any) -> bool:
 
 
 def _find_wrong_kind(function: Callable[..., Any]) -> str:
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        return "is declared with 'async'; write a plain function"
-    if inspect.isgeneratorfunction(function):
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         return "uses 'yield'; return the result instead"
     # A partial has no self to bind; since Python 3.13 it has a __get__ all the same.
     if not (callable(function) and hasattr(function, "__get__")) or isinstance(function, partial):

@@ -58,8 +58,8 @@ def find_node_problems(node: type[Step], edges: int) -> Iterator[Finding]:
             _("on_cancel is %(value)s.") % {"value": describe_value(node.on_cancel)},
             _("Define on_cancel(self)."),
         )
-    elif inspect.iscoroutinefunction(node.on_cancel):
-        yield "signature", _("on_cancel() is declared with 'async'."), _("Write a plain method.")
+    elif inspect.isgeneratorfunction(node.on_cancel) or inspect.isasyncgenfunction(node.on_cancel):
+        yield "signature", _("on_cancel() uses 'yield', so calling it does nothing."), _("Write a plain method.")
     yield from _find_wrong_options(node)
     if edges > 1 and node.transition is PLAIN_TRANSITION:
         yield (

@@ -230,12 +230,20 @@ def test_a_staticmethod():
     assert "execute() is a staticmethod" in find({start: [node]}, "signature").message
 
 
-def test_an_async_transition():
-    async def transition(self, _input):
+def test_async_methods_are_sound():
+    async def method(self, _input=None):
         return 0
 
+    node = declare("Later", Choose, execute=method, transition=method, on_cancel=method, atomic=True, timeout=5)
+    assert list_all({start: [node], node: [One]}) == []
+
+
+def test_an_async_generator_is_none():
+    async def transition(self, _input):
+        yield 0
+
     node = declare("Later", Choose, transition=transition)
-    assert "transition() is declared with 'async'" in find({start: [node], node: [One]}, "signature").message
+    assert "transition() uses 'yield'" in find({start: [node], node: [One]}, "signature").message
 
 
 @pytest.mark.parametrize(
@@ -429,10 +437,13 @@ def test_a_transition_that_forgets_self_is_told_instead_of_always_taking_one_edg
 
 
 def test_an_on_cancel_that_cannot_be_called():
-    async def later(self):
-        pass
+    def stepwise(self):
+        yield
 
-    for wrong in (None, lambda self, reason: None, later):
+    async def later(self):
+        yield
+
+    for wrong in (None, lambda self, reason: None, stepwise, later):
         assert "on_cancel" in find({start: [declare("Odd", on_cancel=wrong)]}, "signature").message
 
 

@@ -218,8 +218,8 @@ def _generator(self):
     yield 1
 
 
-async def _coroutine(self):
-    return 1
+async def _async_generator(self):
+    yield 1
 
 
 def _asks_for_more(self, _input, session, *, tenant):
@@ -235,7 +235,7 @@ class _Callable:
     ("execute", "problem"),
     [
         (_generator, "uses 'yield'; return the result instead"),
-        (_coroutine, "is declared with 'async'; write a plain function"),
+        (_async_generator, "uses 'yield'; return the result instead"),
         (_asks_for_more, "asks for session, tenant, which nothing gives; it can take _input and external_input"),
         (classmethod(lambda cls: 1), "is a classmethod; write a plain method"),
         (lambda: 1, "does not take self; write a plain method"),

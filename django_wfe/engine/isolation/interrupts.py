@@ -6,6 +6,8 @@ the stack of the step's thread (``engine.stacks``), and waits while that is at a
 places for ever is met elsewhere: ``engine.sessions`` raises the interrupt before its next statement, and the server is
 asked to cancel a statement that takes long. After a while it is raised wherever the step is; what that may have broken
 is mended or, where it cannot be, costs the process (``ActiveRun.find_damage``).
+
+While the thread of a step waits for a coroutine of it, that is interrupted in its place (``engine.coroutines``).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -50,7 +53,24 @@ _PATIENCE = {
     Place.OUTSIDE: float("inf"),
 }
 
+LASTING = (Place.HELD, Place.IMPORTING)
+"""What is broken there stays broken in this process."""
+
 _set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
+
+class StandIn(Protocol):
+    """What runs code of a step for the step's thread, which waits for it meanwhile."""
+
+    def press(self, run: ActiveRun) -> bool:
+        """Do what ``ActiveRun.press`` does, for any run of the thread that waits."""
+
+    def takes_at_statement(self, run: ActiveRun) -> bool:
+        """Return whether what the step's thread does for it just now is to be interrupted before a statement."""
+
+
+stand_ins: dict[int, StandIn] = {}
+"""By the id of the thread that waits."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,8 +80,10 @@ class ActiveRun:
     Attributes:
         boundary: the frame that calls the step's code; set while that may be interrupted.
         asked: the interrupt that is to be raised, once one is asked for.
-        raised: that interrupt, once it was raised in the step's thread.
+        raised: that interrupt, once it was raised in the step's code.
         statement: the connection on which the step's thread waits for a statement.
+        look_seconds: how long to wait between two calls of ``press``.
+        left_running: code of the step goes on in another thread, though the step's thread has left it.
     """
 
     claim: Claim
@@ -76,6 +98,9 @@ class ActiveRun:
     raised: Interrupt | None = None
     statement: BaseDatabaseWrapper | None = None
     canceled_statement: bool = False
+    look_seconds: float = LOOK_SECONDS
+    left_running: bool = False
+    _hits: list[Interrupt] = field(default_factory=list)
     _is_set: bool = False
     _bottom: FrameType | None = None
 
@@ -105,18 +130,21 @@ class ActiveRun:
                 self._bottom = None
         if is_set:
             # By its own thread, so that it cannot arrive any later.
-            _set_exception(ctypes.c_ulong(self.thread_id), None)
+            take_back(self.thread_id)
         if self.canceled_statement and self.raised is None:
             # The cancel may still be on its way to the server, and would hit a statement of the engine.
             self.raise_asked()
 
     def raise_at_statement(self) -> None:
         """Raise what is asked for, in the step's thread, which is about to send a statement or got one canceled."""
+        stand_in = stand_ins.get(self.thread_id)
+        if stand_in is not None and not stand_in.takes_at_statement(self):
+            return
         with self.lock:
             if self.raised is not None or self.boundary is None:
                 return
             if self._is_set:
-                _set_exception(ctypes.c_ulong(self.thread_id), None)
+                take_back(self.thread_id)
                 self._is_set = False
         self.raise_asked()
 
@@ -130,41 +158,50 @@ class ActiveRun:
 
         To be called by another thread, again and again until it returns True.
         """
+        stand_in = stand_ins.get(self.thread_id)
+        if stand_in is not None:
+            return stand_in.press(self)
         with self.lock:
             if self.asked is None or self.raised is not None or self._is_set:
                 return True
-            boundary = self.boundary
-            if boundary is None:
+            if self.boundary is None:
                 return False
             waited = read_clock() - self.asked_at
-            if self.statement is not None and not self.canceled_statement and waited >= CANCEL_SECONDS:
-                self._cancel_statement()
+            if self.cancel_long_statement(waited):
                 return False
-            frame = sys._current_frames().get(self.thread_id)
-            if frame is None or frame is boundary:
-                return False
-            position = frame.f_lasti
-            place = judge_place(list_frames(frame, boundary))
-            if waited < _PATIENCE[place]:
-                return False
-            self._is_set = True
-            _set_exception(ctypes.c_ulong(self.thread_id), ctypes.py_object(self.asked))
-            now = sys._current_frames().get(self.thread_id)
-            if place is Place.GOOD and (now is not frame or frame.f_lasti != position):
-                # The thread has moved between the look and the deed: take it back, if it has not arrived.
-                _set_exception(ctypes.c_ulong(self.thread_id), None)
-                self._is_set = False
-                return False
-            return True
+            self._is_set = raise_in(self.thread_id, self.boundary, self.asked, waited)
+            return self._is_set
+
+    def note_raised(self, interrupt: Interrupt) -> None:
+        """Keep an interrupt of this run that is being raised."""
+        self.raised = interrupt
+        self._hits.append(interrupt)
 
     def find_damage(self) -> tuple[Place, str]:
-        """Return where the interrupt has hit the step's code, and the name of that place: it may be broken now."""
-        spots = list_traceback(self.raised.__traceback__, self._bottom) if self.raised and self._bottom else None
-        self._bottom = None
-        if not spots:
-            return Place.GOOD, ""
-        code, _, module = spots[0]
-        return judge_place(spots, has_arrived=True), f"{module}.{code.co_qualname}"
+        """Return where an interrupt has hit the step's code, and the name of that place: it may be broken now."""
+        bottom, self._bottom = self._bottom, None
+        place, name = Place.GOOD, ""
+        if self.left_running:
+            return Place.HELD, "a coroutine, which goes on"
+        for hit in self._hits:
+            spots = list_traceback(hit.__traceback__, bottom) if bottom is not None else None
+            if spots is None:
+                # Raised in another thread, or caught by the step: its traceback begins in the step's code.
+                spots = list_traceback(hit.__traceback__, None)
+            if spots and place not in LASTING:
+                code, _, module = spots[0]
+                place, name = judge_place(spots, has_arrived=True), f"{module}.{code.co_qualname}"
+        return place, name
+
+    def cancel_long_statement(self, waited: float) -> bool:
+        """Have the server cancel a statement that still runs so many seconds after the interrupt was asked for.
+
+        Return whether it was told to just now.
+        """
+        if self.statement is None or self.canceled_statement or waited < CANCEL_SECONDS:
+            return False
+        self._cancel_statement()
+        return True
 
     def _cancel_statement(self) -> None:
         self.canceled_statement = True
@@ -228,10 +265,41 @@ class Interrupter:
                     pressed.append(run)
 
     def _choose_wait(self) -> float | None:
-        if any(run.asked is not None for run in self._runs):
-            return LOOK_SECONDS
+        looks = [run.look_seconds for run in self._runs if run.asked is not None]
+        if looks:
+            return min(looks)
         deadlines = [run.deadline for run in self._runs if run.deadline is not None]
         return max(0.0, min(deadlines) - read_clock()) if deadlines else None
+
+
+def raise_in(thread_id: int, boundary: FrameType, interrupt: type[Interrupt], waited: float) -> bool:
+    """Raise an interrupt in the code that ``boundary`` calls in a thread, if that is at a good place now.
+
+    Args:
+        waited: for how many seconds it has been tried: with time, worse places will do.
+
+    Returns:
+        Whether it is set, and will arrive.
+    """
+    frame = sys._current_frames().get(thread_id)
+    if frame is None or frame is boundary:
+        return False
+    position = frame.f_lasti
+    place = judge_place(list_frames(frame, boundary))
+    if waited < _PATIENCE[place]:
+        return False
+    _set_exception(ctypes.c_ulong(thread_id), ctypes.py_object(interrupt))
+    now = sys._current_frames().get(thread_id)
+    if place is Place.GOOD and (now is not frame or frame.f_lasti != position):
+        # The thread has moved between the look and the deed: take it back, if it has not arrived.
+        take_back(thread_id)
+        return False
+    return True
+
+
+def take_back(thread_id: int) -> None:
+    """Take back what ``raise_in`` has set for a thread, if it has not arrived."""
+    _set_exception(ctypes.c_ulong(thread_id), None)
 
 
 def get_run(interrupt: BaseException) -> ActiveRun | None:
@@ -253,7 +321,7 @@ def _make_class(interrupt: type[Interrupt], run: ActiveRun) -> type[Interrupt]:
 
     def __init__(self: Interrupt, *args: object) -> None:
         BaseException.__init__(self, *(args or (interrupt.__doc__,)))
-        run.raised = self
+        run.note_raised(self)
 
     namespace = {"__init__": __init__, "_run": run, "__module__": interrupt.__module__, "__doc__": interrupt.__doc__}
     return type(interrupt.__name__, (interrupt,), namespace)

@@ -72,10 +72,10 @@ def list_frames(frame: FrameType, boundary: FrameType) -> list[Spot] | None:
     return spots if current is boundary else None
 
 
-def list_traceback(traceback: TracebackType | None, boundary: FrameType) -> list[Spot] | None:
-    """List the frames of a traceback likewise, as they were when it was raised."""
+def list_traceback(traceback: TracebackType | None, boundary: FrameType | None) -> list[Spot] | None:
+    """List the frames of a traceback likewise, as they were when it was raised. All of them without a boundary."""
     spots: list[Spot] = []
-    is_inside = False
+    is_inside = boundary is None
     while traceback is not None:
         frame = traceback.tb_frame
         if is_inside:

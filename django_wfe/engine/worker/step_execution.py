@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
-from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
+from types import CoroutineType
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,6 +19,7 @@ from django_wfe.engine.errors.tracebacks import list_members, say
 from django_wfe.engine.inputs.job_input import load_job_input
 from django_wfe.engine.inputs.validation import list_values, load_input
 from django_wfe.engine.isolation.contexts import enter_context
+from django_wfe.engine.isolation.coroutines import run_coroutine
 from django_wfe.engine.isolation.interrupts import ActiveRun, get_run, release_logging_locks
 from django_wfe.engine.isolation.job_context import enter, get_job_context, leave
 from django_wfe.engine.isolation.sessions import SessionWatch
@@ -96,11 +99,13 @@ def clean_up(claim: Claim, step: Step) -> None:
     """Let a canceled step clean up after itself. What it raises is logged."""
     watch = SessionWatch(own_transaction=False)
     try:
-        enter_context().run(_call_within, claim, step.on_cancel)
+        enter_context().run(_clean_up_within, claim, step)
     except (*CUT_OFF, Interrupt):
         raise
     except BaseException as error:
-        failure = describe_failure(error, claim.step, engine_frames=1)
+        # This function's, the next one's, and that of run_coroutine.
+        engine_frames = 3 if inspect.iscoroutinefunction(step.on_cancel) else 2
+        failure = describe_failure(error, claim.step, engine_frames=engine_frames)
         step.log.error(
             "on_cancel() of %s raised %s; the job is canceled all the same.\n%s",
             claim.step,
@@ -111,13 +116,12 @@ def clean_up(claim: Claim, step: Step) -> None:
         watch.finish(interrupted=False)
 
 
-def _call_within(claim: Claim, function: Callable[[], None]) -> None:
+def _clean_up_within(claim: Claim, step: Step) -> None:
     context = get_job_context()
-    if context is None:
-        function()
-        return
-    with context.enter(claim.context):
-        function()
+    with nullcontext() if context is None else context.enter(claim.context):
+        called = step.on_cancel()
+        if type(called) is CoroutineType:
+            run_coroutine(step, called, None)
 
 
 def _perform(
@@ -239,6 +243,8 @@ def _run(claim: Claim, step: Step, context: StepContext, active: ActiveRun) -> O
     active.begin(sys._getframe())
     try:
         result = plan_execute(step_class).call(step.execute, claim.value, offered)
+        if type(result) is CoroutineType:
+            result = run_coroutine(step, result, active)
         # What the next step gets is what the database will give after a crash, so that both are the same.
         encoded = encode(result, lambda: _("the result of %(step)s") % {"step": claim.step})
         value = None if encoded == "null" else json.loads(encoded)
@@ -246,6 +252,8 @@ def _run(claim: Claim, step: Step, context: StepContext, active: ActiveRun) -> O
         if outgoing:
             offered["result"] = result
             transition = plan_transition(step_class).call(step.transition, claim.value, offered)
+            if type(transition) is CoroutineType:
+                transition = run_coroutine(step, transition, active)
     finally:
         active.capture.leave_forked_process()
         active.end()
