@@ -5,7 +5,9 @@ import inspect
 import json
 import re
 import shlex
+import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -51,7 +53,8 @@ def documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modu
 
 def test_the_documented_workflows_have_no_problems(documented: ModuleType) -> None:
     declared = [value for value in vars(documented).values() if isinstance(value, type) and issubclass(value, Workflow)]
-    assert {workflow.__name__ for workflow in declared} == {"MonthlyReport", "Purchase", "Billing", "Threaded"}
+    names = {workflow.__name__ for workflow in declared}
+    assert names == {"MonthlyReport", "Purchase", "Billing", "Greeting", "Threaded"}
     for workflow in declared:
         assert list_problems(workflow) == ()
 
@@ -76,6 +79,23 @@ def test_the_documented_workflows_run(documented: ModuleType) -> None:
 def test_the_documented_thread_writes_into_the_log_of_its_step(documented: ModuleType) -> None:
     job = Job.objects.get(pk=run_workflow(documented.Threaded))
     assert read_log(job) == "this line is in the log of the step\n"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_documented_async_step_reads_what_a_server_says(documented: ModuleType) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            connected, _address = server.accept()
+            with connected:
+                connected.sendall(b"220 ready\r\n")
+
+        greeter = threading.Thread(target=greet)
+        greeter.start()
+        address = {"host": "127.0.0.1", "port": server.getsockname()[1]}
+        job = Job.objects.get(pk=run_workflow(documented.Greeting, input=address))
+        greeter.join()
+    assert (job.state, job.storage["data"][-1]["result"]) == (JobState.FINISHED, "220 ready")
 
 
 @pytest.mark.django_db
