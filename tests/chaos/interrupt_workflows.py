@@ -1,8 +1,10 @@
 """Steps that never end by themselves, each elsewhere in Python and Django, and what they must not leave behind."""
 
+import asyncio
 import logging
 import queue
 import random
+import socket
 import subprocess
 import threading
 import time
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 
@@ -161,7 +164,61 @@ class Opening(Endless):
             sum(range(50))
 
 
-KINDS: tuple[type[Endless], ...] = (
+class AsyncEndless(steps.Step):
+    """The same in a coroutine."""
+
+    async def execute(self, _input=None):
+        await asyncio.sleep(random.random() * 0.01)
+        while True:
+            await self.turn()
+
+    async def turn(self) -> None:
+        raise NotImplementedError
+
+
+class AsyncUpdating(AsyncEndless):
+    async def turn(self) -> None:
+        await Group.objects.filter(name="shared").aupdate(name="shared")
+        async for group in Group.objects.order_by("name"):
+            str(group)
+
+
+class AsyncInThreads(AsyncEndless):
+    async def turn(self) -> None:
+        await asyncio.gather(
+            sync_to_async(Updating.turn)(self), asyncio.to_thread(Locking.turn, self), asyncio.to_thread(sum, range(50))
+        )
+
+
+class AsyncBusy(AsyncEndless):
+    async def turn(self) -> None:
+        with opened(f"{id(self)}"):
+            sum(number * number for number in range(10_000))
+        Logging.turn(self)
+        Locking.turn(self)
+        await asyncio.sleep(0)
+
+
+class AsyncStreaming(AsyncEndless):
+    async def turn(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            reader, writer = await asyncio.open_connection(sock=ours)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(asyncio.Event().wait())
+                    group.create_task(reader.read(1))
+            finally:
+                writer.close()
+                await Group.objects.acount()
+
+
+class AsyncLongStatement(AsyncEndless):
+    async def turn(self) -> None:
+        await sync_to_async(LongStatement.turn)(self)
+
+
+KINDS: tuple[type[steps.Step], ...] = (
     Busy,
     Updating,
     Nesting,
@@ -175,10 +232,15 @@ KINDS: tuple[type[Endless], ...] = (
     Threading,
     Calling,
     Opening,
+    AsyncUpdating,
+    AsyncInThreads,
+    AsyncBusy,
+    AsyncStreaming,
+    AsyncLongStatement,
 )
 
 
-def _declare(kind: type[Endless], **options: object) -> type[workflows.Workflow]:
+def _declare(kind: type[steps.Step], **options: object) -> type[workflows.Workflow]:
     """Declare a workflow of one such step, with options for it, under a name in this module."""
     name = kind.__name__ + "".join(word.title() for word in options)
     step = type(f"{name}Step", (kind,), {"__module__": __name__, **options})
@@ -190,9 +252,12 @@ def _declare(kind: type[Endless], **options: object) -> type[workflows.Workflow]
 
 
 TIMED = [_declare(kind, timeout=0.03) for kind in KINDS] + [
-    _declare(kind, timeout=0.03, atomic=True) for kind in (Updating, Nesting, Reading, LongStatement, Logging)
+    _declare(kind, timeout=0.03, atomic=True)
+    for kind in (Updating, Nesting, Reading, LongStatement, Logging, AsyncUpdating, AsyncInThreads)
 ]
-CANCELED = [_declare(kind) for kind in KINDS] + [_declare(kind, atomic=True) for kind in (Updating, Nesting, Logging)]
+CANCELED = [_declare(kind) for kind in KINDS] + [
+    _declare(kind, atomic=True) for kind in (Updating, Nesting, Logging, AsyncUpdating)
+]
 
 
 class Write(steps.Step):

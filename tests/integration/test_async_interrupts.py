@@ -16,6 +16,8 @@ from django.db import connection
 
 from django_wfe import order_workflow_execution, run_workflow
 from django_wfe.engine.isolation import coroutine_interrupts
+from django_wfe.engine.isolation.coroutine_interrupts import CoroutineInterrupts
+from django_wfe.engine.isolation.interrupts import ActiveRun
 from django_wfe.engine.lifecycle import cancel_job
 from django_wfe.engine.worker import heartbeat
 from django_wfe.engine.worker.heartbeat import get_worker
@@ -466,6 +468,33 @@ def test_an_async_step_that_runs_a_job_with_another_one_is_interrupted_there(act
     time_out(declared.InTime)
     assert seen == ["the inner step was cut off"]
     expect_nothing_left(act, threads)
+
+
+def test_a_cancel_that_comes_after_its_run_reaches_no_other_run_on_the_thread(act, monkeypatch):
+    """The heartbeat looks at the runs as they were a moment ago."""
+    runs: list[ActiveRun] = []
+    pressed = threading.Event()
+    press = CoroutineInterrupts.press
+
+    def press_and_tell(interrupts: CoroutineInterrupts, run: ActiveRun) -> bool:
+        try:
+            return press(interrupts, run)
+        finally:
+            pressed.set()
+
+    async def wait_for_a_press(step: Step) -> bool:
+        runs.extend(get_worker()._active.values())
+        return await asyncio.to_thread(pressed.wait, 10) if len(runs) > 1 else False
+
+    monkeypatch.setattr(CoroutineInterrupts, "press", press_and_tell)
+    act(wait_for_a_press)
+    run_workflow(declared.WithoutInput)
+    get_worker()._cancel(runs[0])
+    assert runs[0].asked is None, "it is over"
+    assert runs[0].ask(StepCanceled)
+    get_worker()._interrupter.add(runs[0])
+    job = Job.objects.get(pk=run_workflow(declared.WithoutInput))
+    assert (job.state, job.storage["data"][1]["result"]) == (JobState.FINISHED, True)
 
 
 def test_a_person_at_a_shell_ends_it(act, seen):

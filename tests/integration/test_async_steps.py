@@ -2,8 +2,11 @@
 
 import asyncio
 import contextvars
+import gc
+import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -292,6 +295,40 @@ def test_a_failure_that_came_from_the_steps_thread_leaves_no_thread(act):
     assert list_threads() <= threads
 
 
+def test_a_connection_that_the_loops_thread_has_made_is_closed(act, monkeypatch):
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+    async def ask(step: Step) -> int:
+        return ask_backend()
+
+    backends = count_backends()
+    act(ask)
+    job = run(declared.WithoutInput)
+    assert job.storage["data"][1]["result"] != ask_backend()
+    wait_until(lambda: count_backends() <= backends)
+
+
+def test_what_it_had_is_freed_without_the_garbage_collector(act):
+    class Large:
+        pass
+
+    had: list[weakref.ref[Large]] = []
+
+    async def hold(step: Step) -> None:
+        large = Large()
+        had.append(weakref.ref(large))
+        await Group.objects.acount()
+        step.large = large
+
+    act(hold)
+    gc.disable()
+    try:
+        run(declared.WithoutInput)
+        assert [reference() for reference in had] == [None]
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize(
     ("name", "error_type"), [("cancel", "CancelledError"), ("exit", "SystemExit"), ("stop", "RuntimeError")]
 )
@@ -316,8 +353,6 @@ def test_what_ends_a_loop_is_a_failure_of_the_step_alone(name, error_type, act):
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_process_that_comes_back_from_the_coroutine_ends_there(act):
-    import os
-
     async def fork(step: Step) -> int:
         child = os.fork()
         if child == 0:

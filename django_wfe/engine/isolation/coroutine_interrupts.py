@@ -100,6 +100,8 @@ class CoroutineInterrupts:
         with self._lock:
             self._has_ended = True
             self._targets.clear()
+            if self.asker is not None:
+                self.asker.look_seconds = LOOK_SECONDS
         self.leave_thread(self._waiting_id)
         self._boundary = None
 
@@ -116,8 +118,11 @@ class CoroutineInterrupts:
         """Cancel the coroutine, and raise the interrupt in what is at work in threads. Called again until all ends."""
         with self._lock:
             if self.asker is None and run.raised is not None:
-                return True
-            if self.asker not in (None, run) or self._has_ended or self._loop is None or run.asked is None:
+                return True  # by a coroutine or code before this one
+            if self.asker not in (None, run) or self._has_ended or self._loop is None:
+                return False
+            if run.asked is None or run.boundary is None:
+                # It is over; this is the coroutine of another run on its thread.
                 return False
             now = read_clock()
             if self.asker is None or now - self._asked_at >= AGAIN_SECONDS:
@@ -125,7 +130,9 @@ class CoroutineInterrupts:
                 self._targets = self._find_targets()
                 self._cancel_soon(self._loop)
             waited = now - self._asked_at
-            if not self._is_delivered and not self._is_loop_hit and waited >= LOOP_SECONDS:
+            # Without its task the thread may be gone, and another one have its id.
+            is_blocked = self._task is not None and not self._is_delivered and not self._is_loop_hit
+            if is_blocked and waited >= LOOP_SECONDS:
                 self._press_loop(run.asked, waited)
             if any(thread_id == self._waiting_id for thread_id, _frame in self._targets):
                 run.cancel_long_statement(waited)
@@ -133,7 +140,7 @@ class CoroutineInterrupts:
                 if raise_in(thread_id, frame, run.asked, waited):
                     self._targets.remove((thread_id, frame))
                     self._hit[thread_id] = frame
-            is_idle = self._is_delivered and not self._targets
+            is_idle = not self._targets and (self._is_delivered or self._task is None)
             run.look_seconds = IDLE_LOOK_SECONDS if is_idle else LOOK_SECONDS
             return False
 

@@ -87,8 +87,10 @@ def _load_ahead(step: Step) -> None:
     """Load what a coroutine cannot ask the database for. What cannot be loaded raises where the step asks for it."""
     context: StepContext | None = getattr(step, "_context", None)
     if context is not None:
-        context.load_job = _load(context.load_job)
-        context.load_job_input = _load(context.load_job_input)
+        if context.job is None:
+            context.load_job = _load(context.load_job)
+        if context.job_input is None:
+            context.load_job_input = _load(context.load_job_input)
 
 
 def _load(load: Callable[[], Any]) -> Callable[[], Any]:
@@ -130,7 +132,12 @@ class _Stay:
 
     def begin(self) -> None:
         """Have the interrupts of this thread get through to the coroutine."""
-        stand_ins[self._waiting_id] = self._interrupts
+        if self._run is None:
+            stand_ins[self._waiting_id] = self._interrupts
+            return
+        with self._run.lock:
+            # Not while the interrupt is being raised in this thread, which is about to wait.
+            stand_ins[self._waiting_id] = self._interrupts
 
     async def work(self) -> None:
         """Await the coroutine, and end what it has left. What it raises is kept: here it would hold the loop."""
@@ -173,18 +180,21 @@ class _Stay:
             except BaseException as late:
                 # An interrupt that comes at this very moment, or a person at a shell who does not wait.
                 broken = late
-        if self._outer is None:
-            del stand_ins[self._waiting_id]
-        else:
-            stand_ins[self._waiting_id] = self._outer
         self._frame = None
-        if self._loop is None:
-            self._coroutine.close()
-        elif self._loop.is_closed():
-            self._end_thread()
-            self._threads.close_connections()
-        error, self._error = broken or self._error, None
-        return self._interrupts.translate(error)
+        try:
+            if self._loop is None:
+                self._coroutine.close()
+            elif self._loop.is_closed():
+                self._end_thread()
+                self._threads.close_connections()
+            error, self._error = self._interrupts.translate(broken or self._error), None
+            return error
+        finally:
+            self._call = None
+            if self._outer is None:
+                del stand_ins[self._waiting_id]
+            else:
+                stand_ins[self._waiting_id] = self._outer
 
     async def _try_to_wind_up(self) -> bool:
         """End what the coroutine has left; return False if that was interrupted, and is to be begun anew."""

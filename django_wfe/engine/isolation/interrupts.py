@@ -100,7 +100,7 @@ class ActiveRun:
     canceled_statement: bool = False
     look_seconds: float = LOOK_SECONDS
     left_running: bool = False
-    _hits: list[Interrupt] = field(default_factory=list)
+    _hits: tuple[Interrupt, ...] = ()
     _is_set: bool = False
     _bottom: FrameType | None = None
 
@@ -164,7 +164,7 @@ class ActiveRun:
         with self.lock:
             if self.asked is None or self.raised is not None or self._is_set:
                 return True
-            if self.boundary is None:
+            if self.boundary is None or self.thread_id in stand_ins:
                 return False
             waited = read_clock() - self.asked_at
             if self.cancel_long_statement(waited):
@@ -175,7 +175,7 @@ class ActiveRun:
     def note_raised(self, interrupt: Interrupt) -> None:
         """Keep an interrupt of this run that is being raised."""
         self.raised = interrupt
-        self._hits.append(interrupt)
+        self._hits = (*self._hits, interrupt)
 
     def find_damage(self) -> tuple[Place, str]:
         """Return where an interrupt has hit the step's code, and the name of that place: it may be broken now."""
@@ -265,11 +265,11 @@ class Interrupter:
                     pressed.append(run)
 
     def _choose_wait(self) -> float | None:
-        looks = [run.look_seconds for run in self._runs if run.asked is not None]
-        if looks:
-            return min(looks)
-        deadlines = [run.deadline for run in self._runs if run.deadline is not None]
-        return max(0.0, min(deadlines) - read_clock()) if deadlines else None
+        waits = [run.look_seconds for run in self._runs if run.asked is not None]
+        deadlines = [run.deadline for run in self._runs if run.asked is None and run.deadline is not None]
+        if deadlines:
+            waits.append(max(0.0, min(deadlines) - read_clock()))
+        return min(waits, default=None)
 
 
 def raise_in(thread_id: int, boundary: FrameType, interrupt: type[Interrupt], waited: float) -> bool:

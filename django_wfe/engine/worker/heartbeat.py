@@ -282,8 +282,14 @@ class WorkerProcess:
                 cursor.execute(_FIND_ENDED_ELSEWHERE, [[run.claim.step_run_id for run in runs], worker_id])
                 ended = {row[0] for row in cursor.fetchall()}
             for run in runs:
-                if run.claim.step_run_id in ended and run.ask(StepCanceled):
-                    self._interrupter.add(run)
+                if run.claim.step_run_id in ended:
+                    self._cancel(run)
+
+    def _cancel(self, run: ActiveRun) -> None:
+        with self._lock:
+            # One that has ended meanwhile would stay with the interrupter for ever.
+            if self._active.get(run.claim.step_run_id) is run and run.ask(StepCanceled):
+                self._interrupter.add(run)
 
 
 _worker: WorkerProcess | None = None
