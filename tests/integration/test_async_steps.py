@@ -19,7 +19,7 @@ from django.utils import translation
 from pydantic import BaseModel
 
 from django_wfe import arun, order_workflow_execution, run_workflow
-from django_wfe.models import Job, JobState, StepRun
+from django_wfe.models import Job, JobAttribute, JobState, StepRun
 from django_wfe.steps import Step
 from django_wfe.testing import assert_survives_crashes, run_to_end
 from tests.declared import async_workflows as declared
@@ -79,6 +79,7 @@ def list_threads() -> set[threading.Thread]:
 def test_it_gets_what_a_plain_step_gets(act):
     async def tell(step: Step) -> dict[str, Any]:
         await asyncio.sleep(0)
+        step.set_attribute("customer", "Ada")
         return {
             "name": step.job_input.name,
             "job": step.job.pk,
@@ -91,6 +92,7 @@ def test_it_gets_what_a_plain_step_gets(act):
     job = run(declared.Acting, input={"name": "Ada"})
     told = StepRun.objects.get(job=job, number=1)
     assert job.state == JobState.FINISHED
+    assert list(JobAttribute.objects.values_list("job", "name", "value")) == [(job.pk, "customer", "Ada")]
     assert told.result == {
         "name": "Ada",
         "job": job.pk,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
@@ -19,6 +20,8 @@ from django_wfe.checks.project_checks import check_context
 from django_wfe.contexts import JobContext
 from django_wfe.exceptions import ContextFailed
 from django_wfe.models import Job, JobState
+from django_wfe.steps import Step
+from tests.declared import async_workflows
 from tests.declared.tenant_workflows import SEEN, WORLD, Booking, BookingAtOnce, BookingFor, read_search_path
 from tests.support.documents.documented_shop import write_shop
 from tests.support.running.engine_helpers import get_job, get_last_run, run_ready
@@ -77,6 +80,16 @@ def test_a_job_that_runs_where_it_starts_is_its_tenants_too(shop: Any, workflow:
         job_id = run_workflow(workflow)
         assert read_search_path().startswith("florist"), "the caller's is as it was"
     assert list_booked("florist") == [f"job {job_id}"]
+
+
+def test_an_async_step_works_for_its_tenant(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def read(step: Step) -> str:
+        return await sync_to_async(read_search_path)()
+
+    monkeypatch.setattr(async_workflows.Act, "ACTION", staticmethod(read))
+    job = run_ready(start_for(shop, "bakery", async_workflows.WithoutInput))
+    assert job.storage["data"][1]["result"].startswith("bakery")
+    assert "bakery" not in read_search_path()
 
 
 def test_an_answer_is_checked_by_the_tenants_rows_at_every_door(shop: Any) -> None:
