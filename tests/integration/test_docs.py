@@ -51,7 +51,13 @@ def documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modu
 
 def test_the_documented_workflows_have_no_problems(documented: ModuleType) -> None:
     declared = [value for value in vars(documented).values() if isinstance(value, type) and issubclass(value, Workflow)]
-    assert {workflow.__name__ for workflow in declared} == {"MonthlyReport", "Purchase", "Billing", "Threaded"}
+    assert {workflow.__name__ for workflow in declared} == {
+        "MonthlyReport",
+        "Delivery",
+        "Purchase",
+        "Billing",
+        "Threaded",
+    }
     for workflow in declared:
         assert list_problems(workflow) == ()
 
