@@ -71,11 +71,9 @@ class Seeding:
         """ONGOING and WAITING: a step that works for half an hour, and one that tries again in a quarter of an hour."""
         from django_wfe.demo.workflows.monthly_report import MonthlyReport
 
-        ongoing = self._start(MonthlyReport, "report-long")
-        self._answer(ongoing, "OrderReport", {"minutes": 30, "mail_server": "works"})
+        ongoing = self._start(MonthlyReport, "report-long", {"minutes": 30, "mail_server": "works"})
         self._wanted[ongoing] = "ONGOING"
-        waiting = self._start(MonthlyReport, "report-unsent")
-        self._answer(waiting, "OrderReport", {"minutes": 0, "mail_server": "is down until tomorrow"})
+        waiting = self._start(MonthlyReport, "report-unsent", {"minutes": 0, "mail_server": "is down until tomorrow"})
         self._wanted[waiting] = "WAITING"
 
     def _send_parcels(self) -> None:
@@ -88,10 +86,11 @@ class Seeding:
         self._wanted[self._send_parcel("parcel-underway", "works", "H. Willems")] = "INPUT_REQUIRED"
 
     def _send_parcel(self, key: str, carrier: str, recipient: str) -> int:
+        from django_wfe.demo.shop.sample_orders import CUSTOMERS, FIRST_NUMBER
         from django_wfe.demo.workflows.flaky_delivery import FlakyDelivery
 
-        job = self._start(FlakyDelivery, key)
-        self._answer(job, "PackParcel", {"weight": 1.5, "carrier": carrier})
+        order = str(FIRST_NUMBER + CUSTOMERS.index(recipient))
+        job = self._start(FlakyDelivery, key, {"order": order, "weight": 1.5, "carrier": carrier})
         self._answer(job, "CallCarrier", {"name": recipient, **ADDRESS})
         return job
 
@@ -146,10 +145,11 @@ class Seeding:
             self._answer(job, "AskForFile", {"sample": sample, "upload": None})
             self._wanted[job] = state
 
-    def _start(self, workflow: Any, key: str) -> int:
-        from django_wfe import order_workflow_execution
+    def _start(self, workflow: Any, key: str, given: dict[str, Any] | None = None) -> int:
+        from django_wfe import start
 
-        return order_workflow_execution(workflow, key=key, created_by=self._admin, actor=self._admin)
+        options: dict[str, Any] = {} if given is None else {"input": given}
+        return start(workflow, key=key, created_by=self._admin, actor=self._admin, **options)
 
     def _answer(self, job: int, step: str, given: Mapping[str, Any], *, by: Any = None) -> None:
         from django_wfe import provide_external_input

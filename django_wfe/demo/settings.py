@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_dramatiq",
     "django_wfe",
+    "django_wfe.demo.shop",
 ]
 
 MIDDLEWARE = [

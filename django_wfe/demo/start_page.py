@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.generic import TemplateView
 
 from django_wfe.conf import settings
-from django_wfe.models import Job, StepRun, StepRunState
+from django_wfe.models import Job, StepRun, StepRunState, Workflow
 
 
 class StartPage(TemplateView):
@@ -25,6 +25,7 @@ class StartPage(TemplateView):
         return super().get_context_data(
             **kwargs,
             report=report,
+            delivery=Workflow.objects.filter(name="FlakyDelivery").values_list("pk", flat=True).first(),
             report_address=reverse("admin:django_wfe_job_change", args=[report.pk]) if report is not None else "",
             pid=run.worker.pid if run is not None and run.worker is not None else None,
             worker_timeout=f"{settings.worker_timeout:g}",

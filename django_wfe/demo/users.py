@@ -24,6 +24,9 @@ CLERK_PERMISSIONS = (
 )
 
 
+SHOP_PERMISSIONS = ("view_order",)
+"""What both may besides, in the demo's own app."""
+
 LEAD_PERMISSIONS = (*CLERK_PERMISSIONS, "view_worker", "retry_job", "pause_job")
 
 
@@ -39,7 +42,6 @@ def create_sample_users() -> None:
         user = users.filter(username=name).first()
         if user is None:
             user = users.create_user(name, f"{name}@example.com", name, is_staff=True)
-        permissions = apps.get_model("auth", "Permission")._default_manager.filter(
-            content_type__app_label="django_wfe", codename__in=codenames
-        )
-        user.user_permissions.add(*permissions)
+        permissions = apps.get_model("auth", "Permission")._default_manager
+        for app, names in (("django_wfe", codenames), ("shop", SHOP_PERMISSIONS)):
+            user.user_permissions.add(*permissions.filter(content_type__app_label=app, codename__in=names))

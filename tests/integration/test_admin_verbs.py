@@ -8,7 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from django_wfe import steps, workflows
+from django_wfe import order_workflow_execution, steps, workflows
 from django_wfe.demo.workflows.flaky_delivery import FlakyDelivery
 from django_wfe.engine.lifecycle import VERBS, pause_job, provide_external_input, run_workflow
 from django_wfe.models import Job, JobEvent, StepRun
@@ -282,8 +282,8 @@ def test_a_verb_that_is_not_permitted_stays_visible_with_its_reason() -> None:
 
 
 def _fail_delivery() -> int:
-    job_id = start(FlakyDelivery)
-    provide_external_input(job_id, {"weight": 1.5, "carrier": "refuses an address without a postcode"})
+    given = {"order": "1009", "weight": 1.5, "carrier": "refuses an address without a postcode"}
+    job_id = order_workflow_execution(FlakyDelivery, input=given)
     run_ready(job_id)
     provide_external_input(job_id, {"name": "Ada", "street": "Main Street 1", "town": "Uster"})
     assert run_ready(job_id).state == "FAILED"

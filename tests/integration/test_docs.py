@@ -54,7 +54,7 @@ def documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modu
 def test_the_documented_workflows_have_no_problems(documented: ModuleType) -> None:
     declared = [value for value in vars(documented).values() if isinstance(value, type) and issubclass(value, Workflow)]
     names = {workflow.__name__ for workflow in declared}
-    assert names == {"MonthlyReport", "Purchase", "Billing", "Greeting", "Threaded"}
+    assert names == {"MonthlyReport", "Delivery", "Purchase", "Billing", "Greeting", "Threaded"}
     for workflow in declared:
         assert list_problems(workflow) == ()
 

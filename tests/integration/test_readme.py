@@ -100,7 +100,7 @@ def _go_through_the_admin(address: str) -> None:
     visit = Visit(address)
     visit.admin.sign_in("admin", "secret")
     visit.clerk = visit.admin  # one person does all
-    job = visit.start_job("Refund")
+    job = visit.start_job("Refund", {"order": "1042"})
     page = visit.open_question(job, "AskAmount")
     assert "Ask amount" in page.text
     assert "In euros." in page.text
@@ -108,6 +108,10 @@ def _go_through_the_admin(address: str) -> None:
     visit.answer(visit.open_question(job, "AskAmount"), {"amount": "120", "comment": "Broken on arrival"})
     page = visit.wait_for_state(job, "FINISHED", by=visit.admin)
     assert "Paying back 120 for order 1042" in visit.admin.get_text(page.address) + page.text
+    page = visit.admin.get("/admin/shop/order/")
+    page = visit.admin.get(page.find_link("1042"))
+    assert f"/job/{job}/change/" in visit.admin.get_text(page.address)
+    assert "Start: Refund" in page.text
 
 
 def _type(session: Block, reader: Reader) -> None:

@@ -130,7 +130,7 @@ class JobAdmin(ExportableJobs, BulkActions, ConsoleAdmin[Job]):
         """The job's workflow and number; its key stands beside it."""
         return format_html('{} <span class="wfe-id">#{}</span>', job.workflow, job.pk)
 
-    @admin.display(description=gettext_lazy("key"))
+    @admin.display(description=gettext_lazy("key, attributes"))
     def key_drawn(self, job: Job) -> SafeString | str:
         """What the business calls it, and by what else it is found."""
         key = ""

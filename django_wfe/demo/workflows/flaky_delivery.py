@@ -1,6 +1,7 @@
 """A sample workflow: a carrier that fails in the ways carriers do, for an operator to repair.
 
-Whether and how it fails is chosen in the first step, so that each failure can be seen at will.
+Whether and how it fails is chosen at the start, so that each failure can be seen at will. Its Jobs are about orders:
+the page of an order in the admin shows them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from django_wfe import steps, workflows
+from django_wfe.demo.shop.models import Order
 
 BACK_AT_ATTEMPT = 3
 """When a carrier that is back answers: after two attempts by itself, at an operator's first retry."""
@@ -34,15 +36,11 @@ class Carrier(StrEnum):
 
 
 class PackParcel(steps.Step):
-    """Say what the parcel weighs, and how the carrier shall behave in this run."""
+    """Packs what was ordered."""
 
-    class UserInputSchema(BaseModel):
-        weight: float = Field(gt=0, le=30, description="In kilograms.", examples=[1.5])
-        carrier: Carrier = Carrier.WORKS
-
-    def execute(self, external_input: dict[str, Any]) -> dict[str, Any]:
-        self.log.info("Packed a parcel of %s kg", external_input["weight"])
-        return external_input
+    def execute(self, _input: dict[str, Any]) -> dict[str, Any]:
+        self.log.info("Packed a parcel of %s kg for order %s", _input["weight"], _input["order"])
+        return _input
 
 
 class Address(BaseModel):
@@ -72,6 +70,7 @@ class CallCarrier(steps.Step):
             self.external_input_model, Carrier(_input["carrier"]), key=self.idempotency_key, attempt=self.attempt
         )
         self.log.info("Label %s", label)
+        self.set_attribute("label", label)
         return {"address": external_input, "label": label}
 
 
@@ -106,6 +105,26 @@ class NotifyCustomer(steps.Step):
 
 class FlakyDelivery(workflows.Workflow):
     """Sends a parcel with a carrier that fails in the ways carriers do, for an operator to repair."""
+
+    class InputSchema(BaseModel):
+        order: str = Field(max_length=20, description="The number of the order.", examples=["1001"])
+        weight: float = Field(gt=0, le=30, description="In kilograms.", examples=[1.5])
+        carrier: Carrier = Carrier.WORKS
+
+    subject = "shop.Order"
+
+    @staticmethod
+    def find_subject(job_input: InputSchema) -> Order | None:
+        return Order.objects.filter(number=job_input.order).first()
+
+    @staticmethod
+    def attributes(job_input: InputSchema) -> dict[str, Any]:
+        customer = Order.objects.filter(number=job_input.order).values_list("customer", flat=True).first()
+        return {"order": job_input.order, "customer": customer}
+
+    @staticmethod
+    def suggest_input(subject: Order) -> dict[str, Any]:
+        return {"order": subject.number, "weight": subject.weight}
 
     DIGRAPH = {
         steps.__start__: [PackParcel],

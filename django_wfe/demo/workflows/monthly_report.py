@@ -25,17 +25,6 @@ class MailServer(StrEnum):
     DOWN = "is down until tomorrow"
 
 
-class OrderReport(steps.Step):
-    """Say how long the figures take to collect, and how the mail server shall behave in this run."""
-
-    class UserInputSchema(BaseModel):
-        minutes: float = Field(default=2, ge=0, le=60, description="How long the figures take to collect.")
-        mail_server: MailServer = MailServer.WORKS
-
-    def execute(self, external_input: dict[str, Any]) -> dict[str, Any]:
-        return external_input
-
-
 class CollectFigures(steps.Step):
     """Collects the figures of the month, one after another.
 
@@ -70,8 +59,11 @@ class MailReport(steps.Step):
 class MonthlyReport(workflows.Workflow):
     """Collects the figures of a month, which takes its time, and mails them."""
 
+    class InputSchema(BaseModel):
+        minutes: float = Field(default=2, ge=0, le=60, description="How long the figures take to collect.")
+        mail_server: MailServer = Field(default=MailServer.WORKS, description="How it behaves in this run.")
+
     DIGRAPH = {
-        steps.__start__: [OrderReport],
-        OrderReport: [CollectFigures],
+        steps.__start__: [CollectFigures],
         CollectFigures: [MailReport],
     }

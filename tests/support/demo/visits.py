@@ -50,15 +50,16 @@ class Visit:
         self.admin.sign_in("admin", "admin")
         self.clerk.sign_in("clerk", "clerk")
 
-    def start_job(self, workflow: str) -> int:
-        """``admin`` starts a Job of the Workflow with that name; returns its id.
+    def start_job(self, workflow: str, given: Mapping[str, Given] | None = None) -> int:
+        """``admin`` starts a Job of the Workflow with that name, with what its form asks for; returns its id.
 
         Raises ``UnexpectedPage`` where the console does not list the Workflow in time.
         """
         page = self._wait_for_workflow(workflow)
         page = self.admin.get(page.find_link(workflow))
         page = self.admin.get(page.find_link("/start/"))
-        page = self.admin.submit(page.find_form("key"))
+        form = page.find_form("key") if given is None else fill(self.admin, page, given)
+        page = self.admin.submit(form)
         if "/job/" not in page.address:
             raise UnexpectedPage(f"{workflow} was not started: {page.text[:1000]}")
         return int(page.facts["job-id"])

@@ -1,0 +1,1 @@
+"""The project around the samples: orders, whose parcels are sent by Jobs."""
