@@ -112,6 +112,7 @@ def list_data() -> list[str]:
         names += [run.step, run.error_type, run.error, run.fingerprint, run.fingerprint[:12]]
     names += [str(job.uuid) for job in Job.objects.all()]
     names += [worker.hostname for worker in Worker.objects.all()]
+    names += ["Shop", "Orders"]  # the app of the samples, in the list of apps beside each page
     return names + [user.username for user in User.objects.all()]
 
 
