@@ -1,17 +1,20 @@
 """What programs do with Jobs, by short names. Each has an a-function for async code, such as an async view.
 
-An a-function runs the same call in the thread that Django keeps for the database of async code.
+An a-function runs the same call in the thread that Django keeps for the database of async code. Under an ASGI server
+each request has such a thread, and so a connection: short calls take turns, so that the database has some left.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import time
 import uuid as uuids
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -63,6 +66,11 @@ __all__ = [
     "start_many",
     "wait_for",
 ]
+
+CALLS_AT_ONCE = 16
+"""The most short calls of one event loop that are under way at once: by default PostgreSQL takes 100 connections."""
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -168,22 +176,33 @@ def _read_uuid(given: Any) -> uuids.UUID:
 
 
 def _make_async(
-    function: Callable[Parameters, Returned], name: str
+    function: Callable[Parameters, Returned], name: str, *, is_short: bool = True
 ) -> Callable[Parameters, Coroutine[Any, Any, Returned]]:
-    """Return the a-function of a call."""
+    """Return the a-function of a call.
+
+    Args:
+        is_short: it counts among those that wait for each other.
+    """
     call = sync_to_async(function, thread_sensitive=True)
 
     @functools.wraps(function)
     async def asynchronous(*args: Parameters.args, **options: Parameters.kwargs) -> Returned:
-        return await call(*args, **options)
+        async with _get_turns() if is_short else contextlib.nullcontext():
+            return await call(*args, **options)
 
     asynchronous.__name__ = asynchronous.__qualname__ = f"a{name}"
     asynchronous.__doc__ = f"Do what ``{name}`` does, in async code."
     return asynchronous
 
 
+def _get_turns() -> asyncio.Semaphore:
+    """Return what lets so many short calls of this thread's loop go at once."""
+    loop = asyncio.get_running_loop()
+    return _turns.get(loop) or _turns.setdefault(loop, asyncio.Semaphore(CALLS_AT_ONCE))
+
+
 astart = _make_async(start, "start")
-arun = _make_async(run, "run")
+arun = _make_async(run, "run", is_short=False)
 astart_many = _make_async(start_many, "start_many")
 aprovide = _make_async(provide, "provide")
 aget_job = _make_async(get_job, "get_job")

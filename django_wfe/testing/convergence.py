@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from django_wfe.models import Job, JobEvent, StepRunState
+from django_wfe.models import Job, JobAttribute, JobEvent, StepRunState
 from django_wfe.states import ENDED_JOB_STATES, RESULT_STEP_RUN_STATES
 
 Equal = Callable[[list[dict[str, Any]], list[dict[str, Any]]], bool]
@@ -32,6 +32,7 @@ class Record:
 
     state: str
     error: str
+    found_by: dict[str, str]
     storage: list[dict[str, Any]]
     attempts: list[Attempt]
     events: list[str]
@@ -46,6 +47,7 @@ def take_record(job: Job) -> Record:
     return Record(
         state=job.state,
         error=job.error,
+        found_by=dict(JobAttribute.objects.filter(job=job).values_list("name", "value")),
         storage=job.storage["data"],
         attempts=[Attempt(*run) for run in runs],
         events=[kind for kind in kinds if kind not in (JobEvent.Kind.STEP_LOST, JobEvent.Kind.RETRY_SCHEDULED)],
@@ -74,6 +76,8 @@ def find_difference(
 def _compare_end(expected: Record, found: Record, equal: Equal | None) -> str:
     if found.state != expected.state:
         return f"it ended {found.state} in place of {expected.state}. {found.error}".rstrip()
+    if found.found_by != expected.found_by:
+        return f"it is found by {found.found_by} in place of {expected.found_by}."
     same = equal(expected.storage, found.storage) if equal is not None else expected.storage == found.storage
     if not same:
         return (

@@ -4,17 +4,18 @@ import threading
 from typing import Any, ClassVar
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.db import transaction
 from pytest_django import Settings
 
 from django_wfe import steps, workflows
 from django_wfe.engine.delivery.dispatcher import install_dispatcher
 from django_wfe.engine.worker import heartbeat, step_execution
-from django_wfe.models import Job, JobState, StepRun, StepRunState, Worker
+from django_wfe.models import Job, JobAttribute, JobState, StepRun, StepRunState, Worker
 from django_wfe.retry import Retry
 from django_wfe.testing import assert_survives_crashes
 from tests import workflows as samples
+from tests.declared.attribute_workflows import WORLD, Confirm, Refund
 from tests.declared.job_input_workflows import AskAddress, Shipping
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -209,3 +210,31 @@ def test_it_leaves_no_thread_no_dispatcher_and_no_living_worker() -> None:
     assert install_dispatcher(before) is before
     assert heartbeat.install_worker(None) is None
     assert not Worker.objects.filter(declared_dead_at=None, stopped_at=None).exists()
+
+
+@pytest.mark.parametrize("crashes", [1, 2])
+def test_a_start_with_input_and_attributes_is_whole_or_not_at_all(crashes: int) -> None:
+    WORLD.clear()
+    user = User.objects.create_user("ada")
+    WORLD["set"] = {"customer": "Miller", "amount": None}
+    given = {"user": user.pk, "customer": "ACME"}
+
+    def check(job: Job) -> None:
+        assert job.attributes == {"customer": "Miller", "on": "2026-01-31", "express": "false"}
+        assert job.subject == ("auth.user", str(user.pk))
+        assert set(JobAttribute.objects.values_list("job_id", flat=True)) == set(
+            Job.objects.values_list("pk", flat=True)
+        )
+
+    inputs = {Confirm: {"is_right": True}}
+    assert_survives_crashes(Refund, job_input=given, inputs=inputs, check=check, crashes=crashes)
+    WORLD.clear()
+
+
+def test_a_kit_that_finds_other_attributes_says_so() -> None:
+    count = iter(range(1_000))
+    WORLD.clear()
+    WORLD["attributes"] = lambda job_input: {"turn": next(count)}
+    with pytest.raises(AssertionError, match="it is found by"):
+        assert_survives_crashes(Refund, job_input={}, inputs={Confirm: {}})
+    WORLD.clear()
