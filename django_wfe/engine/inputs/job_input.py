@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.crypto import constant_time_compare
 from pydantic import BaseModel, ValidationError
 
 from django_wfe.definition.graph import has_fields
@@ -53,12 +56,12 @@ class GivenInput:
         """
         data = self.data if isinstance(self.data, ValidInput) else json.loads(self.data)
         try:
-            self.data = validate_input(self.schema, data, _("the input of the job"))
+            self.data = validate_input(self.schema, data, _name_input)
         except ValidationError as error:
             error.add_note(ABOUT_JOB_INPUT)
             raise
         # Its secrets too: the first step's _input has the same names and defaults with a secret and without.
-        return encode_valid(self.data, _("the input of the job"), reveals=True)
+        return encode_valid(self.data, _name_input, reveals=True)
 
     def digest(self) -> Digests:
         """Return the digests of its fields."""
@@ -122,7 +125,7 @@ def read_given_input(workflow_path: str, definition_id: int, given: Any) -> Give
     if isinstance(given, BaseModel):
         # With its secrets, which it would write as asterisks, and without what its defaults added.
         given = reveal(given.model_dump(mode="python", round_trip=True, exclude_unset=True, warnings=False))
-    return GivenInput(schema, encode({} if given is NOT_GIVEN else given, _("the input of the job")))
+    return GivenInput(schema, encode({} if given is NOT_GIVEN else given, _name_input))
 
 
 def find_job_input_schema(workflow_path: str) -> type[BaseModel] | None:
@@ -196,6 +199,16 @@ def load_job_input(job_id: int, workflow_path: str) -> BaseModel | None:
     return load_input(schema, dump(stored)) if schema is not None else None
 
 
+def _name_input() -> str:
+    return _("the input of the job")
+
+
 def _digest(value: Any, secret: str | bytes) -> str:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return salted_hmac("django_wfe.job_input", text, secret=secret, algorithm="sha256").hexdigest()[:32]
+    return hmac.digest(_derive_key(secret), text.encode(), "sha256").hex()[:32]
+
+
+@lru_cache(maxsize=8)
+def _derive_key(secret: str | bytes) -> bytes:
+    """Return the key of the digests, as Django's ``salted_hmac`` makes it of a salt and the project's secret."""
+    return hashlib.sha256(b"django_wfe.job_input" + (secret.encode() if isinstance(secret, str) else secret)).digest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,9 @@ from django_wfe.values.encoding import begin_sentence, dump, encode
 from django_wfe.values.revealing import reveal
 from django_wfe.values.sealing import MARK, holds_mark, holds_sealed, seal_places, unseal
 from django_wfe.values.sentences import gettext as _
+
+What = str | Callable[[], str]
+"""What a value is, for the messages of errors, or what gives that text: to translate it takes its time."""
 
 logger = logging.getLogger("django_wfe.engine")
 
@@ -43,7 +46,7 @@ class ValidInput:
     given: str = field(repr=False)
 
 
-def encode_input(schema: type[BaseModel], external_data: Any, what: str, *, reveals: bool = False) -> str:
+def encode_input(schema: type[BaseModel], external_data: Any, what: What, *, reveals: bool = False) -> str:
     """Validate what was given for a step, unless it is a ``ValidInput`` of this schema, and give it as JSON text.
 
     It is kept as the model writes it, defaults included, so that each attempt gets the same; where that would not read
@@ -63,7 +66,7 @@ def encode_input(schema: type[BaseModel], external_data: Any, what: str, *, reve
     return encode_valid(validate_input(schema, external_data, what), what, reveals=reveals)
 
 
-def encode_valid(valid: ValidInput, what: str, *, reveals: bool = False) -> str:
+def encode_valid(valid: ValidInput, what: What, *, reveals: bool = False) -> str:
     """Return what was validated as ``encode_input`` does."""
     with _telling_of_own_code(valid.schema, valid.given):
         kept = _choose_form(valid.schema, valid.model, valid.given, what, reveals=reveals)
@@ -71,7 +74,7 @@ def encode_valid(valid: ValidInput, what: str, *, reveals: bool = False) -> str:
     return dump(seal_places(json.loads(kept), places)) if places else kept
 
 
-def validate_input(schema: type[BaseModel], external_data: Any, what: str) -> ValidInput:
+def validate_input(schema: type[BaseModel], external_data: Any, what: What) -> ValidInput:
     """Validate what was given for a step.
 
     Raises:
@@ -129,7 +132,7 @@ def load_input(schema: type[BaseModel], stored: str) -> BaseModel:
         raise hide_secrets(error, schema, json.loads(stored)) from None
 
 
-def _choose_form(schema: type[BaseModel], model: BaseModel, given: str, what: str, *, reveals: bool) -> str:
+def _choose_form(schema: type[BaseModel], model: BaseModel, given: str, what: What, *, reveals: bool) -> str:
     """Return the JSON text to keep: what the model writes, if that reads back as an equal one."""
     try:
         written = _write_revealed(model, what) if reveals and find_secret_places(schema) else _write(model, what)
@@ -139,12 +142,12 @@ def _choose_form(schema: type[BaseModel], model: BaseModel, given: str, what: st
         return given
 
 
-def _write(model: BaseModel, what: str) -> str:
+def _write(model: BaseModel, what: What) -> str:
     # Warnings would quote values.
     return encode(model.model_dump(mode="json", by_alias=False, round_trip=True, warnings=False), what)
 
 
-def _write_revealed(model: BaseModel, what: str) -> str:
+def _write_revealed(model: BaseModel, what: What) -> str:
     """Return what a model writes, its secrets in clear. Of a value that only the model itself can write: with masks."""
     try:
         return encode(reveal(model.model_dump(mode="python", by_alias=False, round_trip=True, warnings=False)), what)
