@@ -28,6 +28,7 @@ LIST_LIMIT_MS = 150
 BACKLOG = "Statistics, counting the backlog"
 LIMITS_MS = {
     "Job of 10,000": 400,
+    "Job list by": 50,
     BACKLOG: 300_000,  # for each million jobs
     "Statistics, counting": 200,
 }
@@ -87,7 +88,8 @@ def _measure_apart(server: Parameters, mix: str, jobs: int, requests: int) -> Fi
 def format_table(figures: Figures, mix: str, jobs: int, requests: int) -> str:
     """Give the figures as a Markdown table."""
     lines = [
-        f"{jobs:,} jobs and {5 * jobs:,} step runs, {requests} requests a page, on the server's side.",
+        f"{jobs:,} jobs, {5 * jobs:,} step runs and {3 * jobs:,} attributes.",
+        f"{requests} requests a page, on the server's side.",
         MIXES[mix].words,
         "",
         "| page | p50 ms | p95 ms | at most |",
@@ -189,6 +191,12 @@ def _list_pages(jobs: int, long_job: int) -> dict[str, str]:
         "Job list, of one definition": f"{job_list}?definition={definition}",
         "Job list, open, of an old definition": f"{job_list}?definition={old}&state=open",
         "Job list, of one incident": f"{job_list}?incident={kind}",
+        "Job list by attribute, few jobs": f"{job_list}?attribute=customer=customer 77",
+        "Job list by attribute, most jobs": f"{job_list}?attribute=region=south",
+        "Job list by attribute, old jobs alone": f"{job_list}?attribute=region=north",
+        "Job list by attribute, failed": f"{job_list}?attribute=region=south&state=FAILED",
+        "Job list by two attributes": f"{job_list}?attribute=region=south&attribute=customer=customer 77",
+        "Job list by subject": f"{job_list}?subject=auth.user:55",
         "Step run list": reverse("admin:django_wfe_steprun_changelist"),
         "Step run list, of one day": f"{reverse('admin:django_wfe_steprun_changelist')}?from={day}&to={day}",
         "Event list": reverse("admin:django_wfe_jobevent_changelist"),
