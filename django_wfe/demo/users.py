@@ -43,5 +43,5 @@ def create_sample_users() -> None:
         if user is None:
             user = users.create_user(name, f"{name}@example.com", name, is_staff=True)
         permissions = apps.get_model("auth", "Permission")._default_manager
-        for app, names in (("django_wfe", codenames), ("shop", SHOP_PERMISSIONS)):
+        for app, names in (("django_wfe", codenames), ("demo_shop", SHOP_PERMISSIONS)):
             user.user_permissions.add(*permissions.filter(content_type__app_label=app, codename__in=names))

@@ -31,7 +31,7 @@ def test_the_staff_stay_on_the_page_of_the_order(
 ) -> None:
     record(FlakyDelivery)
     order = Order.objects.create(number="1042", customer="The bakery", weight=2.5)
-    address = reverse("admin:shop_order_change", args=[order.pk])
+    address = reverse("admin:demo_shop_order_change", args=[order.pk])
     page = open_as(clerk, address, viewport={"width": size[0], "height": size[1]})
     jobs = page.locator("#wfe-jobs")
     expect(jobs).to_contain_text("No jobs.")

@@ -149,6 +149,8 @@ def test_a_job_comes_with_its_storage_and_times() -> None:
         "current_step": "tests.declared.api_workflows.Report",
         "current_step_number": 2,
         "error": "",
+        "attributes": {},
+        "subject": None,
         "storage": {
             "data": [
                 {"step": "django_wfe.steps.__start__", "result": None},

@@ -25,7 +25,7 @@ def test_all_sign_in_with_their_names_as_passwords() -> None:
 def test_clerk_may_look_and_give_input_and_nothing_else() -> None:
     create_sample_users()
     assert get_clerk().get_all_permissions() == {f"django_wfe.{name}" for name in CLERK_PERMISSIONS} | {
-        "shop.view_order"
+        "demo_shop.view_order"
     }
     assert not get_clerk().is_superuser
 
@@ -33,7 +33,7 @@ def test_clerk_may_look_and_give_input_and_nothing_else() -> None:
 def test_lead_may_also_repair_and_pause() -> None:
     create_sample_users()
     lead = get_user_model().objects.get(username="lead")
-    assert lead.get_all_permissions() == {f"django_wfe.{name}" for name in LEAD_PERMISSIONS} | {"shop.view_order"}
+    assert lead.get_all_permissions() == {f"django_wfe.{name}" for name in LEAD_PERMISSIONS} | {"demo_shop.view_order"}
     assert set(LEAD_PERMISSIONS) - set(CLERK_PERMISSIONS) == {"view_worker", "retry_job", "pause_job"}
 
 

@@ -7,5 +7,6 @@ class ShopConfig(AppConfig):
     """The shop."""
 
     name = "django_wfe.demo.shop"
-    label = "shop"
+    label = "demo_shop"
+    verbose_name = "Shop"
     default_auto_field = "django.db.models.BigAutoField"

@@ -111,7 +111,7 @@ class FlakyDelivery(workflows.Workflow):
         weight: float = Field(gt=0, le=30, description="In kilograms.", examples=[1.5])
         carrier: Carrier = Carrier.WORKS
 
-    subject = "shop.Order"
+    subject = "demo_shop.Order"
 
     @staticmethod
     def find_subject(job_input: InputSchema) -> Order | None:
