@@ -12,6 +12,11 @@ from tests.support.running.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("first_hour")]
 
+MAKE_TABLES = "migrate -v 0 --run-syncdb"
+"""The tables of the project's own model too, which has no migrations here."""
+
+ORDER = """shell -v 0 -c 'from shop.models import Order; Order.objects.create(number="1042", paid=180)'"""
+GIVEN = """--input '{"order": "1042"}'"""
 MIGRATE = "Run “python manage.py migrate”."
 
 
@@ -32,7 +37,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory, broker_url: str) -> Itera
     """The project after "migrate", before any watchdog."""
     with scratch_database(f"wfe_first_hour_{os.getpid()}_migrated") as database:
         project = Shop(tmp_path_factory.mktemp("migrated"), database, broker_url)
-        code, said = project.run("migrate -v 0")
+        code, said = project.run(MAKE_TABLES)
         assert (code, said) == (0, "")
         yield project
 
@@ -105,7 +110,7 @@ def test_a_watchdog_and_a_worker_that_begin_before_migrate_say_so_and_work_after
             for log in (watchdog_log, worker_log):
                 wait_until(lambda log=log: MIGRATE in log.read_text(), timeout=60, message=log.read_text)
             wait_until(lambda: "ready for action" in worker_log.read_text(), timeout=60, message=worker_log.read_text)
-            assert shop.run("migrate -v 0") == (0, "")
+            assert shop.run(MAKE_TABLES) == (0, "")
             wait_until(
                 lambda: "The sync works again" in watchdog_log.read_text(), timeout=60, message=watchdog_log.read_text
             )
@@ -133,7 +138,7 @@ def test_a_broker_that_does_not_answer_is_told_by_the_doctor_and_harms_no_start(
     assert code == 1
     assert "WRONG   Broker: RedisBroker: Error 111 connecting to 127.0.0.1:1" in said
     assert "See that it runs, and look at DRAMATIQ_BROKER." in said
-    code, said = migrated.run("wfe_job start Refund", away)
+    code, said = migrated.run(f"wfe_job start Refund {GIVEN}", away)
     assert code == 0
     assert "was started; it is PENDING" in said
     assert "was not sent" in said
@@ -143,7 +148,7 @@ def test_a_broker_that_does_not_answer_is_told_by_the_doctor_and_harms_no_start(
 def test_a_start_by_a_declared_path_or_name_needs_no_watchdog(tmp_path: Path, broker_url: str) -> None:
     with scratch_database(f"wfe_first_hour_{os.getpid()}_start") as database:
         shop = Shop(tmp_path, database, broker_url)
-        assert shop.run("migrate -v 0") == (0, "")
+        assert shop.run(MAKE_TABLES) == (0, "")
         code, said = shop.run("wfe_job list")
         assert (code, said.splitlines()[-1]) == (
             0,
@@ -151,13 +156,13 @@ def test_a_start_by_a_declared_path_or_name_needs_no_watchdog(tmp_path: Path, br
         )
         code, said = shop.run("wfe_doctor")
         assert "WRONG   Definitions: none has been read yet" in said
+        assert shop.run(ORDER) == (0, "")
         code, said = shop.run("wfe_job start shop.workflow.Refund")
         assert (code, "Did you mean 'shop.workflows.Refund'?" in said) == (1, True), said
-        code, said = shop.run("wfe_job start shop.workflows.Refund --here")
+        code, said = shop.run(f"wfe_job start shop.workflows.Refund {GIVEN} --here")
         assert (code, "was started; it is INPUT_REQUIRED" in said) == (0, True), said
-        code, said = shop.run(
-            "shell -v 0 -c 'import django_wfe; print(django_wfe.order_workflow_execution(\"shop.workflows.Refund\"))'"
-        )
+        started = 'django_wfe.order_workflow_execution("shop.workflows.Refund", input={"order": "1042"})'
+        code, said = shop.run(f"shell -v 0 -c 'import django_wfe; print({started})'")
         assert (code, said.split()[-1]) == (0, "2")
 
 
