@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -32,12 +32,12 @@ class Record:
 
     state: str
     error: str
-    found_by: dict[str, str]
     storage: list[dict[str, Any]]
     attempts: list[Attempt]
     events: list[str]
     lost_events: int
     retry_events: int
+    found_by: dict[str, str] = field(default_factory=dict)
 
 
 def take_record(job: Job) -> Record:
@@ -47,12 +47,12 @@ def take_record(job: Job) -> Record:
     return Record(
         state=job.state,
         error=job.error,
-        found_by=dict(JobAttribute.objects.filter(job=job).values_list("name", "value")),
         storage=job.storage["data"],
         attempts=[Attempt(*run) for run in runs],
         events=[kind for kind in kinds if kind not in (JobEvent.Kind.STEP_LOST, JobEvent.Kind.RETRY_SCHEDULED)],
         lost_events=kinds.count(JobEvent.Kind.STEP_LOST),
         retry_events=kinds.count(JobEvent.Kind.RETRY_SCHEDULED),
+        found_by=dict(JobAttribute.objects.filter(job=job).values_list("name", "value")),
     )
 
 
