@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
@@ -18,6 +17,7 @@ from pydantic import BaseModel
 
 from django_wfe.definition.sentences import Finding
 from django_wfe.definition.sentences import mark as _
+from django_wfe.definition.source_trees import read_tree
 
 CURE = _(
     "For a default write Field(default_factory=...), which is called for each input; for a bound write a validator."
@@ -43,6 +43,8 @@ _CHANGING_FUNCTIONS = frozenset(
     }
 )
 _TIMELESS = frozenset({"sleep", "strptime", "mktime", "gmtime", "struct_time", "seed"})
+
+_read_tree = lru_cache(maxsize=1024)(read_tree)
 
 
 def list_models(schema: type[BaseModel]) -> list[type[BaseModel]]:
@@ -91,17 +93,8 @@ def find_context_readers(schema: type[BaseModel]) -> Iterator[Finding]:
                     )
 
 
-@lru_cache(maxsize=1024)
-def _parse(declared: Any) -> ast.AST | None:
-    """Return the syntax tree of a class or function, or None if its source is not to be had."""
-    try:
-        return ast.parse(textwrap.dedent(inspect.getsource(declared))).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
-        return None
-
-
 def _list_defaults(model: type) -> Iterator[tuple[str, ast.expr]]:
-    body = _parse(model)
+    body = _read_tree(model)
     if not isinstance(body, ast.ClassDef) or body.name != model.__name__:
         return
     for statement in body.body:
@@ -154,7 +147,7 @@ def _is_changing(function: Any, owner: Any) -> bool:
 
 
 def _needs_context(function: Callable[..., Any]) -> bool:
-    body = _parse(inspect.unwrap(getattr(function, "__func__", function)))
+    body = _read_tree(inspect.unwrap(getattr(function, "__func__", function)))
     if not isinstance(body, ast.FunctionDef):
         return False
     informed = {

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import sys
-import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 from django_wfe.definition.problems import Problem
 from django_wfe.definition.sentences import mark as _
+from django_wfe.definition.source_trees import read_tree
 from django_wfe.steps import dotted_path
 
 
@@ -42,15 +41,11 @@ def find_repeated_keys(workflow: type) -> Iterator[Problem]:
 
 
 def _find_dict(declaring: type) -> ast.Dict | None:
-    try:
-        source = textwrap.dedent(inspect.getsource(declaring))
-        tree = ast.parse(source)
-    except (OSError, TypeError, SyntaxError):  # typed into a shell, or no longer what was imported
-        return None
-    if not tree.body or not isinstance(tree.body[0], ast.ClassDef) or tree.body[0].name != declaring.__name__:
+    tree = read_tree(declaring)
+    if not isinstance(tree, ast.ClassDef) or tree.name != declaring.__name__:
         return None
     found = None
-    for statement in tree.body[0].body:
+    for statement in tree.body:
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == "DIGRAPH" for target in targets):
             value = getattr(statement, "value", None)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from django_wfe.definition.source_trees import parse
 from django_wfe.engine.project_code.source_files import Source, resolve_relative
 
 _HARMLESS_MODULES = frozenset(
@@ -78,7 +79,7 @@ class Effect:
 def find_effect(source: Source) -> Effect | None:
     """Return what forbids to import a module again, or None if it only declares."""
     try:
-        tree = ast.parse(Path(source.file).read_bytes())
+        tree = parse(Path(source.file).read_bytes())
     except (OSError, SyntaxError, ValueError):
         return None  # whoever imports it says so better
     return next(_Reader(source, tree).read(), None)

@@ -22,6 +22,7 @@ MAX_PLAIN = 10
 """How many of them are described where something is wrong with one."""
 
 MAX_DEPTH = 10
+MAX_TRIES = 3
 MAX_FRAMES = 100
 
 
@@ -29,8 +30,7 @@ def format_traceback(error: BaseException, location: TracebackType | None) -> st
     """Return the traceback from ``location`` on, with causes and contexts. Never raises; shows no local variables."""
     try:
         if _is_small(error):
-            described = traceback.TracebackException(type(error), error, location, capture_locals=False, compact=True)
-            return leave_input_out("".join(described.format()), error)
+            return leave_input_out(_format_as_python(error, location), error)
         reason = "it is linked to many other exceptions"
     except BaseException as second:
         reason = f"describing it raised {name_type(type(second))}"
@@ -136,6 +136,19 @@ def _list_invalid(error: BaseException) -> Iterator[ValidationError]:
         # Also what a "from None" hides: its text may have been taken over.
         linked = (get_cause(one), BaseException.__dict__["__context__"].__get__(one), *list_members(one))
         waiting.extend(each for each in linked if each is not None)
+
+
+def _format_as_python(error: BaseException, location: TracebackType | None) -> str:
+    for left in reversed(range(MAX_TRIES)):
+        try:
+            described = traceback.TracebackException(type(error), error, location, capture_locals=False, compact=True)
+            return "".join(described.format())
+        except SystemError:
+            # Python parses the lines to mark what failed in them, and its parser does not bear several threads:
+            # see definition.source_trees.
+            if not left:
+                raise
+    raise AssertionError
 
 
 def _is_small(error: BaseException) -> bool:

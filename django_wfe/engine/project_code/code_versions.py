@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 import sys
@@ -15,6 +14,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.definition.graph import get_schema
+from django_wfe.definition.source_trees import read_source
 from django_wfe.engine.project_code.source_files import (
     Source,
     find_source,
@@ -161,7 +161,4 @@ def _hash_without_files(workflow: type[Workflow], hashes: Mapping[str, str]) -> 
 
 
 def _get_text(declared: Any) -> str:
-    try:
-        return inspect.getsource(declared)
-    except (OSError, TypeError):
-        return dotted_path(declared)
+    return read_source(declared) or dotted_path(declared)
