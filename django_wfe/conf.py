@@ -10,9 +10,11 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import storages
 from django.core.signals import setting_changed
 from django.db import DEFAULT_DB_ALIAS
 
+STORAGE_ALIAS = "django_wfe"
 _QUEUE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9._-]*")
 
 
@@ -92,6 +94,42 @@ class Settings:
     def max_result_bytes(self) -> int:
         """``WFE_MAX_RESULT_BYTES``: the largest result or input, as JSON, in bytes. Default 1 MiB."""
         return int(self._read_number("WFE_MAX_RESULT_BYTES", 1_048_576, above=0))
+
+    @property
+    def storage(self) -> str:
+        """``WFE_STORAGE``: the alias, in ``STORAGES``, of the storage of large values.
+
+        Default: "django_wfe" if ``STORAGES`` has it, else "": all values are in the database.
+        """
+        alias = self._known.get("WFE_STORAGE")
+        if alias is None:
+            chosen: Any = getattr(django_settings, "WFE_STORAGE", None)
+            if chosen is not None and (not isinstance(chosen, str) or (chosen and chosen not in storages.backends)):
+                known = ", ".join(map(repr, storages.backends))
+                raise ImproperlyConfigured(f"WFE_STORAGE = {chosen!r}: give one of the aliases in STORAGES: {known}.")
+            if chosen is None:
+                chosen = STORAGE_ALIAS if STORAGE_ALIAS in storages.backends else ""
+            alias = self._known["WFE_STORAGE"] = chosen
+        return str(alias)
+
+    @property
+    def inline_bytes(self) -> int:
+        """``WFE_INLINE_BYTES``: the largest value, as JSON, that stays in the database, in bytes. Default 64 KiB."""
+        return int(self._read_number("WFE_INLINE_BYTES", 65_536, above=0))
+
+    @property
+    def max_large_bytes(self) -> int:
+        """``WFE_MAX_LARGE_BYTES``: the largest value if there is a storage for large ones, in bytes. Default 64 MiB.
+
+        ``WFE_MAX_RESULT_BYTES`` holds if there is none.
+        """
+        return int(self._read_number("WFE_MAX_LARGE_BYTES", 67_108_864, above=0))
+
+    def find_limit_of_values(self) -> tuple[str, int]:
+        """Return the setting that limits results and inputs here, and the most bytes that it allows."""
+        if self.storage:
+            return "WFE_MAX_LARGE_BYTES", self.max_large_bytes
+        return "WFE_MAX_RESULT_BYTES", self.max_result_bytes
 
     @property
     def max_json_values(self) -> int:

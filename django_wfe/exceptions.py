@@ -16,6 +16,7 @@ __all__ = [
     "Interrupt",
     "InvalidTransition",
     "InvalidWorkflow",
+    "LargeValueUnavailable",
     "NotEncodable",
     "OtherInput",
     "PermissionRequired",
@@ -99,6 +100,15 @@ class NotEncodable(WFEException):
 
 class UnreadableSecret(WFEException):
     """No key decrypts a secret that was given as input; it has to be given again."""
+
+
+class LargeValueUnavailable(WFEException):
+    """The storage of large values does not work, or lacks a file."""
+
+    def __init__(self, message: str = "", *, is_lost: bool = False) -> None:
+        """Build it; ``is_lost`` says that asking again will not help, since the file is gone or was changed."""
+        super().__init__(message)
+        self.is_lost = is_lost
 
 
 class InputCheckFailed(WFEException):

@@ -19,6 +19,7 @@ from django.db import connections
 from django_wfe.checks.broker_settings import BROKER_HINT
 from django_wfe.checks.migrations import check_migrations
 from django_wfe.checks.running_command import is_check_asked_for
+from django_wfe.checks.storage import check_storage
 from django_wfe.checks.user_table import check_user_table
 from django_wfe.conf import DATABASE, Settings, settings
 from django_wfe.definition.problems import Problem
@@ -48,6 +49,7 @@ def register_checks() -> None:
         check_dispatcher,
         check_policy,
         check_context,
+        check_storage,
         check_settings,
         check_workflows,
         check_migrations,

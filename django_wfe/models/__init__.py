@@ -6,10 +6,10 @@ from django_wfe.models.events import JobEvent, JobLog, WorkflowEvent
 from django_wfe.models.exports import Export
 from django_wfe.models.inbox import Assignment
 from django_wfe.models.jobs import Job, StepRun
-from django_wfe.models.leases import Lease
+from django_wfe.models.large_values import LargeValue, LargeValueUse
 from django_wfe.models.modules import DefinitionModule
 from django_wfe.models.statistics import Statistic, StatisticBucket, StatisticCursor
-from django_wfe.models.workers import Worker
+from django_wfe.models.workers import Lease, Worker
 from django_wfe.models.workflows import Definition, Step, Workflow
 from django_wfe.states import JobState, StepRunState
 
@@ -26,6 +26,8 @@ __all__ = [
     "JobEvent",
     "JobLog",
     "JobState",
+    "LargeValue",
+    "LargeValueUse",
     "Lease",
     "Statistic",
     "StatisticBucket",

@@ -18,10 +18,12 @@ from django_wfe.definition.graph import START
 from django_wfe.models.attributes import JobManager, Subject
 from django_wfe.models.columns.keys import KEY_INDEXES
 from django_wfe.models.columns.moments import MomentField
+from django_wfe.models.columns.payloads import PayloadField
 from django_wfe.models.database import EngineModel, ForeignKey
 from django_wfe.models.workers import Worker
 from django_wfe.models.workflows import Definition, Workflow
 from django_wfe.values.identifiers import make_uuid
+from django_wfe.values.large_values import resolve
 from django_wfe.values.sealing import cover_sealed
 
 # The words of each state, here alone: ``wording.states`` adds the looks.
@@ -180,9 +182,10 @@ class Job(EngineModel):
         data: list[dict[str, Any]] = []
         for step, result, external_data in runs:
             # Of results, only that of the start holds what was given.
-            entry = {"step": step, "result": cover_sealed(result) if step == START else result}
+            found = resolve(result)
+            entry = {"step": step, "result": cover_sealed(found) if step == START else found}
             if external_data is not None:
-                entry["external_data"] = cover_sealed(external_data)
+                entry["external_data"] = cover_sealed(resolve(external_data))
             data.append(entry)
         return {"data": data}
 
@@ -252,14 +255,15 @@ class StepRun(EngineModel):
         db_constraint=False,
         db_index=False,
     )
-    external_data: Any = models.JSONField(_("external data"), null=True, blank=True)
-    edited_input: Any = models.JSONField(
+    external_data: Any = PayloadField(_("external data"), null=True, blank=True)
+    edited_input: Any = PayloadField(
         _("edited input"),
         null=True,
         blank=True,
+        is_wrapped=True,
         help_text=_('{"value": ...} where an operator replaced what the step is given.'),
     )
-    result: Any = models.JSONField(_("result"), null=True, blank=True)
+    result: Any = PayloadField(_("result"), null=True, blank=True)
     transition = models.IntegerField(
         _("transition"), null=True, blank=True, help_text=_("The index of the edge that was taken.")
     )

@@ -18,7 +18,7 @@ from django_wfe.engine.lifecycle import NOT_GIVEN, order_workflow_execution
 from django_wfe.engine.recovery.sweeping import LONGEST_REDISPATCH_FACTOR, sweep
 from django_wfe.engine.store.crash_points import Death, watch_boundaries
 from django_wfe.engine.worker.heartbeat import install_worker
-from django_wfe.models import Job, StepRunState
+from django_wfe.models import Job, LargeValue, StepRunState
 from django_wfe.testing.answers import Answers, Inputs
 from django_wfe.testing.clock import advance_time
 from django_wfe.testing.convergence import Equal, find_difference, take_record
@@ -141,6 +141,8 @@ class _Trial:
         worker_before = install_worker(self.worker)
         dispatcher_before = install_dispatcher(self.broker)
         watcher_before = watch_boundaries(self._watch)
+        # What another trial has written must not save this one the writing, at which it may be killed.
+        LargeValue.objects.update(stored_at=None)
         try:
             go_on = self._start
             while True:

@@ -24,6 +24,10 @@ from django_wfe.definition.texts import holds_nul, holds_surrogate
 from django_wfe.exceptions import NotEncodable
 from django_wfe.values.sentences import gettext as _
 
+REFERENCE_MARK = "$wfe:large"
+"""The name in a reference to a value that is too large for a row: see ``values.large_values``."""
+
+_BEGINNING_OF_A_REFERENCE = f'{{"{REFERENCE_MARK}":'
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _KEYS = (str, int, float, Decimal, date, time, UUID, Enum)
 _BOXES = (list, tuple, set, frozenset, deque)
@@ -49,7 +53,8 @@ def encode(value: Any, what: str | Callable[[], str]) -> str:
     Raises:
         NotEncodable: for a value that JSON cannot hold, NaN and Infinity, NUL characters and lone surrogates in text,
             mapping keys that are not text, number, date or the like, two keys that are one as text, secrets that would
-            be kept as asterisks, iterators held by a model or dataclass, and more than ``WFE_MAX_RESULT_BYTES``.
+            be kept as asterisks, iterators held by a model or dataclass, the name that references to large values
+            have, and more than ``WFE_MAX_RESULT_BYTES`` (with a storage for large values: ``WFE_MAX_LARGE_BYTES``).
     """
     if value is None:
         return "null"
@@ -87,13 +92,24 @@ def encode(value: Any, what: str | Callable[[], str]) -> str:
             _("%(what)s cannot be kept as JSON: %(reason)s")
             % {"what": begin_sentence(what), "reason": _explain(jsonable, None)}
         )
-    if size > settings.max_result_bytes:
+    if text.startswith(_BEGINNING_OF_A_REFERENCE):
+        raise NotEncodable(
+            _("%(what)s holds the name “%(name)s”, which is kept for large values. Use another name.")
+            % {"what": begin_sentence(what), "name": REFERENCE_MARK}
+        )
+    setting, most = settings.find_limit_of_values()
+    if size > most:
         raise NotEncodable(
             _(
-                "%(what)s takes %(size)s bytes as JSON; WFE_MAX_RESULT_BYTES is %(most)s. "
+                "%(what)s takes %(size)s bytes as JSON; %(setting)s is %(most)s. "
                 "Keep it elsewhere and return a reference, or raise the setting."
             )
-            % {"what": begin_sentence(what), "size": f"{size:,}", "most": f"{settings.max_result_bytes:,}"}
+            % {
+                "what": begin_sentence(what),
+                "size": f"{size:,}",
+                "setting": setting,
+                "most": f"{most:,}",
+            }
         )
     return text
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
 MARK = "$wfe:sealed"
-SEALED_TEXT = rf'\{{"{re.escape(MARK)}": "[^"]*"\}}'
-"""A sealed value as PostgreSQL writes it, for its regular expressions and Python's. In a text quotes are escaped."""
+SEALED_TEXT = rf'\{{"{re.escape(MARK)}": ?"[^"]*"\}}'
+"""A sealed value as PostgreSQL and this package write it, for regular expressions. In a text quotes are escaped."""
 
 Change = Callable[[str], Any]
 

@@ -18,6 +18,7 @@ from django_wfe.discovery.sync import DefinitionSync, LeadLost, SyncReport
 from django_wfe.engine.bulk.runs import resume_bulk
 from django_wfe.engine.errors.database_errors import is_connection_error
 from django_wfe.engine.errors.database_trouble import explain_database_error
+from django_wfe.engine.large_values.sweeping import sweep_large_values
 from django_wfe.engine.recovery.fingerprints import renew_fingerprints
 from django_wfe.engine.recovery.sweeping import Observer, SweepReport, sweep
 from django_wfe.engine.statistics.rollup import forget_hours, roll_up
@@ -28,6 +29,9 @@ RENEWALS = 3
 
 STATISTICS_SECONDS = 30.0
 """How often the statistics are brought up to date."""
+
+STORAGE_SECONDS = 600.0
+"""How often the storage is searched for files that no Job uses."""
 
 logger = logging.getLogger("django_wfe.watchdog.process")
 
@@ -76,6 +80,10 @@ class Watchdog:
         """Count what is new, batch after batch, while this process leads."""
         self._guard("statistics", self._keep_statistics)
 
+    def sweep_storage(self) -> None:
+        """Delete the files of large values that no Job uses, if this process leads."""
+        self._guard("storage", self._sweep_storage)
+
     def keep_lead(self) -> None:
         """Renew the lease, or take it when it is free. A duty of its own: a long sync must not cost the lead."""
         self._guard("lease", self._leadership.hold)
@@ -105,6 +113,10 @@ class Watchdog:
             if not roll_up():
                 forget_hours()
                 return
+
+    def _sweep_storage(self) -> None:
+        if settings.storage and self._leadership.hold():
+            sweep_large_values()
 
     def _guard(self, what: str, work: Callable[[], object]) -> None:
         """Run one job, so that its failure costs one round: it is told once, and once more when it is over."""
@@ -160,6 +172,7 @@ class Watchdog:
             (self.recover, settings.recovery_interval),
             (self.keep_lead, self._leadership.seconds / RENEWALS),
             (self.keep_statistics, STATISTICS_SECONDS),
+            (self.sweep_storage, STORAGE_SECONDS),
         ]
         if settings.watchdog_interval > 0:
             jobs.insert(0, (self.watch_definitions, settings.watchdog_interval))
@@ -176,6 +189,7 @@ def run_once() -> tuple[SyncReport | None, SweepReport]:
     if report is not None:
         log_sync(report)
     swept = sweep()
+    sweep_large_values()
     resume_bulk()
     renew_fingerprints()
     while roll_up():

@@ -49,6 +49,7 @@ def test_all_checks_are_registered_under_the_tag():
         project_checks.check_dispatcher,
         project_checks.check_policy,
         project_checks.check_context,
+        project_checks.check_storage,
         project_checks.check_settings,
         project_checks.check_workflows,
         project_checks.check_migrations,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from django_wfe import steps, workflows
-from django_wfe.definition.repeated_keys import find_repeated_keys
+from django_wfe.definition.near_misses import find_repeated_keys
 from django_wfe.engine.project_code.recording import describe_workflow
 from tests.definition_files import open_project
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from django_wfe.definition import source_trees
-from django_wfe.definition.repeated_keys import find_repeated_keys
+from django_wfe.definition.near_misses import find_repeated_keys
 from django_wfe.definition.source_trees import TRIES, parse, read_source, read_tree
 from django_wfe.engine.errors.tracebacks import format_traceback
 from django_wfe.engine.project_code import code_versions

@@ -15,8 +15,10 @@ from django.utils.safestring import SafeString
 from django_wfe.admin.elements.readable import KeyOrder, draw_json
 from django_wfe.conf import DATABASE, settings
 from django_wfe.definition.secret_places import MASK
+from django_wfe.exceptions import LargeValueUnavailable
 from django_wfe.models import JobLog, StepRun
-from django_wfe.values.sealing import SEALED_TEXT
+from django_wfe.values.large_values import Reference, read_reference_text
+from django_wfe.values.sealing import SEALED_TEXT, cover_sealed, cover_sealed_text
 from django_wfe.values.visible_text import escape_unseen_in_json, strip_terminal_looks
 
 PREVIEW_CHARACTERS = 20_000
@@ -47,6 +49,8 @@ CROSS JOIN LATERAL (
 ) AS {name}_as"""
 
 JSON_COLUMNS = ("external_data", "edited_input", "result")
+WRAPPED = "edited_input"
+"""The one of them in which the value stands under a name."""
 PAYLOAD_COLUMNS = (*JSON_COLUMNS, "error", "traceback")
 """What lists never load."""
 
@@ -145,8 +149,36 @@ def load_json_previews(step_run_ids: Iterable[int], characters: int, order: KeyO
     previews: dict[int, dict[str, Preview]] = {}
     for pk, *values in rows:
         shown = zip(JSON_COLUMNS, values[::2], values[1::2], strict=True)
-        previews[pk] = {name: Preview(text or "", size, order, name) for name, text, size in shown if size}
+        previews[pk] = {
+            name: _preview_file(text, parameters, order, name) or Preview(text or "", size, order, name)
+            for name, text, size in shown
+            if size
+        }
     return previews
+
+
+def _preview_file(text: str | None, limits: dict[str, Any], order: KeyOrder, name: str) -> Preview | None:
+    """Return the preview of what is in a file, cut as the database cuts what is in rows; None if this is the value."""
+    reference = read_reference_text(text, is_wrapped=name == WRAPPED)
+    if reference is None:
+        return None
+    try:
+        return _preview_reference(reference, limits, order, name)
+    except LargeValueUnavailable as error:
+        return Preview(str(error), len(str(error)))  # the rest of the page is as useful without it
+
+
+def _preview_reference(reference: Reference, limits: dict[str, Any], order: KeyOrder, name: str) -> Preview:
+    if reference.characters <= limits["indented"]:
+        value = cover_sealed(reference.load()) if reference.is_sealed else reference.load()
+        shown = json.dumps(value, indent=4, ensure_ascii=False)
+        return Preview(shown[: limits["characters"]], len(shown), order, name)
+    if not reference.is_sealed:
+        return Preview(reference.load_beginning(limits["characters"]), reference.characters, order, name)
+    if reference.bytes > limits["most"]:
+        return Preview("", reference.characters, order, name)
+    shown = cover_sealed_text(reference.load_text())
+    return Preview(shown[: limits["characters"]], len(shown), order, name)
 
 
 def load_text_previews(step_run_ids: Iterable[int], characters: int) -> dict[int, dict[str, Preview]]:

@@ -11,10 +11,11 @@ from django.utils.translation import gettext_lazy
 from import_export import fields
 from import_export.resources import ModelResource
 
-from django_wfe.admin.elements.payloads import JSON_COLUMNS
+from django_wfe.admin.elements.payloads import JSON_COLUMNS, WRAPPED
 from django_wfe.admin.frame.lists import BY_KEY
 from django_wfe.engine.access import find_jobs_with_data
 from django_wfe.models import Export, Job, StepRun
+from django_wfe.values.large_values import load_whole
 from django_wfe.values.sealing import cover_sealed_text
 
 JOB_FIELDS = (
@@ -144,6 +145,8 @@ class StepRunDataResource(ExportedRows):
                 for name in JSON_COLUMNS:
                     setattr(run, f"{name}_text", None)
                 run.error = run.traceback = ""
+            for name in JSON_COLUMNS:
+                setattr(run, f"{name}_text", load_whole(getattr(run, f"{name}_text"), is_wrapped=name == WRAPPED))
 
     def dehydrate_external_data(self, run: StepRun) -> str | None:
         """Return the input as it is shown, without its secrets."""

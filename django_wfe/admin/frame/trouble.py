@@ -1,4 +1,4 @@
-"""The page that says why the database cannot be used, where the tables of the engine are not those of its code."""
+"""The page that says why the database or the storage of large values cannot be used."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from django.contrib import messages
 from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
 from django_wfe.conf import DATABASE
 from django_wfe.engine.errors.database_trouble import Trouble, explain_database_error
 from django_wfe.engine.rules.start_rules import explain_no_workflows
+from django_wfe.exceptions import LargeValueUnavailable
 
 logger = logging.getLogger("django_wfe.console")
 
 
 def tell_database_trouble(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Answer 503 with the cause and the cure, where a page asks for tables that ``migrate`` has not made yet."""
+    """Answer 503 with the cause and the cure: ``migrate`` has not made a table yet, or a file cannot be read."""
 
     @wraps(view)
     def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -31,7 +33,13 @@ def tell_database_trouble(view: Callable[..., HttpResponseBase]) -> Callable[...
             if trouble is None:
                 raise
             # No template of the admin: that would ask the database for the user, in a transaction that is aborted.
-            return render(request, "django_wfe/console/trouble.html", {"trouble": trouble}, status=503)
+            title = _("The database is not ready")
+            return render(request, "django_wfe/console/trouble.html", {"title": title, "trouble": trouble}, status=503)
+        except LargeValueUnavailable as error:
+            logger.error("%s", error, exc_info=error)
+            title, cure = _("A value cannot be read"), _("Try again once the storage works.")
+            trouble = Trouble(str(error), "" if error.is_lost else cure)
+            return render(request, "django_wfe/console/trouble.html", {"title": title, "trouble": trouble}, status=503)
 
     return guard
 

@@ -40,6 +40,7 @@ from django_wfe.engine.lifecycle import (
 from django_wfe.exceptions import CodeNotLoaded, ContextFailed, PermissionRequired, WFEException, WrongState
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import Assignment, Job, StepRun
+from django_wfe.values.large_values import resolve
 from django_wfe.values.moments import count_seconds, get_now
 from django_wfe.values.sealing import unseal_readable
 
@@ -173,7 +174,7 @@ def load_former_answer(user: Any, step_run: StepRun) -> Any:
     answers = list(runs.order_by("-number", "-attempt").values_list("external_data", flat=True)[:1])
     if not answers or not may_view_data(user, step_run.job):
         return None
-    return unseal_readable(answers[0])
+    return unseal_readable(resolve(answers[0]))
 
 
 def load_given(user: Any, job: Job, step_run: StepRun) -> Preview | None:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from django_wfe import states
 from django_wfe.admin.elements.drawing import draw_job_title, draw_step_run_state, draw_time
-from django_wfe.admin.elements.payloads import JSON_COLUMNS, PAYLOAD_COLUMNS, get_whole_size
+from django_wfe.admin.elements.payloads import JSON_COLUMNS, PAYLOAD_COLUMNS, WRAPPED, get_whole_size
 from django_wfe.admin.exports.optional import ExportableStepRuns
 from django_wfe.admin.frame.base import ConsoleAdmin, Crumb, refuse_other_methods
 from django_wfe.admin.frame.days import DayFilter
@@ -31,6 +31,7 @@ from django_wfe.engine.rules.node_names import annotate_node_name, name_node, re
 from django_wfe.models import StepRun, Workflow
 from django_wfe.models.jobs import STEP_RUN_STATE_CHOICES
 from django_wfe.values.identifiers import parse_id
+from django_wfe.values.large_values import load_whole
 from django_wfe.values.moments import get_now
 from django_wfe.values.sealing import cover_sealed_text
 
@@ -223,6 +224,8 @@ def show_data(model_admin: StepRunAdmin, request: HttpRequest, step_run_id: int,
         text = StepRun.objects.values_list(Cast(column, TextField()), flat=True).get(pk=run.pk)
     if not text:
         raise Http404(_("Step run %(id)s has no “%(column)s”.") % {"id": step_run_id, "column": column})
+    if column in JSON_COLUMNS:
+        text = load_whole(text, is_wrapped=column == WRAPPED) or ""
     ending, content_type = ("txt", "text/plain") if column == TRACEBACK else ("json", "application/json")
     return HttpResponse(
         text if column == TRACEBACK else cover_sealed_text(text),

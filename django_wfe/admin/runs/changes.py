@@ -12,6 +12,7 @@ from django_wfe.admin.elements.payloads import Preview
 from django_wfe.admin.elements.readable import BRIEFLY, KeyOrder, list_briefly
 from django_wfe.conf import DATABASE, settings
 from django_wfe.definition.secret_places import MASK
+from django_wfe.values.encoding import REFERENCE_MARK
 from django_wfe.values.sealing import SEALED_TEXT
 
 KEYS_NAMED = 4
@@ -31,6 +32,9 @@ CROSS JOIN LATERAL (
         ELSE regexp_replace(before.result::text, %(sealed)s, %(mask)s, 'g')::jsonb END) AS given
     WHERE pg_column_size(run.result) <= %(most)s AND coalesce(pg_column_size(before.result), 0) <= %(most)s
         AND coalesce(pg_column_size(run.edited_input), 0) <= %(most)s
+        -- What is in files is larger than what is compared here.
+        AND NOT coalesce(
+            run.result ? %(file)s OR before.result ? %(file)s OR run.edited_input -> 'value' ? %(file)s, FALSE)
     OFFSET 0
 ) AS input
 CROSS JOIN LATERAL (
@@ -75,6 +79,7 @@ def load_changes(step_run_ids: Iterable[int], characters: int, order: KeyOrder) 
         "brief": 2 * BRIEFLY,
         "sealed": SEALED_TEXT,
         "mask": f'"{MASK}"',
+        "file": REFERENCE_MARK,
         "most": min(max(share, characters), LARGEST_COMPARED),
     }
     with connections[DATABASE].cursor() as cursor:

@@ -11,6 +11,7 @@ from django.db import connections
 from django_wfe.admin.elements.readable import BRIEFLY, KeyOrder
 from django_wfe.conf import DATABASE
 from django_wfe.definition.secret_places import MASK
+from django_wfe.values.encoding import REFERENCE_MARK
 from django_wfe.values.sealing import SEALED_TEXT
 
 KEYS_NAMED = 6
@@ -32,14 +33,17 @@ ORDER BY number LIMIT 1"""  # noqa: S608  (made of constants)
 _GIVEN = "regexp_replace({run}.external_data::text, %(sealed)s, %(mask)s, 'g')::jsonb"
 _RESULT = """CASE WHEN {run}.number = 0 THEN regexp_replace({run}.result::text, %(sealed)s, %(mask)s, 'g')::jsonb
             ELSE {run}.result END"""
+# What is in files is not compared; the same file is the same value.
+_IS_LARGE = """(greatest(pg_column_size(one.{column}), pg_column_size(other.{column})) > %(most)s
+            OR (coalesce(one.{column} ? %(file)s, FALSE) OR coalesce(other.{column} ? %(file)s, FALSE))
+                AND one.{column} #>> %(hash)s IS DISTINCT FROM other.{column} #>> %(hash)s)"""
 _DIFFERENCES = f"""
 SELECT pair.place, value.kind, part.key, left(part.one #>> '{{}}', %(brief)s), left(part.other #>> '{{}}', %(brief)s)
 FROM unnest(%(ones)s::bigint[], %(others)s::bigint[]) WITH ORDINALITY AS pair (one, other, place)
 JOIN django_wfe_steprun AS one ON one.id = pair.one
 JOIN django_wfe_steprun AS other ON other.id = pair.other
 CROSS JOIN LATERAL (
-    SELECT greatest(pg_column_size(one.external_data), pg_column_size(other.external_data)) > %(most)s AS given,
-        greatest(pg_column_size(one.result), pg_column_size(other.result)) > %(most)s AS result
+    SELECT {_IS_LARGE.format(column="external_data")} AS given, {_IS_LARGE.format(column="result")} AS result
 ) AS large
 CROSS JOIN LATERAL (VALUES
     ('input', coalesce(large.given, false),
@@ -104,6 +108,8 @@ def load_differences(pairs: Sequence[tuple[int, int]], order: KeyOrder) -> dict[
         "mask": f'"{MASK}"',
         "brief": BRIEFLY + 1,
         "most": LARGEST_COMPARED,
+        "file": REFERENCE_MARK,
+        "hash": [REFERENCE_MARK, "sha256"],
         "keys": KEYS_NAMED + 1,
     }
     with connections[DATABASE].cursor() as cursor:

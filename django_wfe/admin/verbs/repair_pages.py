@@ -21,6 +21,7 @@ from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.exceptions import CodeNotLoaded
 from django_wfe.forms import InputForm, build_input_form
 from django_wfe.models import Job, StepRun
+from django_wfe.values.large_values import resolve
 from django_wfe.values.sealing import unseal_readable
 
 logger = logging.getLogger(__name__)
@@ -127,4 +128,6 @@ def _load_former_input(job: Job, user: Any) -> Any:
         return None
     rows = StepRun.objects.filter(job=job, step=job.current_step, superseded=False)
     # The form never shows a secret; it keeps one that is left as it is.
-    return unseal_readable(rows.order_by("-number", "-attempt").values_list("external_data", flat=True).first())
+    return unseal_readable(
+        resolve(rows.order_by("-number", "-attempt").values_list("external_data", flat=True).first())
+    )

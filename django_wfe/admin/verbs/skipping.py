@@ -21,6 +21,7 @@ from django_wfe.engine.queries.good_jobs import list_good_jobs
 from django_wfe.engine.rules.node_names import load_node_names
 from django_wfe.models import Job, StepRun
 from django_wfe.states import RESULT_STEP_RUN_STATES
+from django_wfe.values.large_values import read_reference, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,11 @@ def _find_runs(job_ids: list[int], step: str) -> dict[int, int]:
 
 
 def _load_example(run_id: int, job: Job | None = None) -> Example | None:
-    value = StepRun.objects.values_list("result", flat=True).get(pk=run_id)
+    stored = StepRun.objects.values_list("result", flat=True).get(pk=run_id)
+    reference = read_reference(stored)
+    if reference is not None and reference.characters > MAX_CHARACTERS:
+        return None
+    value = resolve(stored)
     text = write_json_to_edit(value)
     return Example(value, text, job) if len(text) <= MAX_CHARACTERS else None
 

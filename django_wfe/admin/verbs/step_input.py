@@ -15,6 +15,7 @@ from django_wfe.admin.verbs.forms import PlacedForm
 from django_wfe.definition.secret_places import MASK
 from django_wfe.engine.access import may_view_data
 from django_wfe.models import Job, StepRun
+from django_wfe.values.large_values import read_reference, resolve
 from django_wfe.values.sealing import cover_sealed, holds_mark
 
 MAX_CHARACTERS = 100_000
@@ -105,9 +106,14 @@ def load_step_input(job: Job, user: Any) -> str | None:
     if row is None:
         return None
     edited, result, number = row
-    # Of what the job was started with, the step gets the secrets masked.
-    given = cover_sealed(result) if number == 0 else result
-    value = edited["value"] if isinstance(edited, dict) else given
+    stored = edited["value"] if isinstance(edited, dict) else result
+    reference = read_reference(stored)
+    if reference is not None and reference.characters > MAX_CHARACTERS:
+        return None
+    value = resolve(stored)
+    if number == 0 and not isinstance(edited, dict):
+        # Of what the job was started with, the step gets the secrets masked.
+        value = cover_sealed(value)
     text = write_json_to_edit(value)
     return None if len(text) > MAX_CHARACTERS or holds_mark(value) else text
 

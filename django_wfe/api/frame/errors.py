@@ -25,6 +25,7 @@ from django_wfe.exceptions import (
     InputCheckFailed,
     InvalidTransition,
     InvalidWorkflow,
+    LargeValueUnavailable,
     NotEncodable,
     OtherInput,
     PermissionRequired,
@@ -53,6 +54,8 @@ STATUSES: tuple[tuple[type[WFEException], int], ...] = (
     (InvalidTransition, status.HTTP_422_UNPROCESSABLE_ENTITY),
     # The job goes on waiting, and the same request succeeds once this server has the code.
     (CodeNotLoaded, status.HTTP_503_SERVICE_UNAVAILABLE),
+    # The same request succeeds once the storage works again.
+    (LargeValueUnavailable, status.HTTP_503_SERVICE_UNAVAILABLE),
     (VerbFailed, status.HTTP_500_INTERNAL_SERVER_ERROR),
     (ContextFailed, status.HTTP_500_INTERNAL_SERVER_ERROR),
     (WFEException, status.HTTP_400_BAD_REQUEST),

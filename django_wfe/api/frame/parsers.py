@@ -91,7 +91,7 @@ def get_most_body_bytes() -> int:
 
     That is four times ``WFE_MAX_RESULT_BYTES``, 1 MiB at least, and no more than ``DATA_UPLOAD_MAX_MEMORY_SIZE``.
     """
-    most = max(WRITTEN_OUT * settings.max_result_bytes, LEAST_BODY_BYTES)
+    most = max(WRITTEN_OUT * settings.find_limit_of_values()[1], LEAST_BODY_BYTES)
     allowed = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     return most if allowed is None else min(most, allowed)
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
 from django.db.models import Case, F, Func, IntegerField, Q, QuerySet, Sum, TextField, Value, When, Window
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Coalesce, Lead
 
 from django_wfe.conf import settings
 from django_wfe.definition.graph import START
 from django_wfe.models import StepRun
 from django_wfe.states import RESULT_STEP_RUN_STATES
+from django_wfe.values.encoding import REFERENCE_MARK
+from django_wfe.values.large_values import resolve
 from django_wfe.values.sealing import cover_sealed
 
 ENTRY_BYTES = 100
@@ -79,19 +82,22 @@ def load_storages(job_ids: Collection[int], *, after: Place = (-1, 0)) -> dict[i
             parts[job_id].rest_after = sizes[-1].place if sizes else after
     entries = StepRun.objects.filter(pk__in=chosen).order_by("job_id", "number", "attempt")
     for job_id, step, result, external_data in entries.values_list("job_id", "step", "result", "external_data"):
-        entry: StorageEntry = {"step": step, "result": cover_sealed(result) if step == START else result}
+        found = resolve(result)
+        entry: StorageEntry = {"step": step, "result": cover_sealed(found) if step == START else found}
         if external_data is not None:
-            entry["external_data"] = cover_sealed(external_data)
+            entry["external_data"] = cover_sealed(resolve(external_data))
         parts[job_id].storage["data"].append(entry)
     return parts
 
 
 def _measure(runs: QuerySet[StepRun], jobs: int) -> dict[int, list[_Size]]:
     """Return the sizes of each job's step runs in their order, without reading them, up to where they are too much."""
-    stored: Any = _sum_up("pg_column_size", F("result"), F("external_data"))
+    # A reference is small; what it stands for comes into the answer.
+    in_files = [_measure_file(column) for column in ("result", "external_data")]
+    stored: Any = _sum_up("pg_column_size", F("result"), F("external_data")) + _sum(in_files)
     order: Any = {"partition_by": F("job_id"), "order_by": [F("number"), F("attempt")]}
     gate = COMPRESSED * settings.max_answer_bytes // jobs
-    written = _sum_up("octet_length", Cast("result", TextField()), Cast("external_data", TextField()))
+    written = _sum_up("octet_length", Cast("result", TextField()), Cast("external_data", TextField())) + _sum(in_files)
     rows: Any = (
         runs.annotate(stored=stored)
         .annotate(before=Window(Sum("stored"), **order) - F("stored"))
@@ -107,6 +113,14 @@ def _measure(runs: QuerySet[StepRun], jobs: int) -> dict[int, list[_Size]]:
     for job_id, pk, number, attempt, size, later in rows:
         sizes.setdefault(job_id, []).append(_Size(pk, (number, attempt), size, later is None))
     return sizes
+
+
+def _measure_file(column: str) -> Any:
+    return Cast(KeyTextTransform("bytes", KeyTransform(REFERENCE_MARK, column)), IntegerField())
+
+
+def _sum(sizes: list[Any]) -> Any:
+    return sum((Coalesce(size, Value(0)) for size in sizes), start=Value(0, output_field=IntegerField()))
 
 
 def _sum_up(function: str, *columns: Any) -> Any:

@@ -22,6 +22,7 @@ from django_wfe.exceptions import CodeNotLoaded, InputNotAsked, OtherInput
 from django_wfe.models import JobEvent, StepRun
 from django_wfe.models.workflows import load_graph
 from django_wfe.values.encoding import dump, encode
+from django_wfe.values.large_values import resolve
 from django_wfe.values.revealing import reveal
 from django_wfe.values.sentences import gettext as _
 
@@ -193,10 +194,11 @@ def load_job_input(job_id: int, workflow_path: str) -> BaseModel | None:
     Raises:
         pydantic.ValidationError: if it no longer fits.
         UnreadableSecret, CodeNotLoaded: as of ``load_input``.
+        LargeValueUnavailable: it is in a file that cannot be read.
     """
     stored = StepRun.objects.filter(job=job_id, number=0).order_by("-attempt").values_list("result", flat=True).first()
     schema = find_job_input_schema(workflow_path) if stored is not None else None
-    return load_input(schema, dump(stored)) if schema is not None else None
+    return load_input(schema, dump(resolve(stored))) if schema is not None else None
 
 
 def _name_input() -> str:

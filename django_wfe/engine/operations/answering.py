@@ -11,12 +11,14 @@ from django_wfe.definition.graph import Node, describe_schema, get_description, 
 from django_wfe.engine.access import ANSWER_VERB, PROVIDE_INPUT, key_actor, name_actor, require_for_job
 from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.isolation.job_context import in_context_of
+from django_wfe.engine.large_values.keeping import hold_values, keep_value, refers_to_file
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.explanations import Explanation
 from django_wfe.engine.rules.obstacles import find_obstacle
 from django_wfe.engine.runs.opening import announce
 from django_wfe.engine.store import statements
-from django_wfe.engine.store.transactions import fetch_committed_row
+from django_wfe.engine.store.prepared import fetch_row
+from django_wfe.engine.store.transactions import atomic, fetch_committed_row
 from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
 from django_wfe.models.jobs import name_job_state
@@ -93,6 +95,7 @@ def provide_external_input(
     Raises:
         pydantic.ValidationError: the input does not fit; the Job goes on waiting.
         NotEncodable: the input cannot be kept as JSON; the Job goes on waiting.
+        LargeValueUnavailable: the storage of large values does not take it; the Job goes on waiting.
         WrongState: the Job waits for no input, or not any more (of two callers, one wins).
         UnknownJob, CodeNotLoaded, ContextFailed, PermissionRequired: as their names say.
     """
@@ -110,12 +113,12 @@ def provide_external_input(
         raise CodeNotLoaded(obstacle.sentence)
     step_class = load_node(step_run.step)
     with in_context_of(job):
-        was_given = give_input(step_run.pk, step_class, external_data, actor=actor, source=source)
+        was_given = give_input(step_run, step_class, external_data, actor=actor, source=source)
     if not was_given:
         raise _describe_wrong_state(job_id)
 
 
-def give_input(step_run_id: int, step_class: type[Step], external_data: Any, *, actor: Any, source: str) -> bool:
+def give_input(step_run: StepRun, step_class: type[Step], external_data: Any, *, actor: Any, source: str) -> bool:
     """Return a step run its input, and have its Job go on. Rights are not looked at.
 
     Returns:
@@ -124,19 +127,28 @@ def give_input(step_run_id: int, step_class: type[Step], external_data: Any, *, 
     Raises:
         pydantic.ValidationError, NotEncodable: as of ``provide_external_input``.
     """
-    encoded = encode_input(
-        step_class.UserInputSchema, external_data, _("the input for %(step)s") % {"step": dotted_path(step_class)}
+    encoded = keep_value(
+        encode_input(
+            step_class.UserInputSchema, external_data, _("the input for %(step)s") % {"step": dotted_path(step_class)}
+        )
     )
     parameters = {
-        "id": step_run_id,
+        "id": step_run.pk,
         "external_data": encoded,
         "actor_id": key_actor(actor),
         "actor_name": name_actor(actor),
         "source": str(source),
     }
-    if fetch_committed_row(statements.PROVIDE_INPUT, parameters) is None:
+    if refers_to_file(encoded):
+        with atomic():
+            given = fetch_row(statements.PROVIDE_INPUT, parameters)
+            if given is not None:
+                hold_values(step_run.job_id, encoded)
+    else:
+        given = fetch_committed_row(statements.PROVIDE_INPUT, parameters)
+    if given is None:
         return False
-    announce(step_run_id, StepRunState.READY)
+    announce(step_run.pk, StepRunState.READY)
     return True
 
 

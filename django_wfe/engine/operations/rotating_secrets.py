@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -13,11 +14,19 @@ from django.db.models.functions import Cast
 
 from django_wfe.definition.secret_places import SecretPlaces
 from django_wfe.engine.inputs.secret_schemas import find_places_of, seal_options
-from django_wfe.exceptions import UnreadableSecret
+from django_wfe.engine.large_values.keeping import hold_values, keep_value, release_values
+from django_wfe.engine.store.transactions import atomic
+from django_wfe.exceptions import LargeValueUnavailable, UnreadableSecret
 from django_wfe.models import Assignment, BulkItem, BulkRun, Definition, JobEvent, StepRun
 from django_wfe.models.workflows import load_graph
-from django_wfe.values.encoding import dump
+from django_wfe.values.encoding import REFERENCE_MARK, dump
+from django_wfe.values.large_values import Reference, read_reference
 from django_wfe.values.sealing import MARK, reseal, seal_places
+
+REFUSED = "external_data"
+"""The name of refused input in a line of the history."""
+
+logger = logging.getLogger("django_wfe.engine")
 
 BATCH = 500
 """How many rows are read at a time; each is changed by itself, so that nothing is held."""
@@ -57,7 +66,9 @@ def rotate_secrets(*, tell: Callable[[Rotation], None] = lambda rotation: None) 
         (drafts, "draft", "step_run__step", "step_run__job__definition_id", _clear_draft),
     ):
         chosen = rows.annotate(text=Cast(column, TextField()), node_step=F(step), node_definition=F(definition))
-        wanted = chosen.filter(Q(node_step__in=steps) | Q(text__contains=MARK))
+        wanted = chosen.filter(Q(node_step__in=steps) | Q(text__contains=MARK) | Q(text__contains=REFERENCE_MARK))
+        if column != "draft":
+            wanted = wanted.annotate(owner=F("job_id"))
         for row in _read_in_batches(wanted, rotation, tell):
             places = nodes.get((row["node_definition"], row["node_step"]), SecretPlaces([]))
             _keep(rows, column, row, rotation, partial(change, places=places))
@@ -85,7 +96,7 @@ def _find_nodes() -> _Nodes:
 def _read_in_batches(
     rows: QuerySet[Any], rotation: Rotation, tell: Callable[[Rotation], None]
 ) -> Iterator[dict[str, Any]]:
-    names = [name for name in ("text", "node_step", "node_definition") if name in rows.query.annotations]
+    names = [name for name in ("text", "node_step", "node_definition", "owner") if name in rows.query.annotations]
     last = 0
     while batch := list(rows.filter(pk__gt=last).order_by("pk").values("pk", *names)[:BATCH]):
         yield from batch
@@ -96,11 +107,16 @@ def _read_in_batches(
 def _keep(
     rows: QuerySet[Any], column: str, row: dict[str, Any], rotation: Rotation, change: Callable[[Any], Any]
 ) -> None:
-    before = json.loads(row["text"])
+    stored = json.loads(row["text"])
     try:
+        before, references = _load(stored, column)
         after = change(before)
     except UnreadableSecret:
         rotation.found += 1
+        rotation.unreadable += 1
+        return
+    except LargeValueUnavailable as error:
+        logger.error("%s %s: %s", rows.model._meta.label, row["pk"], error)
         rotation.unreadable += 1
         return
     rotation.found += MARK in json.dumps(after) or after != before
@@ -108,8 +124,37 @@ def _keep(
         return
     # Only what was read is replaced: a worker may have given the input back meanwhile, or a person given another.
     unchanged = rows.annotate(text=Cast(column, TextField())).filter(pk=row["pk"], text=row["text"])
-    written = Cast(Value(dump(after), output_field=TextField()), JSONField())
-    rotation.changed += unchanged.update(**{column: written})
+    with atomic():
+        written, kept = _write(after, references, column)
+        text = Cast(Value(written, output_field=TextField()), JSONField())
+        changed = unchanged.update(**{column: text})
+        if changed and references:
+            hold_values(row["owner"], kept)
+            release_values(row["owner"], *references)
+    rotation.changed += changed
+
+
+def _load(stored: Any, column: str) -> tuple[Any, list[Reference]]:
+    """Return what stands in a row with what is in a file in its place, and the references that stood there.
+
+    It is the value itself, or in a line of the history the one under the name of the refused input.
+    """
+    is_event = column == "data"
+    reference = read_reference(stored.get(REFUSED) if is_event else stored)
+    if reference is None:
+        return stored, []
+    return ({**stored, REFUSED: reference.load()} if is_event else reference.load()), [reference]
+
+
+def _write(after: Any, references: list[Reference], column: str) -> tuple[str, str | None]:
+    """Return what is to stand in the row as JSON text, and that of the value in it if it may be in a file."""
+    if not references:
+        return dump(after), None
+    if column != "data":
+        kept = keep_value(dump(after))
+        return kept, kept
+    kept = keep_value(dump(after[REFUSED]))
+    return dump({**after, REFUSED: json.loads(kept)}), kept
 
 
 def _seal(data: Any, places: SecretPlaces) -> Any:

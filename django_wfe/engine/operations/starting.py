@@ -25,12 +25,14 @@ from django_wfe.engine.inputs.job_attributes import describe_job
 from django_wfe.engine.inputs.job_input import DIGESTS, GivenInput, read_given_input, require_same_input
 from django_wfe.engine.inputs.validation import NOT_GIVEN, encode_input
 from django_wfe.engine.isolation.job_context import capture_context
+from django_wfe.engine.large_values.keeping import hold_values, keep_value, refers_to_file
 from django_wfe.engine.operations.workflow_lookup import choose_definition, find_workflow
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.runs.opening import announce, choose_first_opening, get_deadline
 from django_wfe.engine.store.claims import Claim
+from django_wfe.engine.store.prepared import fetch_row
 from django_wfe.engine.store.start_statements import Opening, build_start
-from django_wfe.engine.store.transactions import fetch_committed_row
+from django_wfe.engine.store.transactions import atomic, fetch_committed_row
 from django_wfe.engine.worker.heartbeat import get_worker
 from django_wfe.engine.worker.loop import run_slice
 from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, PermissionRequired, WFEException, WorkflowDeleted
@@ -93,6 +95,7 @@ def start_job(
         InputCheckFailed: a validator, or what the workflow says that the job is found by, raised something else.
         InputNotAsked: there is a ``job_input`` or ``first_input``, and the workflow or its first step asks for none.
         CodeNotLoaded: this process lacks the code that validates it.
+        LargeValueUnavailable: the storage of large values does not take the input.
         ContextFailed: ``WFE_CONTEXT`` could not say what surrounds the start.
     """
     row = find_workflow(workflow, actor)
@@ -139,6 +142,8 @@ def start_job(
     if opening.run_state is StepRunState.RUNNING:
         worker = get_worker()
         worker.enlist()
+    kept_job_input = keep_value(encoded_job_input) if encoded_job_input is not None else None
+    kept = keep_value(encoded) if encoded is not None else None
     job_uuid = make_uuid()
     parameters = {
         "uuid": job_uuid,
@@ -154,12 +159,12 @@ def start_job(
         "epoch": 1 if worker else 0,
         "actor_name": name_actor(user),
         "source": str(source),
-        "job_input": encoded_job_input,
+        "job_input": kept_job_input,
         "event_data": dump({DIGESTS: given.digest()}) if given is not None else "{}",
     }
     way: Opening = "plain"
     if brings_input:
-        way, parameters["external_data"] = "answered", encoded
+        way, parameters["external_data"] = "answered", kept
     elif node.input_within is not None:
         way, parameters["input_within"] = "with_deadline", get_deadline(node)
     if attributes is not None:
@@ -167,7 +172,13 @@ def start_job(
     if context is not None:
         parameters["context"] = context
     statement = build_start(way, has_attributes=attributes is not None, has_context=context is not None)
-    inserted = fetch_committed_row(statement, parameters)
+    if refers_to_file(kept_job_input) or refers_to_file(kept):
+        with atomic():
+            inserted = fetch_row(statement, parameters)
+            if inserted is not None:
+                hold_values(inserted[0], kept_job_input, kept)
+    else:
+        inserted = fetch_committed_row(statement, parameters)
     if inserted is None:
         known = Job.objects.values_list("pk", flat=True).get(workflow=row, key=key)
         return _return_known(known, row, actor, key, given)

@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 from django.utils import translation
 
 from django_wfe.definition.graph import Graph, Node, get_description, get_label
+from django_wfe.definition.near_misses import find_repeated_keys
 from django_wfe.definition.problems import Problem
-from django_wfe.definition.repeated_keys import find_repeated_keys
 from django_wfe.definition.sentences import mark as _
 from django_wfe.definition.subject_problems import has_own
 from django_wfe.definition.texts import find_unstorable, make_storable

@@ -15,6 +15,7 @@ from django_wfe.engine.clock import read_clock
 from django_wfe.engine.delivery import signal_sending
 from django_wfe.engine.errors.database_errors import is_connection_error, may_pass
 from django_wfe.engine.errors.failures import Failure, describe_reason
+from django_wfe.engine.large_values.keeping import hold_values, refers_to_file
 from django_wfe.engine.output.capture import Capture
 from django_wfe.engine.runs.opening import announce, choose_opening, get_deadline
 from django_wfe.engine.runs.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
@@ -22,6 +23,7 @@ from django_wfe.engine.store import statements
 from django_wfe.engine.store.claims import Claim
 from django_wfe.engine.store.giving_back import GIVE_BACK
 from django_wfe.engine.store.prepared import Statement, fetch_row
+from django_wfe.engine.store.transactions import atomic
 from django_wfe.models import JobEvent, JobState, StepRunState
 from django_wfe.models.workflows import load_graph
 from django_wfe.values.encoding import dump
@@ -173,7 +175,7 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
         parameters |= {"log": log, "log_sequence": capture.take_sequence()}
     node = outcome.next_node
     if node is None:
-        row = _finish(statements.FINISH_JOB_WITH_LOG if log else statements.FINISH_JOB, parameters, outcome)
+        row = _finish(statements.FINISH_JOB_WITH_LOG if log else statements.FINISH_JOB, parameters, outcome, claim)
         if row is None:
             return REFUSED
         signal_sending.notify_step_finished(claim.step_run_id)
@@ -193,7 +195,7 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
     else:
         parameters["input_within"] = get_deadline(node)
         statement = statements.FINISH_AND_ASK_WITH_LOG if log else statements.FINISH_AND_ASK
-    row = _finish(statement, parameters, outcome)
+    row = _finish(statement, parameters, outcome, claim)
     if row is None:
         return REFUSED
     next_id, next_state = row[1:]
@@ -206,11 +208,19 @@ def _settle_finished(claim: Claim, outcome: Finished, capture: Capture | None, *
     return Settled(accepted=True)
 
 
-def _finish(statement: Statement, parameters: dict[str, Any], outcome: Finished) -> tuple[Any, ...] | None:
+def _finish(
+    statement: Statement, parameters: dict[str, Any], outcome: Finished, claim: Claim
+) -> tuple[Any, ...] | None:
     if outcome.attributes is not None:
         parameters["attributes"] = dump(outcome.attributes)
         statement = statements.SETTING_ATTRIBUTES[statement]
-    return fetch_row(statement, parameters)
+    if not refers_to_file(outcome.encoded):
+        return fetch_row(statement, parameters)
+    with atomic():
+        row = fetch_row(statement, parameters)
+        if row is not None:
+            hold_values(claim.job_id, outcome.encoded)
+    return row
 
 
 def _settle_retry(claim: Claim, failure: Failure, wait_seconds: float, capture: Capture | None) -> Settled:

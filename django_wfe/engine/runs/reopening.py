@@ -6,14 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import JSONField, Max, TextField, Value
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Now
 
 from django_wfe.engine.delivery.signal_sending import notify_job_finished, notify_step_finished
+from django_wfe.engine.large_values.keeping import hold_values
 from django_wfe.engine.runs.edges import choose_edge, find_target
 from django_wfe.engine.runs.opening import Opening, announce, choose_opening, get_deadline
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
-from django_wfe.values.encoding import dump
 
 _STILL_OPEN = (StepRunState.READY, StepRunState.INPUT_REQUIRED)
 
@@ -22,7 +23,8 @@ def open_attempt(job: Job, failed: StepRun, edited: dict[str, str]) -> int:
     """Open another attempt at the node of a failed run, and return its id.
 
     Args:
-        edited: JSON texts that replace the failed run's ``external_data`` or ``edited_input``.
+        edited: JSON texts that replace the failed run's ``external_data`` or ``edited_input``, as ``keep_value``
+            returns them.
     """
     run = StepRun.objects.create(
         job=job,
@@ -31,8 +33,8 @@ def open_attempt(job: Job, failed: StepRun, edited: dict[str, str]) -> int:
         step=failed.step,
         state=StepRunState.READY,
         previous_id=failed.previous_id,
-        external_data=_choose(edited, "external_data", failed.external_data),
-        edited_input=_choose(edited, "edited_input", failed.edited_input),
+        external_data=_choose(edited, "external_data", failed),
+        edited_input=_choose(edited, "edited_input", failed),
     )
     _let_go_on(job, JobState.ONGOING, failed.step, failed.number)
     announce(run.pk, run.state)
@@ -49,12 +51,17 @@ def open_rerun(job: Job, chosen: StepRun, number: int) -> int:
         within=get_deadline(node),
         number=number,
         previous_id=chosen.previous_id,
-        edited_input=chosen.edited_input,
+        edited_input=_copy(chosen, "edited_input"),
     )
 
 
 def store_result(job: Job, run: StepRun, encoded: str) -> int:
-    """Keep a result given by hand: in the run itself where it waits, else in another attempt. Give the row's id."""
+    """Keep a result given by hand: in the run itself where it waits, else in another attempt. Give the row's id.
+
+    Args:
+        encoded: what ``keep_value`` returned.
+    """
+    hold_values(job.pk, encoded)
     result = _cast(encoded)
     if run.state in _STILL_OPEN:
         StepRun.objects.filter(pk=run.pk).update(state=StepRunState.SKIPPED, result=result, finished_at=Now())
@@ -119,7 +126,7 @@ def _open_run(
         step=step,
         state=opening.run_state,
         previous_id=previous_id,
-        edited_input=_keep(edited_input),
+        edited_input=edited_input,
         expires_at=Now() + timedelta(seconds=within) if waits and within is not None else None,
     )
     _let_go_on(job, opening.job_state, step, number)
@@ -141,12 +148,14 @@ def _count_attempts(job: Job, number: int) -> int:
     return highest
 
 
-def _choose(edited: dict[str, str], name: str, before: Any) -> Any:
-    return _cast(edited[name]) if name in edited else _keep(before)
+def _choose(edited: dict[str, str], name: str, before: StepRun) -> Any:
+    return _cast(edited[name]) if name in edited else _copy(before, name)
 
 
-def _keep(value: Any) -> Any:
-    return None if value is None else _cast(dump(value))
+def _copy(run: StepRun, column: str) -> Any:
+    """Return what stands in a row, for another one: inside the database, whatever its size."""
+    statement = f"(SELECT {column} FROM django_wfe_steprun WHERE id = %s)"  # noqa: S608  (a name of this module)
+    return RawSQL(statement, [run.pk], output_field=JSONField())  # noqa: S611
 
 
 def _cast(encoded: str) -> Any:

@@ -12,6 +12,7 @@ from django_wfe.engine.store import statements
 from django_wfe.engine.store.prepared import fetch_row
 from django_wfe.models.jobs import build_idempotency_key, build_logfile_path
 from django_wfe.states import RUNNABLE_JOB_STATES
+from django_wfe.values.large_values import read_reference
 from django_wfe.values.sealing import cover_sealed, holds_sealed
 
 RUNNABLE = sorted(RUNNABLE_JOB_STATES)
@@ -22,7 +23,7 @@ class Claim:
     """One step run, held by this worker as long as state, worker and epoch of its row stay what they are here.
 
     ``value`` is what the step gets as ``_input``, ``external_data`` what was provided, ``context`` what surrounded the
-    start, all as JSON gives them.
+    start, all as JSON gives them. The first two may be references to files until ``load_large`` has read them.
     """
 
     step_run_id: int
@@ -40,6 +41,22 @@ class Claim:
     worker_id: uuid.UUID
     lost_before: int = 0
     context: Any = None
+    given_reference: Any = None
+    """What stands in the row for ``external_data`` that is in a file."""
+
+    def load_large(self) -> None:
+        """Read what is in files.
+
+        Raises:
+            LargeValueUnavailable: the storage does not answer, or a file is lost.
+        """
+        reference = read_reference(self.value)
+        if reference is not None:
+            value = reference.load()
+            self.value = cover_sealed(value) if reference.is_sealed else value
+        reference = read_reference(self.external_data)
+        if reference is not None:
+            self.given_reference, self.external_data = self.external_data, reference.load()
 
     def build_idempotency_key(self) -> str:
         """Return what is stable over the attempts at this node."""

@@ -19,8 +19,14 @@ from django_wfe.engine.runs.committing import settle, settle_surely
 from django_wfe.engine.runs.outcomes import Canceled, Failed, Finished, Lost, Outcome, Parked
 from django_wfe.engine.store.claims import Claim, claim_step_run
 from django_wfe.engine.worker.heartbeat import WorkerProcess, get_worker
-from django_wfe.engine.worker.step_execution import clean_up, describe_error, find_step_class, perform
-from django_wfe.exceptions import Interrupt
+from django_wfe.engine.worker.step_execution import (
+    clean_up,
+    describe_error,
+    describe_unavailable,
+    find_step_class,
+    perform,
+)
+from django_wfe.exceptions import Interrupt, LargeValueUnavailable
 from django_wfe.models import StepRun, StepRunState
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step
@@ -84,6 +90,10 @@ def _run_and_commit(claim: Claim, worker: WorkerProcess, capture: Capture, until
             worker.note_lack(claim.step, write_english(found.reason))
         return _commit(claim, found, capture, worker, until)
     worker.note_found(claim.step)
+    try:
+        claim.load_large()
+    except LargeValueUnavailable as error:
+        return _commit(claim, describe_unavailable(claim, error), capture, worker, until)
     if found.atomic:
         return _run_atomic(claim, found, worker, capture, until)
     return _commit(claim, perform(claim, found, worker, capture), capture, worker, until)

@@ -24,6 +24,7 @@ from django_wfe.engine.isolation.interrupts import ActiveRun, get_run, release_l
 from django_wfe.engine.isolation.job_context import enter, get_job_context, leave
 from django_wfe.engine.isolation.sessions import SessionWatch
 from django_wfe.engine.isolation.stacks import Place
+from django_wfe.engine.large_values.keeping import keep_value
 from django_wfe.engine.output.capture import Capture
 from django_wfe.engine.project_code.classes import find_refusal, has_refusals, load_node
 from django_wfe.engine.runs.edges import choose_edge, find_target
@@ -31,7 +32,14 @@ from django_wfe.engine.runs.outcomes import Canceled, Failed, Finished, InputRef
 from django_wfe.engine.store.claims import Claim
 from django_wfe.engine.store.crash_points import Death, cross
 from django_wfe.engine.worker.heartbeat import WorkerProcess
-from django_wfe.exceptions import CodeNotLoaded, ContextFailed, Interrupt, StepCanceled, UnreadableSecret
+from django_wfe.exceptions import (
+    CodeNotLoaded,
+    ContextFailed,
+    Interrupt,
+    LargeValueUnavailable,
+    StepCanceled,
+    UnreadableSecret,
+)
 from django_wfe.models import Job
 from django_wfe.models.workflows import load_graph
 from django_wfe.steps import Step, StepContext, plan_execute, plan_transition
@@ -187,7 +195,7 @@ def _refuse_input(claim: Claim, error: BaseException) -> Outcome | None:
         return Parked(reason=read_error(error))
     else:
         return None
-    return InputRefused(reason=detail, external_data=claim.external_data)
+    return InputRefused(reason=detail, external_data=claim.given_reference or claim.external_data)
 
 
 def _holds(error: BaseException, interrupt: Interrupt) -> bool:
@@ -214,6 +222,13 @@ def describe_error(claim: Claim, step_class: type[Step], error: BaseException, *
     if step_class.retry is not None and step_class.retry.allows(error, tries):
         wait = step_class.retry.seconds_before(tries + 1)
     return Failed(failure=failure, wait_seconds=wait)
+
+
+def describe_unavailable(claim: Claim, error: LargeValueUnavailable) -> Outcome:
+    """Return what comes of a run whose input is in a storage that does not give it: it waits, if waiting may help."""
+    if error.is_lost:
+        return Failed(failure=describe_reason(read_error(error), claim.step, "LargeValueUnavailable"))
+    return Parked(reason=read_error(error))
 
 
 def find_step_class(claim: Claim) -> type[Step] | Outcome:
@@ -258,6 +273,7 @@ def _run(claim: Claim, step: Step, context: StepContext, active: ActiveRun) -> O
         active.capture.leave_forked_process()
         active.end()
     cross("after execute")
+    encoded = keep_value(encoded)
     attributes = context.attributes
     if not outgoing:
         return Finished(encoded=encoded, value=value, transition=None, next_node=None, attributes=attributes)

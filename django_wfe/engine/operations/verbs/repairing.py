@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from django_wfe.definition.graph import has_input
 from django_wfe.engine.inputs.validation import encode_input
+from django_wfe.engine.large_values.keeping import hold_values, keep_value
 from django_wfe.engine.operations.verbs.base import Case, Finding, Verb, list_option_names
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.verb_rules import FINAL, Situation
@@ -87,13 +88,17 @@ class Retry(_Repair):
             step_class = load_node(last.step)
             if not has_input(step_class):
                 raise WrongState(_("%(step)s takes no external input.") % {"step": last.step}, state=job.state)
-            edited["external_data"] = encode_input(
-                step_class.UserInputSchema, options.external_data, _("the input for %(step)s") % {"step": last.step}
+            given = keep_value(
+                encode_input(
+                    step_class.UserInputSchema, options.external_data, _("the input for %(step)s") % {"step": last.step}
+                )
             )
+            hold_values(job.pk, given)
+            edited["external_data"] = given
         if "value" in options.model_fields_set:
-            edited["edited_input"] = encode(
-                {"value": options.value}, _("the edited input of %(step)s") % {"step": last.step}
-            )
+            value = keep_value(encode(options.value, _("the edited input of %(step)s") % {"step": last.step}))
+            hold_values(job.pk, value)
+            edited["edited_input"] = f'{{"value":{value}}}'
         run_id = open_attempt(job, last, edited)
         return {"step": last.step, "attempt": last.attempt + 1, "step_run": run_id, "edited": sorted(edited)}
 
@@ -137,7 +142,7 @@ class Skip(_Repair):
     def perform(self, case: Case, options: SkipOptions) -> Mapping[str, Any]:
         last = case.last_run
         assert last is not None  # noqa: S101  (each Job has a run from its start)
-        encoded = encode(options.result, _("the result of %(step)s") % {"step": last.step})
+        encoded = keep_value(encode(options.result, _("the result of %(step)s") % {"step": last.step}))
         skipped_id = store_result(case.job, last, encoded)
         advance_past(case.job, last, skipped_id, options.transition)
         return {"step": last.step, "step_run": skipped_id}
