@@ -14,6 +14,9 @@ class Counts:
     jobs: dict[int, int] = field(default_factory=lambda: {3: 20, 10: 10, 50: 2, 1000: 1})
     """In-process: the jobs of one turn, by the number of their steps."""
     thousand_rounds: int = 5
+    start_rounds: int = 10
+    """In-process: how often a start without data and one with data take turns, in each turn of the contenders."""
+    starts: int = 10
     floor_steps: int = 200
     broker_rounds: int = 7
     broker_jobs: dict[int, int] = field(default_factory=lambda: {3: 1000, 10: 400})
@@ -32,6 +35,8 @@ QUICK = Counts(
     rounds=3,
     jobs={3: 5, 10: 3, 50: 1, 1000: 1},
     thousand_rounds=1,
+    start_rounds=2,
+    starts=3,
     floor_steps=50,
     broker_rounds=2,
     broker_jobs={3: 100, 10: 40},

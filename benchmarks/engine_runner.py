@@ -76,14 +76,34 @@ def run_loop() -> list[float]:
 def start(jobs: int) -> list[float]:
     """Start jobs without sending a message; give the milliseconds of each."""
     from benchmarks.workflows import CHAINS
+
+    return _start_each(CHAINS[10], [{}] * jobs)
+
+
+def start_bare(jobs: int) -> list[float]:
+    """Start as many of the chain that ``start_with_data`` starts, without data."""
+    from benchmarks.workflows import CHAINS
+
+    return _start_each(CHAINS[3], [{}] * jobs)
+
+
+def start_with_data(jobs: int) -> list[float]:
+    """Start jobs with an input and two attributes; give the milliseconds of each."""
+    from benchmarks.workflows import Delivery
+
+    given = [{"input": {"order": number, "customer": f"Customer {number % 7}"}} for number in range(jobs)]
+    return _start_each(Delivery, given)
+
+
+def _start_each(workflow: Any, options: list[dict[str, Any]]) -> list[float]:
     from django_wfe import order_workflow_execution
 
     delivery = _import_first("django_wfe.engine.delivery.dispatcher", "django_wfe.engine.dispatcher")
     delivery.install_dispatcher(delivery.NullDispatcher())
     milliseconds = []
-    for _ in range(jobs):
+    for given in options:
         began = time.perf_counter()
-        order_workflow_execution(CHAINS[10])
+        order_workflow_execution(workflow, **given)
         milliseconds.append((time.perf_counter() - began) * 1000)
     delivery.install_dispatcher(None)
     return milliseconds
@@ -205,6 +225,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
     "run_loop": run_loop,
     "start": start,
+    "start_bare": start_bare,
+    "start_with_data": start_with_data,
     "sweep": sweep,
     "tell_time": tell_time,
     "order": order,

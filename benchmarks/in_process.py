@@ -14,6 +14,9 @@ from benchmarks.floor import Floor
 
 Figures = dict[str, float]
 
+STARTS = {"start_ms": "start_bare", "start_with_data_ms": "start_with_data"}
+"""What is asked for each kind of start; they take turns of some milliseconds."""
+
 
 def measure(server: Parameters, counts: Counts, *, with_dbos: bool) -> Figures:
     """Give the median milliseconds of a step, of each contender and length of job, and the ratios."""
@@ -27,6 +30,8 @@ def measure(server: Parameters, counts: Counts, *, with_dbos: bool) -> Figures:
             contenders["dbos"] = stack.enter_context(_build_dbos(dbos_database))
         taken = _take_turns(floor, contenders, counts)
     figures = {name: median(values) for name, values in taken.items()}
+    pairs = zip(taken["start_with_data_ms"], taken["start_ms"], strict=True)
+    figures["start_with_data_vs_without"] = median(with_data / without for with_data, without in pairs)
     figures["step_vs_floor"] = figures["ours_10_step_ms"] / figures["floor_step_ms"]
     figures["step_vs_floor_autocommit"] = figures["ours_10_step_ms"] / figures["floor_autocommit_step_ms"]
     if with_dbos:
@@ -38,10 +43,15 @@ def _take_turns(floor: Floor, contenders: dict[str, Contender], counts: Counts) 
     taken: dict[str, list[float]] = {}
     for contender in contenders.values():
         contender.ask("run", steps=3, jobs=3)  # the first runs plan statements and fill caches
+    for question in STARTS.values():
+        contenders["ours"].ask(question, jobs=20)
     floor.run(20, autocommit=False)
     for turn in range(counts.rounds):
         for name, autocommit in (("floor_step_ms", False), ("floor_autocommit_step_ms", True)):
             taken.setdefault(name, []).append(floor.run(counts.floor_steps, autocommit=autocommit))
+        for _ in range(counts.start_rounds):
+            for name, question in STARTS.items():
+                taken.setdefault(name, []).append(median(contenders["ours"].ask(question, jobs=counts.starts)))
         for steps, jobs in counts.jobs.items():
             if steps == max(counts.jobs) and turn >= counts.thousand_rounds:
                 continue

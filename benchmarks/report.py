@@ -10,6 +10,8 @@ GOALS = {
     "step_vs_dbos": "at most 0.4",
     "broker3_vs_handwritten": "at least 1.0",
     "broker10_vs_handwritten": "at least 1.3",
+    "start_with_data_vs_without": "at most 1.1",
+    "broker3_with_starts_vs_handwritten": "at least 1.0",
     "order_to_first_step_p50_ms": "at most 20",
     "step1000_vs_step10": "at most 1.1",
     "million_vs_empty": "at most 1.1",
@@ -22,6 +24,9 @@ ROWS = (
     ("The same in autocommit, one round trip, ms per step", "floor_autocommit_step_ms"),
     *((f"django-wfe, job of {steps:,} steps, ms per step", f"ours_{steps}_step_ms") for steps in (3, 10, 50, 1000)),
     *((f"DBOS, workflow of {steps:,} steps, ms per step", f"dbos_{steps}_step_ms") for steps in (3, 10, 50, 1000)),
+    ("Start of a job, ms", "start_ms"),
+    ("Start of a job with input and two attributes, ms", "start_with_data_ms"),
+    ("Start with input and attributes to one without", "start_with_data_vs_without"),
     ("django-wfe to the floor, 10 steps", "step_vs_floor"),
     ("django-wfe to the floor in autocommit, 10 steps", "step_vs_floor_autocommit"),
     ("django-wfe to DBOS, 10 steps", "step_vs_dbos"),
@@ -34,6 +39,16 @@ ROWS = (
     ),
     ("django-wfe to hand-written, 3 steps", "broker3_vs_handwritten"),
     ("django-wfe to hand-written, 10 steps", "broker10_vs_handwritten"),
+    *(
+        (
+            f"{label}, starts counted, jobs of {steps} steps, jobs per second",
+            f"{name}_broker{steps}_with_starts_jobs_per_s",
+        )
+        for steps in (3, 10)
+        for name, label in (("ours", "django-wfe"), ("handwritten", "Hand-written Dramatiq"))
+    ),
+    ("django-wfe to hand-written, starts counted, 3 steps", "broker3_with_starts_vs_handwritten"),
+    ("django-wfe to hand-written, starts counted, 10 steps", "broker10_with_starts_vs_handwritten"),
     ("Latency on an idle system, one process of 8 threads", ""),
     ("Start to first step, p50, ms", "order_to_first_step_p50_ms"),
     ("Start to first step, p95, ms", "order_to_first_step_p95_ms"),

@@ -39,6 +39,21 @@ Chain10 = build_chain(10)
 Chain50 = build_chain(50)
 
 
+class Delivery(Chain3):
+    """A chain that starts with data, and is found by two attributes."""
+
+    class InputSchema(BaseModel):
+        """What a job is about."""
+
+        order: int
+        customer: str
+
+    @staticmethod
+    def attributes(job_input: Any) -> dict[str, Any]:
+        """Return what a job is found by."""
+        return {"order": job_input.order, "customer": job_input.customer}
+
+
 class Count(steps.Decision):
     """Counts to ``LOOP_STEPS``, one step run a number."""
 

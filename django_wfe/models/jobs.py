@@ -79,6 +79,8 @@ class Job(EngineModel):
         on_delete=models.PROTECT,
         related_name="jobs",
         db_index=False,  # wfe_job_workflow begins with it
+        # The statement of a start holds the Workflow's row. A check would cost it a look-up more.
+        db_constraint=False,
     )
     definition = ForeignKey(
         Definition,
@@ -86,6 +88,7 @@ class Job(EngineModel):
         on_delete=models.PROTECT,
         related_name="jobs",
         db_index=False,  # nothing looks jobs up by it, and definitions are not deleted
+        db_constraint=False,
     )
     state = models.CharField(
         _("state"), max_length=16, choices=JOB_STATE_CHOICES, default=states.JobState.PENDING.value

@@ -50,6 +50,8 @@ class Workflow(EngineModel):
         db_default=False,
         help_text=_("Its code says by which attributes a job is found."),
     )
+    row_version: str | None = None
+    """What tells this version of the row from any other; None if the row was read without it."""
     current_definition = ForeignKey(
         "django_wfe.Definition",
         verbose_name=_("current definition"),

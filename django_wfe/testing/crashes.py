@@ -15,6 +15,7 @@ from django.db import connections
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.delivery.dispatcher import install_dispatcher
 from django_wfe.engine.lifecycle import NOT_GIVEN, order_workflow_execution
+from django_wfe.engine.operations.workflow_lookup import forget_workflows
 from django_wfe.engine.recovery.sweeping import LONGEST_REDISPATCH_FACTOR, sweep
 from django_wfe.engine.store.crash_points import Death, watch_boundaries
 from django_wfe.engine.worker.heartbeat import install_worker
@@ -143,6 +144,7 @@ class _Trial:
         watcher_before = watch_boundaries(self._watch)
         # What another trial has written must not save this one the writing, at which it may be killed.
         LargeValue.objects.update(stored_at=None)
+        forget_workflows()
         try:
             go_on = self._start
             while True:
@@ -198,6 +200,7 @@ class _Trial:
     def _replace_worker(self) -> None:
         self.worker.die()
         self.broker.drop_all()
+        forget_workflows()
         self.points.clear()
         self._counts.clear()
         self.worker = SimulatedWorker()

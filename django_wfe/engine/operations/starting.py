@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,16 +27,23 @@ from django_wfe.engine.inputs.job_input import DIGESTS, GivenInput, read_given_i
 from django_wfe.engine.inputs.validation import NOT_GIVEN, encode_input
 from django_wfe.engine.isolation.job_context import capture_context
 from django_wfe.engine.large_values.keeping import hold_values, keep_value, refers_to_file
-from django_wfe.engine.operations.workflow_lookup import choose_definition, find_workflow
+from django_wfe.engine.operations.workflow_lookup import choose_definition, find_workflow, recall_workflow
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.runs.opening import announce, choose_first_opening, get_deadline
 from django_wfe.engine.store.claims import Claim
 from django_wfe.engine.store.prepared import fetch_row
 from django_wfe.engine.store.start_statements import Opening, build_start
-from django_wfe.engine.store.transactions import atomic, fetch_committed_row
+from django_wfe.engine.store.transactions import ATTEMPTS, atomic, fetch_committed_row
 from django_wfe.engine.worker.heartbeat import get_worker
 from django_wfe.engine.worker.loop import run_slice
-from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, PermissionRequired, WFEException, WorkflowDeleted
+from django_wfe.exceptions import (
+    InputNotAsked,
+    InvalidWorkflow,
+    PermissionRequired,
+    WFEException,
+    WorkflowDeleted,
+    WrongState,
+)
 from django_wfe.models import Job, JobEvent, StepRunState, Workflow
 from django_wfe.models.workflows import load_graph
 from django_wfe.values.encoding import dump
@@ -98,7 +106,51 @@ def start_job(
         LargeValueUnavailable: the storage of large values does not take the input.
         ContextFailed: ``WFE_CONTEXT`` could not say what surrounds the start.
     """
-    row = find_workflow(workflow, actor)
+    start = partial(
+        _start,
+        workflow,
+        key=key,
+        created_by=created_by,
+        job_input=job_input,
+        first_input=first_input,
+        actor=actor,
+        source=source,
+        run_here=run_here,
+    )
+    recalled = recall_workflow(workflow, actor)
+    if recalled is not None:
+        try:
+            return start(recalled)
+        except _WorkflowChanged:
+            pass
+        except (ValidationError, WFEException):
+            # What refuses the start may be out of date.
+            if find_workflow(workflow, actor).row_version == recalled.row_version:
+                raise
+    for _attempt in range(ATTEMPTS):
+        try:
+            return start(find_workflow(workflow, actor))
+        except _WorkflowChanged:
+            pass  # it was written again while this start was prepared
+    raise WrongState(_("The workflow changes all the time; no job was started. Try again."))
+
+
+class _WorkflowChanged(Exception):
+    """The row of the Workflow is no longer what the start was prepared for."""
+
+
+def _start(
+    workflow: Any,
+    row: Workflow,
+    *,
+    key: str | None,
+    created_by: Any,
+    job_input: Any,
+    first_input: Any,
+    actor: Any,
+    source: str,
+    run_here: bool,
+) -> Started:
     require_permission(actor, START_JOBS)
     brings_input = first_input is not NOT_GIVEN
     if brings_input:
@@ -148,6 +200,7 @@ def start_job(
     parameters = {
         "uuid": job_uuid,
         "workflow_id": row.pk,
+        "version": row.row_version,
         "definition_id": definition_id,
         "job_state": opening.job_state.value,
         "step": node.path,
@@ -180,7 +233,9 @@ def start_job(
     else:
         inserted = fetch_committed_row(statement, parameters)
     if inserted is None:
-        known = Job.objects.values_list("pk", flat=True).get(workflow=row, key=key)
+        known = _find_started(row, key)
+        if known is None:
+            raise _WorkflowChanged
         return _return_known(known, row, actor, key, given)
     job_id, step_run_id = inserted
     notify_job_started(job_id)

@@ -60,6 +60,7 @@ TYPES = {
     "traceback": "text",
     "transition": "integer",
     "uuid": "uuid",
+    "version": "text",
     "wait_seconds": "double precision",
     "worker_id": "uuid",
     "workflow_id": "bigint",

@@ -7,16 +7,23 @@ from typing import Literal
 
 from django_wfe.engine.store.open_run import EXPIRES_AT, open_run
 from django_wfe.engine.store.prepared import Statement
+from django_wfe.engine.store.statements import VERSION
 
-# What every start begins with: the Job, unless its key is known, and its finished start.
+# What every start begins with: the Job, unless its key is known or the Workflow's row is another than was read, and its
+# finished start. The lock stands in the place of two foreign keys: as long as the Job is not committed, nobody deletes
+# the Workflow, and with it its definitions.
 _INSERT_JOB = """
-WITH job AS (
+WITH workflow AS (
+    SELECT id FROM django_wfe_workflow
+    WHERE id = %(workflow_id)s AND (%(version)s IS NULL OR {version} = %(version)s)
+    FOR KEY SHARE
+), job AS (
     INSERT INTO django_wfe_job
         (uuid, workflow_id, definition_id, state, current_step, current_step_number, key, created_by_id,
          created_at, started_at, error{column})
-    VALUES
-        (%(uuid)s, %(workflow_id)s, %(definition_id)s, %(job_state)s, %(step)s, 1, %(key)s, %(created_by_id)s,
-         statement_timestamp(), CASE WHEN %(run_state)s = 'RUNNING' THEN statement_timestamp() END, ''{value})
+    SELECT %(uuid)s, id, %(definition_id)s, %(job_state)s, %(step)s, 1, %(key)s, %(created_by_id)s,
+        statement_timestamp(), CASE WHEN %(run_state)s = 'RUNNING' THEN statement_timestamp() END, ''{value}
+    FROM workflow
     ON CONFLICT (workflow_id, key) WHERE key IS NOT NULL DO NOTHING
     RETURNING id, created_at
 ), start AS ({start}
@@ -85,6 +92,7 @@ def build_start(opening: Opening = "plain", *, has_attributes: bool = False, has
         **others,
     )
     insert = _INSERT_JOB.format(
+        version=VERSION,
         column=", context" if has_context else "",
         value=", %(context)s::jsonb" if has_context else "",
         start=_START_RUN,

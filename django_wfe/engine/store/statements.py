@@ -15,12 +15,12 @@ WORKFLOW_COLUMNS = (
     "load_error",
 )
 
-FIND_WORKFLOW = Statement(
-    "find_workflow", f"SELECT {', '.join(WORKFLOW_COLUMNS)} FROM django_wfe_workflow WHERE id = %(workflow_id)s"
-)
-FIND_WORKFLOW_BY_PATH = Statement(
-    "find_workflow_by_path", f"SELECT {', '.join(WORKFLOW_COLUMNS)} FROM django_wfe_workflow WHERE path = %(path)s"
-)
+# What tells a version of a row from any other: who wrote it, and where it lies, since one transaction may write twice.
+VERSION = "xmin::text || ctid::text"
+
+_FIND_WORKFLOW = f"SELECT {', '.join(WORKFLOW_COLUMNS)}, {VERSION} FROM django_wfe_workflow"
+FIND_WORKFLOW = Statement("find_workflow", f"{_FIND_WORKFLOW} WHERE id = %(workflow_id)s")
+FIND_WORKFLOW_BY_PATH = Statement("find_workflow_by_path", f"{_FIND_WORKFLOW} WHERE path = %(path)s")
 
 _CLAIM = """
 WITH ready AS (
