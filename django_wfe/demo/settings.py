@@ -10,6 +10,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from django.core.management.utils import get_random_secret_key
 
@@ -109,6 +110,16 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 STATIC_URL = "/static/"
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+if "WFE_DEMO_DIRECTORY" in os.environ:
+    # Results and inputs of more than 64 KiB, such as those of a file that is taken in.
+    STORAGES["django_wfe"] = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(Path(os.environ["WFE_DEMO_DIRECTORY"]) / "large-values")},
+    }
 WHITENOISE_USE_FINDERS = True
 
 LOGGING = {
