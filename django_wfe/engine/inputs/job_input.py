@@ -16,7 +16,14 @@ from pydantic import BaseModel, ValidationError
 
 from django_wfe.definition.graph import has_fields
 from django_wfe.engine.inputs.given_times import settle_times
-from django_wfe.engine.inputs.validation import NOT_GIVEN, ValidInput, encode_valid, load_input, validate_input
+from django_wfe.engine.inputs.validation import (
+    NOT_GIVEN,
+    ValidInput,
+    encode_valid,
+    load_input,
+    validate_encoded,
+    validate_input,
+)
 from django_wfe.engine.project_code.classes import load_workflow
 from django_wfe.exceptions import CodeNotLoaded, InputNotAsked, OtherInput
 from django_wfe.models import JobEvent, StepRun
@@ -55,9 +62,11 @@ class GivenInput:
             pydantic.ValidationError, NotEncodable, CodeNotLoaded, InputCheckFailed: as of ``validate_input``; the first
                 with a note by which ``is_about_job_input`` knows it.
         """
-        data = self.data if isinstance(self.data, ValidInput) else json.loads(self.data)
         try:
-            self.data = validate_input(self.schema, data, _name_input)
+            if isinstance(self.data, ValidInput):
+                self.data = validate_input(self.schema, self.data, _name_input)
+            else:
+                self.data = validate_encoded(self.schema, self.data, _name_input)
         except ValidationError as error:
             error.add_note(ABOUT_JOB_INPUT)
             raise
@@ -205,8 +214,12 @@ def _name_input() -> str:
     return _("the input of the job")
 
 
+_write_sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+"""(``json.dumps`` would make an encoder for each value.)"""
+
+
 def _digest(value: Any, secret: str | bytes) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _write_sorted(value)
     return hmac.digest(_derive_key(secret), text.encode(), "sha256").hex()[:32]
 
 

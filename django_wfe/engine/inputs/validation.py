@@ -82,15 +82,29 @@ def validate_input(schema: type[BaseModel], external_data: Any, what: What) -> V
     """
     valid = external_data if isinstance(external_data, ValidInput) else None
     given = encode(json.loads(valid.given) if valid is not None else external_data, what)
+    if valid is not None and valid.schema is schema:  # else the step's code was loaded anew since
+        _refuse_mark(given, what)
+        return valid
+    return validate_encoded(schema, given, what)
+
+
+def validate_encoded(schema: type[BaseModel], given: str, what: What) -> ValidInput:
+    """Validate what ``encode`` has written of what was given.
+
+    Raises:
+        pydantic.ValidationError, NotEncodable, InputCheckFailed: as of ``encode_input``.
+    """
+    _refuse_mark(given, what)
+    with _telling_of_own_code(schema, given):
+        return ValidInput(schema, *read_given(schema, given))
+
+
+def _refuse_mark(given: str, what: What) -> None:
     if holds_sealed(given) and holds_mark(json.loads(given)):
         raise NotEncodable(
             _("%(what)s holds the name “%(name)s”, which is kept for encrypted values. Use another name.")
             % {"what": begin_sentence(what), "name": MARK}
         )
-    if valid is not None and valid.schema is schema:  # else the step's code was loaded anew since
-        return valid
-    with _telling_of_own_code(schema, given):
-        return ValidInput(schema, *read_given(schema, given))
 
 
 def read_given(schema: type[BaseModel], given: str) -> tuple[BaseModel, str]:
@@ -134,12 +148,22 @@ def load_input(schema: type[BaseModel], stored: str) -> BaseModel:
 
 def _choose_form(schema: type[BaseModel], model: BaseModel, given: str, what: What, *, reveals: bool) -> str:
     """Return the JSON text to keep: what the model writes, if that reads back as an equal one."""
+    if _writes_as_given(model, given):
+        return given
     try:
         written = _write_revealed(model, what) if reveals and find_secret_places(schema) else _write(model, what)
         return written if load_input(schema, written) == model else given
     except (ValidationError, PydanticSerializationError, UnicodeDecodeError):
         # The model does not read what it writes; the given form has just been read.
         return given
+
+
+def _writes_as_given(model: BaseModel, given: str) -> bool:
+    """Return whether a model writes just what was given: then that is known to read back as it."""
+    try:
+        return dump(model.model_dump(mode="json", by_alias=False, round_trip=True, warnings=False)) == given
+    except (PydanticSerializationError, ValueError, RecursionError, UnicodeDecodeError):
+        return False  # told by whoever writes it next
 
 
 def _write(model: BaseModel, what: What) -> str:
