@@ -11,6 +11,7 @@ import dramatiq
 from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.models.functions import Now
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -20,11 +21,13 @@ from django_wfe.engine.errors.database_trouble import (
     explain_unapplied,
     list_unapplied_migrations,
 )
+from django_wfe.engine.large_values.probing import count_large_values, probe_storage
 from django_wfe.engine.project_code.needed_code import list_needed_code, say_cure, say_needed_code
 from django_wfe.engine.project_code.outdated_workers import list_outdated
 from django_wfe.engine.queries.incidents import SHOWN, list_incidents
 from django_wfe.engine.recovery.liveness import list_live_workers
 from django_wfe.engine.rules.start_rules import say_how_to_read, was_never_read
+from django_wfe.exceptions import LargeValueUnavailable
 from django_wfe.models import DefinitionModule, StepRun, StepRunState, Worker, Workflow
 from django_wfe.models.columns.moments import MomentField
 from django_wfe.states import RUNNABLE_JOB_STATES
@@ -60,6 +63,8 @@ def examine() -> Iterator[Finding]:
     yield migrations
     if not migrations.ok:
         return
+    if settings.storage:
+        yield examine_storage()
     for look in (
         examine_workers,
         examine_watchdog,
@@ -104,6 +109,19 @@ def examine_migrations() -> Finding:
         trouble = explain_unapplied(missing)
         return _find_wrong(_("Migrations"), trouble.cause, trouble.cure)
     return _find_sound(_("Migrations"), _("all applied"))
+
+
+def examine_storage() -> Finding:
+    """Check whether the storage of large values works, by a small file."""
+    name = _("Large values")
+    try:
+        probe_storage()
+    except LargeValueUnavailable as error:
+        cure = _("See that the storage “%(alias)s” of STORAGES runs, and that this process may write to it.")
+        return _find_wrong(name, str(error), cure % {"alias": settings.storage})
+    files, size = count_large_values()
+    counted = ngettext("%(count)s file", "%(count)s files", files) % {"count": files}
+    return _find_sound(name, f"“{settings.storage}”, {counted}, {filesizeformat(size)}")
 
 
 def examine_broker() -> Finding:

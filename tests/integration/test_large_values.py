@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from django_wfe.engine.large_values.keeping import hold_values, keep_value, refe
 from django_wfe.engine.large_values.sweeping import sweep_large_values
 from django_wfe.engine.operations.rotating_secrets import rotate_secrets
 from django_wfe.exceptions import LargeValueUnavailable, NotEncodable
+from django_wfe.management import health
 from django_wfe.models import Job, JobState, LargeValue, LargeValueUse, StepRun, StepRunState
 from django_wfe.testing import assert_survives_crashes
 from django_wfe.values.large_values import MARK, read_reference
@@ -397,6 +399,45 @@ def test_what_recovers_may_be_killed_too(storage: Path) -> None:
     assert_survives_crashes(Noting, job_input={"lines": write_lines(60)}, crashes=2)
     sweep_large_values(grace_seconds=-1)
     assert find_trouble(storage) == []
+
+
+def test_a_file_is_on_the_disk_before_its_row_refers_to_it(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        assert Job.objects.count() == 0
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    start()
+    [file] = [str(storage / name) for name in list_files(storage)]
+    assert synced == [file, str(Path(file).parent), str(storage)]
+
+
+@pytest.mark.usefixtures("storage")
+def test_in_a_transaction_the_row_of_a_file_is_committed_by_a_session_that_is_in_no_pool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "pool", False)
+    with transaction.atomic(), keeping._open_own_session() as session:
+        assert session is not connection
+        assert "pool" not in session.settings_dict["OPTIONS"]
+        assert "pool" in connection.settings_dict["OPTIONS"]
+    with keeping._open_own_session() as session:
+        assert session.settings_dict is connection.settings_dict
+
+
+@pytest.mark.usefixtures("storage")
+def test_the_doctor_says_whether_the_storage_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    start()
+    found = health.examine_storage()
+    assert (found.ok, found.text.replace("\xa0", " ")) == (True, "“django_wfe”, 1 file, 7.0 KB")
+    monkeypatch.setitem(storages._storages, "django_wfe", Broken(OSError("disk full")))
+    found = health.examine_storage()
+    assert (found.ok, found.text) == (False, "OSError: disk full")
+    assert "“django_wfe” of STORAGES" in found.cure
 
 
 def test_many_at_once_with_the_same_value_and_a_sweep_beside_them(storage: Path) -> None:

@@ -13,7 +13,7 @@ from django.core.files.storage import storages
 from django.urls import reverse
 
 from django_wfe import lifecycle, order_workflow_execution, provide_external_input
-from django_wfe.models import Job, JobState, StepRun
+from django_wfe.models import Job, JobEvent, JobState, StepRun
 from tests.declared.large_workflows import Importing, Pasting, Storing, write_lines
 from tests.support.doors import api_calls
 from tests.support.doors.console import read_page, record, sign_in_superuser
@@ -139,6 +139,19 @@ def test_rest_starts_and_answers_with_large_values(storage: Path) -> None:
     assert response.status_code in (200, 202, 204), response.content
     assert get_last_run(run_ready(job_id).pk).result == 120
     assert len(list_files(storage)) == 4
+
+
+def test_the_history_shows_what_was_refused(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    lifecycle.rerun_job(job.pk, number=2)
+    provide_external_input(job.pk, {"lines": ANSWER})
+    monkeypatch.setattr("tests.declared.large_workflows.Enrich.UserInputSchema", Storing.InputSchema)
+    assert run_ready(job.pk).state == JobState.INPUT_REQUIRED
+    event = JobEvent.objects.get(job=job, kind="input_refused")
+    content = open_page("jobevent_change", event.pk).content.decode()
+    assert ANSWER[-1] in content
+    assert "$wfe" not in content
+    monkeypatch.setitem(storages._storages, "django_wfe", Away())
+    assert "no route to host" in open_page("jobevent_change", event.pk).content.decode()
 
 
 def test_an_export_has_the_values(job: Job) -> None:

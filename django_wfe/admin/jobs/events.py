@@ -13,12 +13,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_wfe.admin.elements.drawing import NOTHING, draw_job_title, draw_json, draw_time
+from django_wfe.admin.elements.payloads import READABLE_CHARACTERS
 from django_wfe.admin.frame.base import ConsoleAdmin
 from django_wfe.admin.frame.days import DayFilter
 from django_wfe.engine.access import may_view_data
 from django_wfe.engine.inputs.job_input import DIGESTS
+from django_wfe.exceptions import LargeValueUnavailable
 from django_wfe.models import JobEvent, Workflow
 from django_wfe.values.identifiers import parse_id
+from django_wfe.values.large_values import read_reference
 from django_wfe.values.sealing import cover_sealed
 
 
@@ -81,5 +84,18 @@ class JobEventAdmin(ConsoleAdmin[JobEvent]):
     def data_written(self, event: JobEvent) -> SafeString | str:
         """What was kept with it."""
         # The digests say nothing to people: they only tell whether a second start brings other input.
-        data = {name: value for name, value in event.data.items() if name != DIGESTS}
+        data = {name: _show(value) for name, value in event.data.items() if name != DIGESTS}
         return draw_json(cover_sealed(data)) if data else _("nothing")
+
+
+def _show(value: Any) -> Any:
+    """Return a value as it is shown; of one that is in a file, what can be said of it if it is too long for a page."""
+    reference = read_reference(value)
+    if reference is None:
+        return value
+    if reference.characters > READABLE_CHARACTERS:
+        return _("%(bytes)s bytes, in a file of their own") % {"bytes": f"{reference.bytes:,}"}
+    try:
+        return reference.load()
+    except LargeValueUnavailable as error:
+        return str(error)

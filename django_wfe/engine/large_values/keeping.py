@@ -10,9 +10,11 @@ The order keeps a row from referring to a file that is not there, wherever the p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -148,6 +150,21 @@ def _write_file(storage: Any, reference: Reference, content: bytes) -> None:
             _("The storage “%(alias)s” keeps files under other names than it is given. Use one that does not.")
             % {"alias": settings.storage}
         )
+    _sync(storage, reference)
+
+
+def _sync(storage: Any, reference: Reference) -> None:
+    """Have the file on the disk before the row that refers to it is committed: the row survives a loss of power."""
+    try:
+        path = Path(storage.path(reference.file_name))
+    except NotImplementedError:  # it is kept elsewhere than in a folder
+        return
+    for each in (path, path.parent, path.parent.parent):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
@@ -158,6 +175,8 @@ def _open_own_session() -> Iterator[Any]:
         yield connection
         return
     own = connection.copy()
+    # Not from a pool: all its connections may be held by threads that wait here for another.
+    own.settings_dict["OPTIONS"].pop("pool", None)
     try:
         yield own
     finally:
