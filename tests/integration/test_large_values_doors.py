@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,13 @@ def job(storage: Path) -> Job:
     run_ready(job_id)
     provide_external_input(job_id, {"lines": ANSWER})
     return run_ready(job_id)
+
+
+@pytest.fixture
+def csv_limit() -> Iterator[None]:
+    before = csv.field_size_limit(10**7)
+    yield
+    csv.field_size_limit(before)
 
 
 def open_page(name: str, *arguments: Any) -> Any:
@@ -154,10 +162,9 @@ def test_the_history_shows_what_was_refused(job: Job, monkeypatch: pytest.Monkey
     assert "no route to host" in open_page("jobevent_change", event.pk).content.decode()
 
 
-def test_an_export_has_the_values(job: Job) -> None:
+def test_an_export_has_the_values(job: Job, csv_limit: None) -> None:
     response = sign_in_superuser().post("/admin/django_wfe/steprun/export/", {"format": "0", "resource": "1"})
     content = response.getvalue() if response.streaming else response.content
-    csv.field_size_limit(10**7)
     rows = list(csv.DictReader(io.StringIO(content.decode())))
     values = {row["number"]: row for row in rows}
     assert json.loads(values["2"]["external_data"]) == {"lines": ANSWER}

@@ -16,6 +16,7 @@ from django_wfe.engine.operations.workflow_lookup import forget_workflows
 from django_wfe.engine.project_code.recording import describe_workflow, record_workflow
 from django_wfe.exceptions import InputNotAsked, InvalidWorkflow, UnknownWorkflow, WorkflowDeleted
 from django_wfe.models import Job, JobEvent, Workflow
+from django_wfe.models.workflows import load_graph
 from tests.declared.job_input_workflows import Shipping
 from tests.support.running.engine_helpers import create_user
 from tests.workflows import Linear
@@ -94,6 +95,18 @@ def test_a_known_key_gives_its_job_whatever_is_remembered(row: Workflow) -> None
     Workflow.objects.filter(pk=row.pk).update(deleted=True)
     assert order_workflow_execution(row.pk, key="one") == first
     assert JobEvent.objects.filter(job=first).count() == 1
+
+
+def test_rows_that_were_rolled_back_are_read_anew() -> None:
+    """As between the tests of a project: the process remembers rows, and definitions, that never came to be."""
+    with transaction.atomic():
+        for _ in range(2):
+            order_workflow_execution(Linear)
+        transaction.set_rollback(True)
+    load_graph.cache_clear()
+    assert workflow_lookup.recall_workflow(Linear, None) is not None
+    job = Job.objects.get(pk=order_workflow_execution(Linear))
+    assert job.definition_id == Workflow.objects.get().current_definition_id
 
 
 def test_a_row_that_is_gone_is_read_anew(row: Workflow) -> None:

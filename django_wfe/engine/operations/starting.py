@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from django.db import DatabaseError, InterfaceError
 from pydantic import ValidationError
 
 from django_wfe.definition.graph import START, has_input
@@ -123,8 +124,10 @@ def start_job(
             return start(recalled)
         except _WorkflowChanged:
             pass
-        except (ValidationError, WFEException):
-            # What refuses the start may be out of date.
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception:
+            # Whatever it is may come of a row that is out of date: the definition that it names may be gone.
             if find_workflow(workflow, actor).row_version == recalled.row_version:
                 raise
     for _attempt in range(ATTEMPTS):
