@@ -25,7 +25,7 @@ _turn = threading.Lock()
 def read_source(declared: Any) -> str | None:
     """Return the source of a class or function, or None without one: typed into a shell, or changed since."""
     try:
-        return _undisturbed(lambda: inspect.getsource(declared))
+        return call_undisturbed(lambda: _in_turn(inspect.getsource, declared))
     except (OSError, TypeError, SyntaxError, SystemError):
         return None
 
@@ -48,15 +48,20 @@ def parse(source: str | bytes) -> ast.Module:
     Raises:
         SyntaxError, ValueError: as ``ast.parse`` does.
     """
-    return _undisturbed(lambda: ast.parse(source))
+    tree: ast.Module = call_undisturbed(lambda: _in_turn(ast.parse, source))
+    return tree
 
 
-def _undisturbed(read: Callable[[], T]) -> T:
-    for left in reversed(range(TRIES)):
+def call_undisturbed(call: Callable[[], T], tries: int = TRIES) -> T:
+    """Return what a call returns that uses Python's parser, made again while another thread disturbs it."""
+    for _try in range(tries - 1):
         try:
-            with _turn:
-                return read()
+            return call()
         except SystemError:
-            if not left:
-                raise
-    raise AssertionError
+            pass
+    return call()
+
+
+def _in_turn(read: Callable[[Any], T], argument: Any) -> T:
+    with _turn:
+        return read(argument)

@@ -92,7 +92,7 @@ def encode(value: Any, what: str | Callable[[], str]) -> str:
             _("%(what)s cannot be kept as JSON: %(reason)s")
             % {"what": begin_sentence(what), "reason": _explain(jsonable, None)}
         )
-    if text.startswith(_BEGINNING_OF_A_REFERENCE):
+    if looks_like_reference(text):
         raise NotEncodable(
             _("%(what)s holds the name “%(name)s”, which is kept for large values. Use another name.")
             % {"what": begin_sentence(what), "name": REFERENCE_MARK}
@@ -112,6 +112,11 @@ def encode(value: Any, what: str | Callable[[], str]) -> str:
             }
         )
     return text
+
+
+def looks_like_reference(text: str) -> bool:
+    """Return whether a value's JSON text would be taken for a reference to a large value."""
+    return text.startswith(_BEGINNING_OF_A_REFERENCE)
 
 
 def dump(jsonable: Any) -> str:

@@ -29,7 +29,6 @@ WRAPPER = "value"
 """The name under which an edited input stands in its row."""
 
 _BYTES_OF_A_CHARACTER = 4
-_BEGINNING = f'{{"{MARK}":'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +49,8 @@ class Reference:
 
     @property
     def file_name(self) -> str:
-        """The name of the file in the storage: folders of 256 each, for those file systems that mind."""
-        return f"{self.sha256[:2]}/{self.sha256}-{self.id}.json"
+        """The name of the file in the storage."""
+        return name_file(self.id, self.sha256)
 
     def write(self) -> str:
         """Return what stands in the row."""
@@ -86,6 +85,11 @@ class Reference:
     def load(self) -> Any:
         """Return the value. Raises ``LargeValueUnavailable`` as ``load_text`` does."""
         return json.loads(self.load_text())
+
+
+def name_file(id_: str, sha256: str) -> str:
+    """Return the name of a file in the storage: in one of 256 folders, for those file systems that mind."""
+    return f"{sha256[:2]}/{sha256}-{id_}.json"
 
 
 def build_reference(text: str) -> Reference:
@@ -151,11 +155,6 @@ def resolve_wrapped(data: Any) -> Any:
     return {WRAPPER: resolve(data[WRAPPER])} if type(data) is dict and WRAPPER in data else data
 
 
-def looks_like_reference(text: str) -> bool:
-    """Return whether a value's JSON text would be taken for a reference."""
-    return text.startswith(_BEGINNING)
-
-
 def get_storage() -> Storage:
     """Return the storage of large values.
 
@@ -174,9 +173,9 @@ def get_storage() -> Storage:
         ) from error
 
 
-def explain_storage_error(error: Exception, reference: Reference) -> LargeValueUnavailable:
+def explain_storage_error(error: Exception, file_name: str) -> LargeValueUnavailable:
     """Return what to tell of what a storage raised: any class, since each backend has its own."""
-    values = {"file": reference.file_name, "alias": settings.storage, "error": f"{type(error).__name__}: {error}"}
+    values = {"file": file_name, "alias": settings.storage, "error": f"{type(error).__name__}: {error}"}
     if isinstance(error, FileNotFoundError):
         message = _("The file %(file)s is not in the storage “%(alias)s”. Restore it from a backup.") % values
         return LargeValueUnavailable(message, is_lost=True)
@@ -191,4 +190,4 @@ def _opened(reference: Reference) -> Iterator[Any]:
         with storage.open(reference.file_name, "rb") as file:
             yield file
     except Exception as error:  # each backend has classes of its own
-        raise explain_storage_error(error, reference) from error
+        raise explain_storage_error(error, reference.file_name) from error

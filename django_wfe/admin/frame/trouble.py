@@ -33,15 +33,17 @@ def tell_database_trouble(view: Callable[..., HttpResponseBase]) -> Callable[...
             if trouble is None:
                 raise
             # No template of the admin: that would ask the database for the user, in a transaction that is aborted.
-            title = _("The database is not ready")
-            return render(request, "django_wfe/console/trouble.html", {"title": title, "trouble": trouble}, status=503)
+            return _answer(request, _("The database is not ready"), trouble)
         except LargeValueUnavailable as error:
             logger.error("%s", error, exc_info=error)
-            title, cure = _("A value cannot be read"), _("Try again once the storage works.")
-            trouble = Trouble(str(error), "" if error.is_lost else cure)
-            return render(request, "django_wfe/console/trouble.html", {"title": title, "trouble": trouble}, status=503)
+            trouble = Trouble(str(error), "" if error.is_lost else _("Try again once the storage works."))
+            return _answer(request, _("A value cannot be read"), trouble)
 
     return guard
+
+
+def _answer(request: HttpRequest, title: str, trouble: Trouble) -> HttpResponseBase:
+    return render(request, "django_wfe/console/trouble.html", {"title": title, "trouble": trouble}, status=503)
 
 
 def explain_missing_tables(error: DatabaseError) -> Trouble | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from django_wfe.definition.source_trees import call_undisturbed
 from django_wfe.engine.errors.invalid_input import say_invalid
 
 MAX_LINKED = 100
@@ -30,7 +31,8 @@ def format_traceback(error: BaseException, location: TracebackType | None) -> st
     """Return the traceback from ``location`` on, with causes and contexts. Never raises; shows no local variables."""
     try:
         if _is_small(error):
-            return leave_input_out(_format_as_python(error, location), error)
+            # Python parses the lines of the frames to mark what failed in them.
+            return leave_input_out(call_undisturbed(lambda: _format_as_python(error, location), MAX_TRIES), error)
         reason = "it is linked to many other exceptions"
     except BaseException as second:
         reason = f"describing it raised {name_type(type(second))}"
@@ -139,16 +141,8 @@ def _list_invalid(error: BaseException) -> Iterator[ValidationError]:
 
 
 def _format_as_python(error: BaseException, location: TracebackType | None) -> str:
-    for left in reversed(range(MAX_TRIES)):
-        try:
-            described = traceback.TracebackException(type(error), error, location, capture_locals=False, compact=True)
-            return "".join(described.format())
-        except SystemError:
-            # Python parses the lines to mark what failed in them, and its parser does not bear several threads:
-            # see definition.source_trees.
-            if not left:
-                raise
-    raise AssertionError
+    described = traceback.TracebackException(type(error), error, location, capture_locals=False, compact=True)
+    return "".join(described.format())
 
 
 def _is_small(error: BaseException) -> bool:

@@ -11,25 +11,27 @@ The order keeps a row from referring to a file that is not there, wherever the p
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from django.core.files.base import ContentFile
 from django.db import connections
 
 from django_wfe.conf import DATABASE, settings
 from django_wfe.engine.store.crash_points import cross
+from django_wfe.engine.store.prepared import Statement, fetch_row
+from django_wfe.engine.store.transactions import atomic
 from django_wfe.exceptions import LargeValueUnavailable
+from django_wfe.values.encoding import looks_like_reference
 from django_wfe.values.large_values import (
+    LONGEST_REFERENCE,
     Reference,
     build_reference,
     explain_storage_error,
     get_storage,
-    looks_like_reference,
     read_reference_text,
 )
 from django_wfe.values.sentences import gettext as _
@@ -57,16 +59,15 @@ WITH held AS (
 )
 SELECT count(*) FROM held"""
 
-
 _RELEASE = """
 DELETE FROM django_wfe_largevalueuse
 WHERE job_id = %(job)s AND value_id = %(value)s
     AND NOT EXISTS (
         SELECT FROM django_wfe_steprun WHERE job_id = %(job)s
             -- A reference is short; longer values are not searched.
-            AND (CASE WHEN pg_column_size(result) < 500 THEN result::text LIKE %(id)s END
-                OR CASE WHEN pg_column_size(external_data) < 500 THEN external_data::text LIKE %(id)s END
-                OR CASE WHEN pg_column_size(edited_input) < 500 THEN edited_input::text LIKE %(id)s END))
+            AND (CASE WHEN pg_column_size(result) < %(longest)s THEN result::text LIKE %(id)s END
+                OR CASE WHEN pg_column_size(external_data) < %(longest)s THEN external_data::text LIKE %(id)s END
+                OR CASE WHEN pg_column_size(edited_input) < %(longest)s THEN edited_input::text LIKE %(id)s END))
     AND NOT EXISTS (SELECT FROM django_wfe_jobevent WHERE job_id = %(job)s AND data::text LIKE %(id)s)"""
 
 
@@ -94,7 +95,7 @@ def hold_values(job_id: int, *kept: str | None) -> None:
     found = [reference for reference in map(read_reference_text, kept) if reference is not None]
     if not found:
         return
-    ids = sorted({str(UUID(reference.id)) for reference in found})
+    ids = sorted({reference.id for reference in found})
     cross("before hold_values")
     with connections[DATABASE].cursor() as cursor:
         cursor.execute(_HOLD, [ids, job_id])
@@ -103,11 +104,30 @@ def hold_values(job_id: int, *kept: str | None) -> None:
     cross("after hold_values")
 
 
-def release_values(job_id: int, *references: Reference) -> None:
-    """Take back that a Job uses files, if nothing in its rows refers to them any more. The sweep deletes them later."""
+def fetch_row_and_hold(
+    statement: Statement, parameters: Mapping[str, Any], *kept: str | None, job_id: int | None = None
+) -> tuple[Any, ...] | None:
+    """Run a statement that writes what refers to files as ``fetch_row`` does, and hold them, in one transaction.
+
+    Args:
+        job_id: the Job that uses them. Default None: the one whose id the row begins with.
+
+    Raises:
+        LargeValueUnavailable: as of ``hold_values``; nothing was written.
+    """
+    with atomic():
+        row = fetch_row(statement, parameters)
+        if row is not None:
+            hold_values(row[0] if job_id is None else job_id, *kept)
+    return row
+
+
+def release_value(job_id: int, reference: Reference) -> None:
+    """Take back that a Job uses a file, if nothing in its rows refers to it any more. The sweep deletes it later."""
     with connections[DATABASE].cursor() as cursor:
-        for reference in references:
-            cursor.execute(_RELEASE, {"job": job_id, "value": str(UUID(reference.id)), "id": f'%"{reference.id}"%'})
+        cursor.execute(
+            _RELEASE, {"job": job_id, "value": reference.id, "id": f'%"{reference.id}"%', "longest": LONGEST_REFERENCE}
+        )
 
 
 def refers_to_file(kept: str | None) -> bool:
@@ -125,13 +145,13 @@ def _store(encoded: str, content: bytes) -> str:
     with _open_own_session() as session:
         found = _fetch(session, _TOUCH, [reference.sha256])
         if found is not None:
-            return replace(reference, id=UUID(str(found[0])).hex).write()
+            return replace(reference, id=found[0].hex).write()
         cross("before large value")
-        _fetch(session, _ANNOUNCE, [str(UUID(reference.id)), reference.sha256, reference.bytes])
+        _fetch(session, _ANNOUNCE, [reference.id, reference.sha256, reference.bytes])
         cross("before file of large value")
         _write_file(storage, reference, content)
         cross("after file of large value")
-        if _fetch(session, _MARK_STORED, [str(UUID(reference.id))]) is None:
+        if _fetch(session, _MARK_STORED, [reference.id]) is None:
             # Swept meanwhile: the file must not stay without a row.
             storage.delete(reference.file_name)
             raise LargeValueUnavailable(_say_swept())
@@ -143,7 +163,7 @@ def _write_file(storage: Any, reference: Reference, content: bytes) -> None:
     try:
         name = storage.save(reference.file_name, ContentFile(content))
     except Exception as error:  # each backend has classes of its own
-        raise explain_storage_error(error, reference) from error
+        raise explain_storage_error(error, reference.file_name) from error
     if name.replace("\\", "/") != reference.file_name:
         storage.delete(name)
         raise LargeValueUnavailable(
@@ -169,7 +189,7 @@ def _sync(storage: Any, reference: Reference) -> None:
 
 @contextmanager
 def _open_own_session() -> Iterator[Any]:
-    """Give a session whose statements are committed at once: the row must outlive a caller's rollback, as files do."""
+    """Yield a session whose statements are committed at once: the row must outlive a caller's rollback, as files do."""
     connection = connections[DATABASE]
     if not connection.in_atomic_block and connection.get_autocommit():
         yield connection

@@ -11,14 +11,13 @@ from django_wfe.definition.graph import Node, describe_schema, get_description, 
 from django_wfe.engine.access import ANSWER_VERB, PROVIDE_INPUT, key_actor, name_actor, require_for_job
 from django_wfe.engine.inputs.validation import encode_input
 from django_wfe.engine.isolation.job_context import in_context_of
-from django_wfe.engine.large_values.keeping import hold_values, keep_value, refers_to_file
+from django_wfe.engine.large_values.keeping import fetch_row_and_hold, keep_value, refers_to_file
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.rules.explanations import Explanation
 from django_wfe.engine.rules.obstacles import find_obstacle
 from django_wfe.engine.runs.opening import announce
 from django_wfe.engine.store import statements
-from django_wfe.engine.store.prepared import fetch_row
-from django_wfe.engine.store.transactions import atomic, fetch_committed_row
+from django_wfe.engine.store.transactions import fetch_committed_row
 from django_wfe.exceptions import CodeNotLoaded, FinishedWorkflow, UnknownJob, WrongState
 from django_wfe.models import Job, JobEvent, JobState, StepRun, StepRunState
 from django_wfe.models.jobs import name_job_state
@@ -140,10 +139,7 @@ def give_input(step_run: StepRun, step_class: type[Step], external_data: Any, *,
         "source": str(source),
     }
     if refers_to_file(encoded):
-        with atomic():
-            given = fetch_row(statements.PROVIDE_INPUT, parameters)
-            if given is not None:
-                hold_values(step_run.job_id, encoded)
+        given = fetch_row_and_hold(statements.PROVIDE_INPUT, parameters, encoded, job_id=step_run.job_id)
     else:
         given = fetch_committed_row(statements.PROVIDE_INPUT, parameters)
     if given is None:

@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 
 from django_wfe.definition.secret_places import SecretPlaces
 from django_wfe.engine.inputs.secret_schemas import find_places_of, seal_options
-from django_wfe.engine.large_values.keeping import hold_values, keep_value, release_values
+from django_wfe.engine.large_values.keeping import hold_values, keep_value, release_value
 from django_wfe.engine.store.transactions import atomic
 from django_wfe.exceptions import LargeValueUnavailable, UnreadableSecret
 from django_wfe.models import Assignment, BulkItem, BulkRun, Definition, JobEvent, StepRun
@@ -25,6 +25,9 @@ from django_wfe.values.sealing import MARK, reseal, seal_places
 
 REFUSED = "external_data"
 """The name of refused input in a line of the history."""
+
+IS_SEALED = '"is_sealed": true'
+"""What PostgreSQL writes in a reference to a file in which secrets stand."""
 
 logger = logging.getLogger("django_wfe.engine")
 
@@ -66,7 +69,11 @@ def rotate_secrets(*, tell: Callable[[Rotation], None] = lambda rotation: None) 
         (drafts, "draft", "step_run__step", "step_run__job__definition_id", _clear_draft),
     ):
         chosen = rows.annotate(text=Cast(column, TextField()), node_step=F(step), node_definition=F(definition))
-        wanted = chosen.filter(Q(node_step__in=steps) | Q(text__contains=MARK) | Q(text__contains=REFERENCE_MARK))
+        wanted = chosen.filter(
+            Q(node_step__in=steps)
+            | Q(text__contains=MARK)
+            | (Q(text__contains=REFERENCE_MARK) & Q(text__contains=IS_SEALED))
+        )
         if column != "draft":
             wanted = wanted.annotate(owner=F("job_id"))
         for row in _read_in_batches(wanted, rotation, tell):
@@ -109,7 +116,7 @@ def _keep(
 ) -> None:
     stored = json.loads(row["text"])
     try:
-        before, references = _load(stored, column)
+        before, reference = _load(stored, column)
         after = change(before)
     except UnreadableSecret:
         rotation.found += 1
@@ -125,30 +132,30 @@ def _keep(
     # Only what was read is replaced: a worker may have given the input back meanwhile, or a person given another.
     unchanged = rows.annotate(text=Cast(column, TextField())).filter(pk=row["pk"], text=row["text"])
     with atomic():
-        written, kept = _write(after, references, column)
+        written, kept = _write(after, column, is_in_file=reference is not None)
         text = Cast(Value(written, output_field=TextField()), JSONField())
         changed = unchanged.update(**{column: text})
-        if changed and references:
+        if changed and reference is not None:
             hold_values(row["owner"], kept)
-            release_values(row["owner"], *references)
+            release_value(row["owner"], reference)
     rotation.changed += changed
 
 
-def _load(stored: Any, column: str) -> tuple[Any, list[Reference]]:
-    """Return what stands in a row with what is in a file in its place, and the references that stood there.
+def _load(stored: Any, column: str) -> tuple[Any, Reference | None]:
+    """Return what stands in a row with what is in a file in its place, and the reference that stood there.
 
     It is the value itself, or in a line of the history the one under the name of the refused input.
     """
     is_event = column == "data"
     reference = read_reference(stored.get(REFUSED) if is_event else stored)
     if reference is None:
-        return stored, []
-    return ({**stored, REFUSED: reference.load()} if is_event else reference.load()), [reference]
+        return stored, None
+    return ({**stored, REFUSED: reference.load()} if is_event else reference.load()), reference
 
 
-def _write(after: Any, references: list[Reference], column: str) -> tuple[str, str | None]:
+def _write(after: Any, column: str, *, is_in_file: bool) -> tuple[str, str | None]:
     """Return what is to stand in the row as JSON text, and that of the value in it if it may be in a file."""
-    if not references:
+    if not is_in_file:
         return dump(after), None
     if column != "data":
         kept = keep_value(dump(after))

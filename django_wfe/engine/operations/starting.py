@@ -27,14 +27,13 @@ from django_wfe.engine.inputs.job_attributes import describe_job
 from django_wfe.engine.inputs.job_input import DIGESTS, GivenInput, read_given_input, require_same_input
 from django_wfe.engine.inputs.validation import NOT_GIVEN, encode_input
 from django_wfe.engine.isolation.job_context import capture_context
-from django_wfe.engine.large_values.keeping import hold_values, keep_value, refers_to_file
+from django_wfe.engine.large_values.keeping import fetch_row_and_hold, keep_value, refers_to_file
 from django_wfe.engine.operations.workflow_lookup import choose_definition, find_workflow, recall_workflow
 from django_wfe.engine.project_code.classes import load_node
 from django_wfe.engine.runs.opening import announce, choose_first_opening, get_deadline
 from django_wfe.engine.store.claims import Claim
-from django_wfe.engine.store.prepared import fetch_row
 from django_wfe.engine.store.start_statements import Opening, build_start
-from django_wfe.engine.store.transactions import ATTEMPTS, atomic, fetch_committed_row
+from django_wfe.engine.store.transactions import ATTEMPTS, fetch_committed_row
 from django_wfe.engine.worker.heartbeat import get_worker
 from django_wfe.engine.worker.loop import run_slice
 from django_wfe.exceptions import (
@@ -229,10 +228,7 @@ def _start(
         parameters["context"] = context
     statement = build_start(way, has_attributes=attributes is not None, has_context=context is not None)
     if refers_to_file(kept_job_input) or refers_to_file(kept):
-        with atomic():
-            inserted = fetch_row(statement, parameters)
-            if inserted is not None:
-                hold_values(inserted[0], kept_job_input, kept)
+        inserted = fetch_row_and_hold(statement, parameters, kept_job_input, kept)
     else:
         inserted = fetch_committed_row(statement, parameters)
     if inserted is None:

@@ -15,7 +15,7 @@ from django_wfe.engine.clock import read_clock
 from django_wfe.engine.delivery import signal_sending
 from django_wfe.engine.errors.database_errors import is_connection_error, may_pass
 from django_wfe.engine.errors.failures import Failure, describe_reason
-from django_wfe.engine.large_values.keeping import hold_values, refers_to_file
+from django_wfe.engine.large_values.keeping import fetch_row_and_hold, refers_to_file
 from django_wfe.engine.output.capture import Capture
 from django_wfe.engine.runs.opening import announce, choose_opening, get_deadline
 from django_wfe.engine.runs.outcomes import Canceled, Failed, Finished, InputRefused, Lost, Outcome, Parked
@@ -23,7 +23,6 @@ from django_wfe.engine.store import statements
 from django_wfe.engine.store.claims import Claim
 from django_wfe.engine.store.giving_back import GIVE_BACK
 from django_wfe.engine.store.prepared import Statement, fetch_row
-from django_wfe.engine.store.transactions import atomic
 from django_wfe.models import JobEvent, JobState, StepRunState
 from django_wfe.models.workflows import load_graph
 from django_wfe.values.encoding import dump
@@ -214,13 +213,9 @@ def _finish(
     if outcome.attributes is not None:
         parameters["attributes"] = dump(outcome.attributes)
         statement = statements.SETTING_ATTRIBUTES[statement]
-    if not refers_to_file(outcome.encoded):
-        return fetch_row(statement, parameters)
-    with atomic():
-        row = fetch_row(statement, parameters)
-        if row is not None:
-            hold_values(claim.job_id, outcome.encoded)
-    return row
+    if refers_to_file(outcome.encoded):
+        return fetch_row_and_hold(statement, parameters, outcome.encoded, job_id=claim.job_id)
+    return fetch_row(statement, parameters)
 
 
 def _settle_retry(claim: Claim, failure: Failure, wait_seconds: float, capture: Capture | None) -> Settled:
